@@ -92,7 +92,8 @@ campaign: $(VENV)/.containers ## the long forms at their largest, and the benchm
 		GITDAILIES_CAMPAIGN_ROUNDS=200 GITDAILIES_CAMPAIGN_POSTGRESQL_ROUNDS=50 \
 		GITDAILIES_HOSTILE_DELIVERIES=1000000 GITDAILIES_HISTORY_KILLS=50 GITDAILIES_HISTORY_ROWS=1000000 \
 		GITDAILIES_ISOLATION_SECONDS=600 GITDAILIES_CATCH_UP_EVENTS=100000 GITDAILIES_CONTRACT_EXAMPLES=500 \
-		GITDAILIES_OVERVIEWS=1000 $(CAMPAIGN)
-	@for each in intake "intake --packs" delivery figures chance; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+		GITDAILIES_OVERVIEWS=1000 GITDAILIES_SHARED_DELIVERIES=10000 GITDAILIES_FAILOVER_SECONDS=300 \
+		GITDAILIES_ROLLING_SECONDS=60 GITDAILIES_ALERT_FAULTS=all $(CAMPAIGN)
+	@for each in intake "intake --packs" delivery figures chance ceiling; do $(BIN)/python -m benchmarks.$$each || exit 1; done
 	@if [ -n "$(BEFORE)" ]; then $(BIN)/python -m benchmarks.side_by_side "$(BEFORE)"; fi
-	@$(BIN)/python benchmarks/steps.py
+	@$(BIN)/python -m benchmarks.steps

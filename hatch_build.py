@@ -1,7 +1,5 @@
 """Put the documentation into the package, so that the DORA server has it."""
 
-from __future__ import annotations
-
 import runpy
 import sys
 from pathlib import Path

@@ -6,8 +6,6 @@
 Each cell has teams that are alike. The exit code is 1 if a limit is missed. The whole grid takes some hours.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Iterator
 from functools import partial

@@ -1,7 +1,5 @@
 """Prepared deliveries: examples of adapters and packs with ids of their own, proved, as bytes of requests."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

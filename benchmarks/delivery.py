@@ -7,8 +7,6 @@ relay is paused: starts and ends of incidents, all starts before all ends. Then 
 code is 1 if an event came twice, out of order, or not at all within the time.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import resource

@@ -6,8 +6,6 @@
 Each question is also asked of ten thousand events in the same run. The exit code is 1 if a limit is missed.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import random

@@ -5,8 +5,6 @@ compared run at the same time and take turns of 0.4 s in random order, so that w
 all of them alike.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import re
@@ -19,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit, urlunsplit
@@ -51,9 +49,9 @@ class Server:
         self.url = f"http://{found[1]}:{found[2]}"
 
     def cpu_us(self) -> float:
-        """Return the CPU time of the process and its children; proc(5) counts the nanoseconds of a thread."""
-        threads = (task for process in self._family() for task in Path(f"/proc/{process}/task").iterdir())
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in threads) / 1000
+        """Return the CPU time of the process and its children, with that of threads that ended."""
+        # clock_getcpuclockid(3) makes the number of a clock from that of a process.
+        return sum(time.clock_gettime_ns(~process << 3 | 2) for process in self._family()) / 1000
 
     def memory_mib(self) -> float:
         """Return the most memory that the process and its children have had, each by itself."""
@@ -114,17 +112,31 @@ def store(kind: str, folder: Path) -> Iterator[str]:
 
 
 class Lane:
-    """A server with a load of its own: connections with one request in flight each, and slices of time."""
+    """A server with a load of its own: connections with one request in flight each, and slices of time.
 
-    def __init__(self, server: Server, requests: Iterable[bytes], connections: int = 32) -> None:
+    Where servers share the load, *others* get their part of the connections; costs are those of the first.
+    The load sleeps for at most *idle_seconds* while nothing is answered.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        requests: Iterable[bytes],
+        connections: int = 32,
+        *,
+        others: Sequence[Server] = (),
+        idle_seconds: float = 0.0,
+    ) -> None:
         self.server = server
+        self._idle_seconds = idle_seconds
+        addresses = cycle(one.address for one in (server, *others))
         self.rates: list[float] = []
         self.costs: list[float] = []
         self._ahead = iter(requests)
         self._poll = select.epoll()
         self._sockets: dict[int, socket.socket] = {}
         for request in islice(self._ahead, connections):
-            connection = socket.create_connection(server.address, timeout=_PATIENCE_SECONDS)
+            connection = socket.create_connection(next(addresses), timeout=_PATIENCE_SECONDS)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.sendall(request)
             self._sockets[connection.fileno()] = connection
@@ -134,9 +146,9 @@ class Lane:
         """Send the next request after each answer, for *seconds*. Return whether requests are left."""
         answered, more, cpu_us, began = 0, True, self.server.cpu_us(), time.perf_counter()
         while more and time.perf_counter() - began < seconds:
-            # Never sleep: in a virtual machine, waking an idle core costs a server tens of microseconds for
-            # each answer. Let others on this core, such as PostgreSQL, go first.
-            ready = self._poll.poll(0)
+            # Servers that are compared never sleep: in a virtual machine, waking an idle core costs tens of
+            # microseconds for each answer. Let others on this core, such as PostgreSQL, go first.
+            ready = self._poll.poll(self._idle_seconds)
             if not ready:
                 os.sched_yield()
             for number, _ in ready:

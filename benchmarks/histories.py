@@ -5,8 +5,6 @@ are rollbacks or hotfixes. One production deploy in eight has an incident, and o
 names the commit at fault. Events are in order of time.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta

@@ -7,8 +7,6 @@ It is compared with servers that do less. With --packs, deliveries of source pac
 of PagerDuty at the same relay. The exit code is 1 if a limit is missed.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import tempfile

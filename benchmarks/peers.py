@@ -3,8 +3,6 @@
 uvicorn and gunicorn run the servers, by their names `bare` and `durable`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import os

@@ -3,21 +3,23 @@
 `GET /arrived` answers what has come.
 """
 
-from __future__ import annotations
-
-import asyncio
 import json
 import sys
 import time
+from functools import partial
 from typing import Any
 
-import httptools
 import orjson
 import uvloop
+from gitdailies_connection.addresses import Listen
+from gitdailies_server.http.exchange import Exchange
+from gitdailies_server.http.listener import Server, address_of, bind
+from gitdailies_server.http.request_body import BodyFault, MemoryBudget, read_body
 
-_HEAD = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+_JSON = ((b"content-type", b"application/json"),)
 _DESCRIPTION = '{"openapi":"3.1.0","info":{"x-gitdailies-receiver":"%s"}}'
 _ORDER = ("incidentStarted", "incidentResolved")
+_LARGEST, _SECONDS = 64 * 1024 * 1024, 60.0
 
 
 class Arrived:
@@ -30,10 +32,11 @@ class Arrived:
 
     def take(self, event: dict[str, Any]) -> None:
         """Count one event; the end of an incident must come after its start."""
-        turn, wanted = _ORDER.index(event["kind"]), self._next.get(event["incidentId"], 0)
-        self.repeated += turn < wanted
-        self.disordered += turn > wanted
-        self._next[event["incidentId"]] = max(wanted, turn + 1)
+        if event["kind"] in _ORDER:
+            turn, wanted = _ORDER.index(event["kind"]), self._next.get(event["incidentId"], 0)
+            self.repeated += turn < wanted
+            self.disordered += turn > wanted
+            self._next[event["incidentId"]] = max(wanted, turn + 1)
         self.events += 1
         self.last_at = time.monotonic()
         self.first_at = self.first_at or self.last_at
@@ -42,52 +45,39 @@ class Arrived:
         return json.dumps({name: value for name, value in vars(self).items() if name != "_next"}).encode()
 
 
-class Connection(asyncio.Protocol):
-    """One persistent connection, with one request after the other."""
+class Receiver:
+    """An application that takes every event."""
 
-    def __init__(self, arrived: Arrived, kind: str) -> None:
-        self._arrived = arrived
+    def __init__(self, kind: str) -> None:
+        self.unfinished: set[Any] = set()
+        self._arrived = Arrived()
         self._description = (_DESCRIPTION % kind).encode()
-        self._parser = httptools.HttpRequestParser(self)
-        self._url = self._body = b""
+        self._budget = MemoryBudget(_LARGEST)
 
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
+    def __call__(self, exchange: Exchange, /) -> None:
+        if exchange.method == "GET":
+            report = exchange.path == "/arrived"
+            exchange.answer(200, self._arrived.report() if report else self._description, _JSON)
+        else:
+            read_body(exchange, self._budget, _LARGEST, _SECONDS, partial(self._take, exchange))
 
-    def data_received(self, data: bytes) -> None:
-        self._parser.feed_data(data)
-
-    def on_url(self, url: bytes) -> None:
-        self._url += url
-
-    def on_body(self, body: bytes) -> None:
-        self._body += body
-
-    def on_message_complete(self) -> None:
-        url, body, self._url, self._body = self._url, self._body, b"", b""
-        if self._parser.get_method() == b"GET":
-            self._answer(b"200 OK", self._arrived.report() if url == b"/arrived" else self._description)
-            return
+    def _take(self, exchange: Exchange, body: bytes | BodyFault) -> None:
+        assert isinstance(body, bytes), body
+        self._budget.release(len(body))
         sent = orjson.loads(body)
         self._arrived.requests += 1
         for event in sent if isinstance(sent, list) else [sent]:
             self._arrived.take(event)
+        answer: dict[str, Any] = {"status": "created"}
         if isinstance(sent, list):
-            results = [{"index": n, "status": "created", "id": one.get("id")} for n, one in enumerate(sent)]
-            self._answer(b"202 Accepted", orjson.dumps({"results": results}))
-        else:
-            self._answer(b"202 Accepted", b'{"status":"created"}')
-
-    def _answer(self, status: bytes, body: bytes) -> None:
-        self._transport.write(_HEAD % (status, len(body)) + body)
+            answer = {"results": [{**answer, "index": n, "id": one.get("id")} for n, one in enumerate(sent)]}
+        exchange.answer(202, orjson.dumps(answer), _JSON)
 
 
 async def serve(kind: str) -> None:
-    arrived = Arrived()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(arrived, kind), "127.0.0.1", 0)
-    print(f"listens on http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
-    await server.serve_forever()
+    listener = bind(Listen("127.0.0.1", 0), "the port")
+    print(f"listens on http://{address_of(listener)}", flush=True)
+    await Server(Receiver(kind)).serve(listener)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ git worktree add /tmp/before v0.1.0
 The exit code is 1 if this checkout is slower than `--least` allows.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import tempfile

@@ -284,6 +284,10 @@ class StoreUnavailable(GitDailiesError):
     status_hint = 503
 
 
+class StoreBusy(StoreUnavailable):
+    """All connections that a server may have to its store are in use."""
+
+
 class DeliveryError(GitDailiesError):
     """An event was not delivered. A later attempt may succeed."""
 
@@ -522,10 +526,6 @@ class Target(NamedTuple):
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
-    def but(self, **changes: Any) -> Target:
-        """Return the target with other values."""
-        return self._replace(**changes)
-
 
 class Run(NamedTuple):
     """The run of a pipeline that deployed.
@@ -614,10 +614,14 @@ class Facts(NamedTuple):
 
 
 class Variables:
-    """The environment. A value that means no value is None. `used` has what was read and had a value."""
+    """The environment, and the event's payload, `{}` if there is none.
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    A value that means no value is None. `used` has the variables that had a value.
+    """
+
+    def __init__(self, environ: Mapping[str, str], event: Any = None) -> None:
         self._environ = environ
+        self.payload: Mapping[str, Any] = event if isinstance(event, dict) else {}
         self.used: dict[str, str] = {}
 
     def first(self, *names: str) -> str | None:
@@ -1057,7 +1061,6 @@ def origins(
     inputs: Inputs,
     names: Mapping[str, str],
     variables: Variables,
-    payload: Any,
     git: GitFacts | None,
 ) -> Iterator[str]:
     """Yield a line for each of the values that decide how a deploy counts.
@@ -1082,7 +1085,7 @@ def origins(
             continue
         input_ = {"commitSHA": "sha"}.get(field, field)
         found = names.get(input_, input_) if given.get(field) == value else None
-        found = found or _variable(field, value, variables) or _path(payload, value)
+        found = found or _variable(field, value, variables) or _path(variables.payload, value)
         if field == "commitSHA":
             from_git = from_git and (found is None or inputs.sha == CHECKOUT)
         if field == "branch" and from_git and given["branch"] is None:
@@ -1117,102 +1120,6 @@ def _path(payload: Any, value: str, before: str = "") -> str | None:
             return f"the payload's {before}{name}"
     inner = (_path(one, value, f"{before}{name}.") for name, one in payload.items())
     return next((path for path in inner if path), None)
-
-
-# gitdailies_core/ci/job/table.py
-# The table of a platform's variables, and how its rows become the facts about a job.
-
-_ORIGINS = {False: "", True: "comes from a fork", None: "may come from another repository"}
-
-
-class Table(NamedTuple):
-    """Names of variables by what they hold. The first that is set wins.
-
-    `repo_url` is an address, `pull` the number of a pull request or false. `starts` explains the words of
-    `started`; a word that it lacks is as if the platform did not say what started the run.
-    """
-
-    run: tuple[str, ...]
-    attempt: tuple[str, ...] = ()
-    sha: tuple[str, ...] = ()
-    branch: tuple[str, ...] = ()
-    repo: tuple[str, ...] = ()
-    repo_url: tuple[str, ...] = ()
-    tag: tuple[str, ...] = ()
-    environment: tuple[str, ...] = ()
-    url: tuple[str, ...] = ()
-    status: tuple[str, ...] = ()
-    message: tuple[str, ...] = ()
-    before: tuple[str, ...] = ()
-    pull: tuple[str, ...] = ()
-    started: tuple[str, ...] = ()
-    starts: Mapping[str, Start] = {}
-
-    def run_of(self, variables: Variables) -> Run | None:
-        """Return the job's run, and its attempt unless that is the first."""
-        run = variables.first(*self.run)
-        return Run(run, later_attempt(variables.first(*self.attempt))) if run else None
-
-    def read(
-        self,
-        variables: Variables,
-        *,
-        targets: tuple[Target, ...] = (),
-        no_branch: str | None = None,
-        fork: str | bool | None = False,
-        notes: Sequence[str] = (),
-        warnings: tuple[str, ...] = (),
-        **other: Any,
-    ) -> Facts:
-        """Read every row. *other* replaces rows, even by None, and holds further values of `Facts`.
-
-        A branch with the tag's name is the tag. A tag has no branch, and a fork none of ours: *fork* is
-        whether the pull request is of one (None: unknown), or why.
-        """
-        rows = ("sha", "branch", "tag", "repo", "environment", "url", "status", "message")
-        found: dict[str, Any] = {
-            row: other.pop(row, None) if row in other else self._row(variables, row) for row in rows
-        }
-        pull, number = other.pop("pull", True), self._row(variables, "pull")
-        if isinstance(pull, bool):
-            # Whether the row counts.
-            pull = f"pull request {number}" if pull and number not in (None, "false") else None
-        why = fork if isinstance(fork, str) else pull and _ORIGINS[fork] and f"{pull} {_ORIGINS[fork]}"
-        branch, tag, notes = branch_of(found["branch"]), found["tag"], list(notes)
-        if tag and branch in (None, tag):
-            branch, no_branch = None, f"the run is of tag {tag}"
-        sha = full_sha(found["sha"])
-        if found["sha"] and not sha:
-            notes.append(f"the platform's commit is {got(found['sha'])}, which is no whole commit name")
-        own = Target(
-            repo=found["repo"] or repo_of(variables.first(*self.repo_url)),
-            sha=sha,
-            branch=None if why else branch,
-            no_branch=why or no_branch,
-            foreign=branch if why else None,
-            before=full_sha(self._row(variables, "before")),
-            reverts=undone_by(found["message"]),
-            notes=tuple(notes),
-            warnings=warnings,
-        )
-        started = self.starts.get(self._row(variables, "started") or "", Start())
-        commits = (full_sha(variables.first(name)) for name in self.sha)
-        rest: dict[str, Any] = {
-            "run": self.run_of(variables),
-            # Only GitHub says that a tag is new. One that was moved may go back to an earlier commit.
-            "start": Starts.PERHAPS_PUSHED if tag and started is Starts.PUSHED else started,
-            "own": frozenset(commit for commit in commits if commit),
-            "pull": pull,
-            **other,
-        }
-        rest.setdefault("rerun", bool(rest["run"] and rest["run"].attempt))
-        if found["status"] == "running":
-            found["status"] = None
-        seen = {row: found[row] for row in ("environment", "url", "status")}
-        return Facts(targets=targets or (own,), **seen, **rest)
-
-    def _row(self, variables: Variables, row: str) -> str | None:
-        return variables.first(*getattr(self, row))
 
 
 # gitdailies_core/events/kind.py
@@ -1770,7 +1677,7 @@ def _edits(one: str, other: str) -> int:
 
 
 # gitdailies_core/ci/reporting/console.py
-# How a step meets its job. By default inputs are environment variables and the log is plain text.
+# How a step meets its job, unless its platform has other ways: variables as inputs, and a plain log.
 
 PREFIX = "GITDAILIES_"
 
@@ -1834,94 +1741,202 @@ def lines(report: Report, fails: bool) -> list[str]:
     return [f"{_TITLE}: {levels.get(line, '')}{line}" for line in messages(report)]
 
 
-def _not_written(name: str) -> str:
-    return f"{_TITLE}: WARNING: {name}: expected a file to write to, got none"
+# gitdailies_core/ci/reporting/platform.py
+# A CI platform: its names, its table of variables, and how the step meets its jobs.
+
+_ORIGINS = {False: "", True: "comes from a fork", None: "may come from another repository"}
 
 
-# The inputs keep the names that `settings` gives them.
-SAME_NAMES: Mapping[str, str] = {}
+class Platform:
+    """A CI platform. Its module derives a class, and makes the one object of that.
 
+    word         names it in ids
+    title        its name for people
+    name         names it in runs and reporters, if that is not the word
+    marker       the variable that is set on this platform; "false" counts as not set
+    turn         if the markers of two platforms are set, the one with the lower turn is used
 
-class Step(NamedTuple):
-    """How the step meets a platform's jobs. The defaults are those of a plain console.
+    The table has names of variables by what they hold. The first that is set wins. `repo_url` is an address,
+    `pull` the number of a pull request or false. `starts` explains the words of `started`; a word that it
+    lacks is as if the platform did not say what started the run.
+
+    How the step meets its jobs; the defaults are those of a plain console:
 
     agent        names the step to the receiver
     no_key       ends the error about a missing key: where this platform keeps it
-    oidc         the variable with the job's ID token; or those of the address that answers with one and of
-                 its bearer; or the words of a program that prints one
-    no_oidc      ends the error about a missing ID token; in both, AUDIENCE stands for the receiver's address
     folder       the variable that names the checkout; else git reads the current directory
     root         the variable that names the job's folder, if that is another one. Above it no checkout
                  is looked for
     event        the variable that names the file with the event's payload
-    inputs       reads the inputs by name from the environment; raises UsageError
-    names        what the platform calls the inputs; else the variable of each, GITDAILIES_NAME
-    masks        makes the first lines of the log, which keep the key out of it
-    log          makes the lines of the log from a report; its second argument is `fails`
-    files        makes the texts to append to files, by the variable that names the file
-    not_written  makes the line about such a file if it is missing
-    warned       finds the exit code of a warning in the environment
+    prefix       how the variables of the inputs begin, before GITDAILIES_
+    key_name     the variable with the name of the key's variable, if the platform passes one
+    names        what the platform calls the inputs
     lends        the name of a function that the platform's agent adds to a script, or ""
-    ask          reads the job's variables if they are not in the environment. Its arguments are
-                 the functions that the agent adds, and one that reads standard input
+    oidc         the variable with the job's ID token; or those of the address that answers with one and of
+                 its bearer; or the words of a program that prints one
+    no_oidc      ends the error about a missing ID token; in both, AUDIENCE stands for the receiver's address
     """
 
-    agent: str
-    no_key: str
-    folder: str = ""
-    root: str = ""
-    event: str = ""
-    inputs: Callable[[Mapping[str, str]], dict[str, str]] = texts
-    names: Mapping[str, str] | None = None
-    masks: Callable[[str], list[str]] = lambda _key: []  # most platforms mask known secrets
-    log: Callable[[Report, bool], list[str]] = lines
-    files: Callable[[Report], dict[str, str]] = lambda _report: {}  # most platforms only have a log
-    not_written: Callable[[str], str] = _not_written
-    warned: Callable[[Mapping[str, str]], int] = lambda _environ: 0  # a warning leaves most jobs green
-    lends: str = ""
-    ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
+    word = ""
+    title = ""
+    name = ""
+    marker = ""
+    turn = 80
+
+    run: tuple[str, ...] = ()
+    attempt: tuple[str, ...] = ()
+    sha: tuple[str, ...] = ()
+    branch: tuple[str, ...] = ()
+    repo: tuple[str, ...] = ()
+    repo_url: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    url: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+    message: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    pull: tuple[str, ...] = ()
+    started: tuple[str, ...] = ()
+    starts: Mapping[str, Start] = {}
+
+    agent = ""
+    no_key = ""
+    folder = ""
+    root = ""
+    event = ""
+    prefix = PREFIX
+    key_name = ""
+    names: Mapping[str, str] = variables()
+    lends = ""
     oidc: tuple[str, ...] = ()
-    no_oidc: str = ""
-
-
-# gitdailies_core/ci/reporting/platform.py
-# A CI platform: its name, its marker, its table, and how the step meets its jobs.
-
-class Platform(NamedTuple):
-    """A CI platform. The module of its name defines it.
-
-    word    names it in ids
-    title   its name
-    marker  the variable that is set on this platform; "false" counts as not set
-    table   names its variables
-    read    reads its facts from the job's variables and the event's payload
-    step    how the step meets its jobs
-    turn    if the markers of two platforms are set, the one with the lower turn is used
-    name    names it in runs and reporters: by default the word
-    """
-
-    word: str
-    title: str
-    marker: str
-    table: Table
-    read: Callable[[Variables, Any], Facts]
-    step: Step
-    turn: int = 80
-    name: str = ""
+    no_oidc = ""
 
     @property
     def full_name(self) -> str:
         """What runs and reporters call it."""
         return self.name or self.word
 
+    def read(self, variables: Variables) -> Facts:
+        """Read what the platform knows about a job."""
+        return self.facts(variables)
 
-def detect(platforms: Sequence[Platform], environ: Mapping[str, str]) -> Platform | None:
-    """Return the first of *platforms* whose marker is set, or None."""
+    def run_of(self, variables: Variables) -> Run | None:
+        """Return the job's run, and its attempt unless that is the first."""
+        run = variables.first(*self.run)
+        return Run(run, later_attempt(variables.first(*self.attempt))) if run else None
+
+    def facts(
+        self,
+        variables: Variables,
+        *,
+        targets: tuple[Target, ...] = (),
+        no_branch: str | None = None,
+        fork: str | bool | None = False,
+        notes: Sequence[str] = (),
+        warnings: tuple[str, ...] = (),
+        **other: Any,
+    ) -> Facts:
+        """Read every row. *other* replaces rows, even by None, and holds further values of `Facts`.
+
+        A branch with the tag's name is the tag. A tag has no branch, and a fork none of ours: *fork* is
+        whether the pull request is of one (None: unknown), or why.
+        """
+        rows = ("sha", "branch", "tag", "repo", "environment", "url", "status", "message")
+        found: dict[str, Any] = {
+            row: other.pop(row, None) if row in other else variables.first(*getattr(self, row))
+            for row in rows
+        }
+        pull, number = other.pop("pull", True), variables.first(*self.pull)
+        if isinstance(pull, bool):
+            # Whether the row counts.
+            pull = f"pull request {number}" if pull and number not in (None, "false") else None
+        why = fork if isinstance(fork, str) else pull and _ORIGINS[fork] and f"{pull} {_ORIGINS[fork]}"
+        branch, tag, notes = branch_of(found["branch"]), found["tag"], list(notes)
+        if tag and branch in (None, tag):
+            branch, no_branch = None, f"the run is of tag {tag}"
+        sha = full_sha(found["sha"])
+        if found["sha"] and not sha:
+            notes.append(f"the platform's commit is {got(found['sha'])}, which is no whole commit name")
+        own = Target(
+            repo=found["repo"] or repo_of(variables.first(*self.repo_url)),
+            sha=sha,
+            branch=None if why else branch,
+            no_branch=why or no_branch,
+            foreign=branch if why else None,
+            before=full_sha(variables.first(*self.before)),
+            reverts=undone_by(found["message"]),
+            notes=tuple(notes),
+            warnings=warnings,
+        )
+        started = self.starts.get(variables.first(*self.started) or "", Start())
+        commits = (full_sha(variables.first(name)) for name in self.sha)
+        rest: dict[str, Any] = {
+            "run": self.run_of(variables),
+            # Only GitHub says that a tag is new. One that was moved may go back to an earlier commit.
+            "start": Starts.PERHAPS_PUSHED if tag and started is Starts.PUSHED else started,
+            "own": frozenset(commit for commit in commits if commit),
+            "pull": pull,
+            **other,
+        }
+        rest.setdefault("rerun", bool(rest["run"] and rest["run"].attempt))
+        if found["status"] == "running":
+            found["status"] = None
+        seen = {row: found[row] for row in ("environment", "url", "status")}
+        return Facts(targets=targets or (own,), **seen, **rest)
+
+    def inputs(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Read the inputs by name: from the platform's variables, else GITDAILIES_*. Raises UsageError."""
+        read = texts(environ, self.prefix)
+        named = self.key_name and environ.get(self.key_name, "").strip()
+        return {**read, "webhook-key": environ.get(named, "")} if named else read
+
+    def masks(self, key: str) -> list[str]:  # noqa: ARG002  most platforms mask known secrets
+        """Return the first lines of the log, which keep the key out of it."""
+        return []
+
+    def log(self, report: Report, fails: bool) -> list[str]:
+        """Return the lines for the log. *fails* says whether an error fails the job."""
+        return lines(report, fails)
+
+    def files(self, report: Report) -> dict[str, str]:  # noqa: ARG002  most platforms only have a log
+        """Return the texts to append to files, by the variable that names the file."""
+        return {}
+
+    def not_written(self, name: str) -> str:
+        """Return the line about such a file if it is missing."""
+        raise NotImplementedError(name)
+
+    def warned(self, environ: Mapping[str, str]) -> int:  # noqa: ARG002  a warning leaves most jobs green
+        """Return the exit code of a warning."""
+        return 0
+
+    def ask(self, lent: Mapping[str, Any], standard_input: Callable[[], bytes]) -> Mapping[str, str]:
+        """Return the job's variables of a platform that lends: they are not in the environment.
+
+        *lent* are the functions that the agent adds.
+        """
+        raise NotImplementedError
+
+
+class _Elsewhere(Platform):
+    """A job on none of the platforms. Git gives what the inputs do not."""
+
+    title = "the environment"
+    name = "other"
+    agent = "gitdailies-step"
+    no_key = "; set GITDAILIES_WEBHOOK_KEY"
+
+
+ELSEWHERE = _Elsewhere()
+
+
+def detect(platforms: Sequence[Platform], environ: Mapping[str, str]) -> Platform:
+    """Return the first of *platforms* whose marker is set, or ELSEWHERE."""
     for platform in platforms:
         marker = given(environ.get(platform.marker))
         if marker and marker.lower() != "false":
             return platform
-    return None
+    return ELSEWHERE
 
 
 # gitdailies_core/events/ids.py
@@ -1995,14 +2010,11 @@ _MOST_LANDED = 2 * USUAL_COMMITS
 PREVIEW = "preview"
 # What a later attempt of a run has, whatever started the first.
 RERUN = "rerun"
-_NO_PLATFORM = "other"
 _LONGEST_NAME = 200
-
-_NO_FACTS = Facts()
 
 
 def resolve(
-    platform: Platform | None,
+    platform: Platform,
     *,
     environ: Mapping[str, str],
     event: Any = None,
@@ -2018,8 +2030,8 @@ def resolve(
     inputs, the notes say where each value comes from. Raises UsageError that
     names the input to set, and InvalidEvent if an event cannot hold a value.
     """
-    variables = Variables(environ)
-    facts = platform.read(variables, event) if platform else _NO_FACTS
+    variables = Variables(environ, event)
+    facts = platform.read(variables)
     why_not = unwanted(facts, inputs.status)
     if why_not:
         return Skipped(why_not)
@@ -2031,17 +2043,12 @@ def resolve(
     notes = [note for target in targets for note in job.notes(target)]
     if debug is not None:
         for one in events.values():
-            notes += origins(one, inputs, debug, variables, event, git)
+            notes += origins(one, inputs, debug, variables, git)
     return Deploys(
         events=tuple(events.values()),
         notes=tuple(dict.fromkeys(notes)),
         warnings=tuple(dict.fromkeys(warning for target in targets for warning in target.warnings)),
     )
-
-
-def facts_of(platform: Platform | None, environ: Mapping[str, str], event: Any) -> Facts:
-    """Return what the platform knows about the job. Without a platform that is nothing."""
-    return platform.read(Variables(environ), event) if platform else _NO_FACTS
 
 
 def unwanted(facts: Facts, status: str | None) -> str | None:
@@ -2058,19 +2065,15 @@ def unwanted(facts: Facts, status: str | None) -> str | None:
 class _Job(NamedTuple):
     """The facts about the job, and the steps from them to its events."""
 
-    platform: Platform | None
+    platform: Platform
     facts: Facts
     inputs: Inputs
     git: GitFacts | None
     call: str
 
-    @property
-    def title(self) -> str:
-        return self.platform.title if self.platform else "the environment"
-
     def chosen(self) -> list[Target]:
         """Return the repositories that the inputs name, each at its commit, or all of the job's own."""
-        own = [t if t.repo else t.but(repo=self.here) for t in self.facts.targets]
+        own = [t if t.repo else t._replace(repo=self.here) for t in self.facts.targets]
         if self.inputs.repos:
             return [self._named(repository, own) for repository in self.inputs.repos]
         if self.inputs.sha and len(own) > 1:
@@ -2094,7 +2097,7 @@ class _Job(NamedTuple):
             # The platform does not know its repository's name, or this is another name of it.
             target = self.facts.targets[0]
         if target is not None or sha:
-            return self._at((target or Target()).but(repo=path), sha)
+            return self._at((target or Target())._replace(repo=path), sha)
         resource = self.facts.resource if len(self.inputs.repos) == 1 else None
         if resource:
             return Target(repo=path, sha=resource.sha, branch=resource.branch)
@@ -2102,7 +2105,7 @@ class _Job(NamedTuple):
             return self._of_checkout(Target(repo=path))
         known = ", ".join(t.repo for t in own if t.repo) or "no repository"
         raise UsageError(
-            f"repo: expected {path}@SHA, got no commit: {self.title} has the commit of {known} only"
+            f"repo: expected {path}@SHA, got no commit: {self.platform.title} has the commit of {known} only"
         )
 
     def _at(self, target: Target, sha: str | None) -> Target:
@@ -2114,7 +2117,7 @@ class _Job(NamedTuple):
         if sha == target.sha:
             return target
         if target.sha is None:
-            return target.but(sha=sha, notes=())
+            return target._replace(sha=sha, notes=())
         # The branch and the commits belong to the platform's commit. For another one they are unknown.
         return Target(repo=target.repo, sha=sha, no_branch="the commit was set by hand")
 
@@ -2145,7 +2148,7 @@ class _Job(NamedTuple):
             both = f"the checkout is at {_few(git.sha)}, the run is of {_few(target.sha)}"
             if start.names_commit:
                 both += f", which is reported; if the checkout was deployed, set sha to {CHECKOUT}"
-                return target.but(warnings=(both,))
+                return target._replace(warnings=(both,))
             both += ": that of the checkout is reported"
             if start.names_commit is None:
                 both += f"; if the run's was deployed, set sha to {target.sha}"
@@ -2153,7 +2156,7 @@ class _Job(NamedTuple):
             return self._of_checkout(target, both)
         if resource and resource.sha != target.sha:
             both = f"{resource.name} is at {_few(resource.sha)}, the run is of {_few(target.sha)}"
-            return target.but(warnings=(f"{both}, which is reported; {resource.remedy}",))
+            return target._replace(warnings=(f"{both}, which is reported; {resource.remedy}",))
         return target
 
     def with_git(self, target: Target) -> Target:
@@ -2166,9 +2169,9 @@ class _Job(NamedTuple):
         if git is None:
             return target
         if target.sha is None and (self.here is None or _same(self.here, target.repo)):
-            target = target.but(sha=git.sha)
+            target = target._replace(sha=git.sha)
         if git.sha == target.sha:
-            target = target.but(branch=target.branch or (None if target.no_branch else git.branch))
+            target = target._replace(branch=target.branch or (None if target.no_branch else git.branch))
         if git.logged != target.sha:
             return target
         known = git.commits[: max(_MOST_LANDED, len(target.commits))]
@@ -2177,7 +2180,7 @@ class _Job(NamedTuple):
             known += tuple(entry for entry in target.commits if entry["sha"] not in seen)
         # What a push undid may be of another service; a whole checkout with paths tells.
         told = () if git.whole and any("outside" in entry for entry in known) else target.reverts
-        return target.but(
+        return target._replace(
             commit_time=target.commit_time or git.commit_time,
             commits=known,
             reverts=tuple(dict.fromkeys([*told, *git.reverts_since(target.before)])),
@@ -2200,11 +2203,11 @@ class _Job(NamedTuple):
         ]
         if missing:
             # What a platform lacks has one remedy. A person sets both.
-            raise UsageError(*(missing[:1] if self.platform else missing))
+            raise UsageError(*(missing if self.platform is ELSEWHERE else missing[:1]))
         repo, sha = target.repo or "", target.sha or ""
         environment = self.environment
         commits = [self._entry(one) for one in target.commits[:MOST_COMMITS]]
-        name = self.platform.full_name if self.platform else _NO_PLATFORM
+        name = self.platform.full_name
         return DEPLOY.checked(
             {
                 "repo": repo,
@@ -2261,13 +2264,13 @@ class _Job(NamedTuple):
 
     def _missing(self, name: str, target: Target, what: str) -> str:
         return (
-            f"{name}: expected {what}, got nothing from {self.title} or git; set it"
+            f"{name}: expected {what}, got nothing from {self.platform.title} or git; set it"
             + (f", {self.facts.remedy}" if self.facts.remedy else "")
             + (f" ({'; '.join(target.notes)})" if target.notes else "")
         )
 
     def _id(self, repo: str, sha: str, environment: str | None) -> str | None:
-        platform = self.platform.word if self.platform else ""
+        platform = self.platform.word
         parts = self.facts.run.parts if self.facts.run else ()
         if self.inputs.id and len(self.inputs.repos) < 2 and len(self.facts.targets) < 2:
             return self.inputs.id
@@ -2499,7 +2502,7 @@ class _Chosen(NamedTuple):
 
 def deploys_in(
     directory: str,
-    platform: Platform | None,
+    platform: Platform,
     *,
     environ: Mapping[str, str],
     event: Any = None,
@@ -2519,12 +2522,12 @@ def deploys_in(
             platform, environ=environ, event=event, inputs=inputs, git=known, call=call, debug=debug
         )
 
-    facts, git = facts_of(platform, environ, event), Git()
+    facts, git = platform.read(Variables(environ, event)), Git()
     why_not = unwanted(facts, inputs.status)
     if why_not:
         return Skipped(why_not)
     # Above the folder of the job, no checkout is its own.
-    root = environ.get(platform.step.root or platform.step.folder, "") if platform else ""
+    root = environ.get(platform.root or platform.folder, "")
     chosen = _chosen(git, directory, path, _wanted(facts, inputs), root)
     problem, head = chosen.found.problem, chosen.found.facts
     if head and inputs.revision:
@@ -3180,26 +3183,26 @@ _WORKS_ON = "GitHub Actions, GitLab CI, CircleCI, Buildkite and Bitbucket Pipeli
 
 
 def id_token(
-    platform: Platform | None, environ: Mapping[str, str], receiver: Receiver, *, fork: bool, until: datetime
+    platform: Platform, environ: Mapping[str, str], receiver: Receiver, *, fork: bool, until: datetime
 ) -> Secret:
     """Return an ID token for *receiver*. Raises UsageError, which says what the job lacks.
 
     A platform that gives none until *until* raises DeliveryError, with its answer.
     *fork*: a fork started the job, and gets none. A token for another receiver is never sent.
     """
-    if platform is None or not platform.step.oidc:
+    if not platform.oidc:
         raise UsageError(f"auth: oidc works on {_WORKS_ON} alone; use webhook-key here")
     if fork:
         raise UsageError("auth: a job of a fork gets no ID token of the repository")
     parts = urlsplit(receiver.url)
     audience = f"{parts.scheme}://{parts.netloc}".lower()
-    token = _token(platform.step.oidc, environ, audience, receiver, until).strip()
+    token = _token(platform.oidc, environ, audience, receiver, until).strip()
     found = _audiences(token)
     if audience not in found:
         other = f"one for {', '.join(map(got, found[:10])) or 'nobody'}" if token else "none"
         raise UsageError(
             f"auth: expected an ID token for {audience}, got {other}"
-            + platform.step.no_oidc.replace("AUDIENCE", audience)
+            + platform.no_oidc.replace("AUDIENCE", audience)
         )
     return Secret(token, "ID token")
 
@@ -3207,7 +3210,7 @@ def id_token(
 def _token(
     how: Sequence[str], environ: Mapping[str, str], audience: str, receiver: Receiver, until: datetime
 ) -> str:
-    """Return the token that a job gets as `Step.oidc` says, or "" if it gets none."""
+    """Return the token that a job gets as `Platform.oidc` says, or "" if it gets none."""
     if len(how) > 2:
         return _printed([word.replace("AUDIENCE", audience) for word in how])
     first, *bearer = (environ.get(name, "") for name in how)
@@ -3253,17 +3256,13 @@ def _field(body: Any, name: str) -> Any:
 # gitdailies_core/ci/step.py
 # The step of every CI platform: finds the platform, reports the job's deploys, ends as its inputs say.
 
-# For a job on none of the platforms. Git gives what the inputs do not.
-_ELSEWHERE = Step(agent="gitdailies-step", no_key="; set GITDAILIES_WEBHOOK_KEY")
-
-
 def start(platforms: Sequence[Platform], version: str, lent: Mapping[str, Any]) -> NoReturn:
     """Run the step for a job of one of *platforms*, and end the process.
 
     *version* is that of the file. *lent* holds the functions that an agent adds to a script.
     """
     code = _guarded(platforms, version, lent)
-    if any(platform.step.lends in lent for platform in platforms):
+    if any(platform.lends in lent for platform in platforms):
         # Such an agent runs the script in its own process, and has work to do afterwards.
         sys.exit(code)
     # Where the log is closed, or there is none, the usual end of Python would change the exit code.
@@ -3295,47 +3294,41 @@ def _main(platforms: Sequence[Platform], version: str, lent: Mapping[str, Any]) 
     if sys.stdout is not None:
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     platform, environ = _job(platforms, lent)
-    step = platform.step if platform else _ELSEWHERE
-    report, fails = _reported(platform, step, version, environ)
-    for line in step.log(report, fails):
+    report, fails = _reported(platform, version, environ)
+    for line in platform.log(report, fails):
         print(line)
-    for name, text in step.files(report).items():
+    for name, text in platform.files(report).items():
         if not _appended(environ.get(name, ""), text):
-            print(step.not_written(name))
-    return report.code if fails or report.ok else step.warned(environ)
+            print(platform.not_written(name))
+    return report.code if fails or report.ok else platform.warned(environ)
 
 
-def _job(platforms: Sequence[Platform], lent: Mapping[str, Any]) -> tuple[Platform | None, Mapping[str, str]]:
+def _job(platforms: Sequence[Platform], lent: Mapping[str, Any]) -> tuple[Platform, Mapping[str, str]]:
     """Return the platform of the job and its variables. The only platform of a file needs no marker."""
-    lender = next((platform for platform in platforms if platform.step.lends in lent), None)
+    lender = next((platform for platform in platforms if platform.lends in lent), None)
     platform = platforms[0] if len(platforms) == 1 else lender or detect(platforms, os.environ)
-    if platform and platform.step.ask and (lender or len(platforms) == 1):
-        return platform, platform.step.ask(lent, sys.stdin.buffer.read)
+    if platform.lends and (lender or len(platforms) == 1):
+        return platform, platform.ask(lent, sys.stdin.buffer.read)
     return platform, os.environ
 
 
-def _reported(
-    platform: Platform | None, step: Step, version: str, environ: Mapping[str, str]
-) -> tuple[Report, bool]:
+def _reported(platform: Platform, version: str, environ: Mapping[str, str]) -> tuple[Report, bool]:
     """Run the step; return its report, and whether an error fails the job."""
-    names = variables() if step.names is None else step.names
     try:
         refuse_misspelled(environ)
-        inputs = step.inputs(environ)
+        inputs = platform.inputs(environ)
     except UsageError as error:
         # The inputs cannot be read, or one is misspelled. The variable says whether errors fail the job.
-        return refused(error, names), strict(texts(environ))
-    for line in step.masks(inputs["webhook-key"]):
+        return refused(error, platform.names), strict(texts(environ))
+    for line in platform.masks(inputs["webhook-key"]):
         print(line)
     report = run(
         platform,
         inputs,
         environ=environ,
-        event=_event(environ.get(step.event, "")),
-        directory=environ.get(step.folder) or ".",
-        agent=f"{step.agent}/{version}" if version else step.agent,
-        no_key=step.no_key,
-        names=names,
+        event=_event(environ.get(platform.event, "")),
+        directory=environ.get(platform.folder) or ".",
+        agent=f"{platform.agent}/{version}" if version else platform.agent,
     )
     return report, strict(inputs)
 
@@ -3360,22 +3353,19 @@ def _appended(path: str, text: str) -> bool:
 
 
 def run(
-    platform: Platform | None,
+    platform: Platform,
     given: Mapping[str, str | None],
     *,
     environ: Mapping[str, str],
     event: Any = None,
     directory: str = ".",
     agent: str,
-    no_key: str = "",
-    names: Mapping[str, str] = SAME_NAMES,
 ) -> Report:
     """Report the job's deploys and return how it went. Raises nothing.
 
     *given* are the inputs by the names of `settings`. *agent* names the step to the receiver.
-    *no_key* says where this platform keeps the key, for the error about a missing one. *names*
-    maps our names of inputs to the platform's, if it has other names.
     """
+    names = platform.names
     try:
         settings = Settings.make(given)
         found = deploys_in(
@@ -3406,12 +3396,12 @@ def run(
         until = datetime.now(timezone.utc) + timedelta(seconds=receiver.longest_seconds)
         try:
             if settings.oidc and settings.url:
-                fork = any(target.foreign for target in facts_of(platform, environ, event).targets)
+                fork = any(target.foreign for target in platform.read(Variables(environ, event)).targets)
                 token = id_token(platform, environ, receiver, fork=fork, until=until)
                 receiver = receiver._replace(key=token)
-                for line in platform.step.masks(token.reveal()) if platform else ():
+                for line in platform.masks(token.reveal()):
                     print(line)
-            results, more = _send(found.events, receiver, no_key, until)
+            results, more = _send(found.events, receiver, platform.no_key, until)
         except DeliveryError as error:
             results = [Attempted(one, NOT_DELIVERED, None, 0, str(error)) for one in found.events]
             more = []
@@ -3449,19 +3439,30 @@ def _send(
 
 
 
-GITHUB_TABLE = Table(
-    run=("GITHUB_RUN_ID",),
-    attempt=("GITHUB_RUN_ATTEMPT",),
-    sha=("GITHUB_SHA",),
+# The variables name the commit of these, and of some others.
+_BY_VARIABLES = ("push", "workflow_dispatch", "schedule", "repository_dispatch")
+# The list of a longer push may be cut: GitHub's has at most 2,048 ("Webhook events and payloads", `push`).
+_MOST_LISTED = 2000
+
+
+class GitHubActions(Platform):
+    word = "github"
+    title = "GitHub Actions"
+    name = "github-actions"
+    marker = "GITHUB_ACTIONS"
+    turn = 10
+    run = ("GITHUB_RUN_ID",)
+    attempt = ("GITHUB_RUN_ATTEMPT",)
+    sha = ("GITHUB_SHA",)
     # GITHUB_REF_NAME may also be a tag, or 7/merge for a pull request.
-    branch=("GITHUB_REF",),
-    repo=("GITHUB_REPOSITORY",),
+    branch = ("GITHUB_REF",)
+    repo = ("GITHUB_REPOSITORY",)
     # No variable has the job's status; the action passes job.status. No variable or context has the
     # job's environment (actions/runner issue 1369).
-    status=("GITDAILIES_JOB_STATUS",),
-    started=("GITHUB_EVENT_NAME",),
+    status = ("GITDAILIES_JOB_STATUS",)
+    started = ("GITHUB_EVENT_NAME",)
     # Those whose words need no payload.
-    starts={
+    starts: Mapping[str, Start] = {
         "push": Starts.PERHAPS_PUSHED,
         "schedule": Starts.SCHEDULED,
         "workflow_dispatch": Starts.BY_HAND,
@@ -3482,60 +3483,108 @@ GITHUB_TABLE = Table(
         "deployment_status": Start("other", True, elsewhere=True),
         **dict.fromkeys(("check_run", "check_suite", "status"), Start(None, True, elsewhere=True)),
         "workflow_run": Starts.PERHAPS_PUSHED,
-    },
-)
+    }
+    agent = "gitdailies-github-action"
+    no_key = (
+        "; pass it as webhook-key: ${{ secrets.GITDAILIES_WEBHOOK_KEY }} "
+        "(runs of forks and of Dependabot get no secrets, a reusable workflow only those passed to it)"
+    )
+    folder = "GITHUB_WORKSPACE"
+    event = "GITHUB_EVENT_PATH"
+    prefix = "INPUT_"
+    names: Mapping[str, str] = {}
+    oidc = ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+    no_oidc = (
+        "; give the job `permissions: {id-token: write, contents: read}` "
+        "(a pull request of a fork gets none, a reusable workflow only where its caller has it, too)"
+    )
+
+    def read(self, variables: Variables) -> Facts:
+        facts, name = self._about(variables), variables.first(*self.started) or ""
+        return facts._replace(start=self._start(name, variables.payload, facts))
+
+    def _start(self, name: str, payload: Mapping[str, Any], facts: Facts) -> Start:
+        """Return what started the run. A push that is forced may go back to an earlier commit."""
+        if name == "workflow_run":
+            behind = at(payload, "workflow_run.event") or ""
+            if behind == "push" and any(target.unsure for target in facts.targets):
+                return Starts.PERHAPS_PUSHED
+            start = Starts.PUSHED if behind == "push" else self.starts.get(behind, Starts.OF_A_COMMIT)
+            return Start(start.trigger if behind else None, True)
+        if name == "create" and at(payload, "ref_type") == "tag":
+            return Starts.TAGGED
+        if name == "push" and isinstance(payload.get("forced"), bool):
+            if tag_of(at(payload, "ref")):
+                return Starts.TAGGED if payload.get("created") is True else Starts.OF_A_COMMIT
+            return Starts.OF_A_COMMIT if payload["forced"] else Starts.PUSHED
+        if name.startswith(_PULL_REQUEST):
+            return Starts.OF_A_COMMIT
+        return facts.start if facts.start != Start() or not name else Starts.OF_NO_COMMIT
+
+    def _about(self, variables: Variables) -> Facts:
+        name, payload = variables.first(*self.started) or "", variables.payload
+        if name not in _BY_VARIABLES:
+            ref, repo = variables.first(*self.branch), variables.first(*self.repo)
+            known = _facts_of_payload(name, payload, ref=ref or "", repo=repo, own=self.run_of(variables))
+            if known is not None:
+                return self._of_variables(variables, **known)
+        sha = full_sha(variables.first(*self.sha))
+        branch = branch_of(variables.first(*self.branch))
+        if name == "delete" or (name == "push" and _deletes(payload)):
+            skip = "the branch or tag of the run was deleted"
+            return self._of_variables(variables, sha=sha, branch=branch, skip=skip)
+        if name != "push" or at(payload, "after") != sha:
+            return self._of_variables(variables, sha=sha, branch=branch)
+        return self._of_variables(variables, sha=sha, branch=branch, **_pushed(payload))
+
+    def _of_variables(
+        self, variables: Variables, *, no_branch: str | None = None, url: str | None = None, **known: Any
+    ) -> Facts:
+        repo, own_run = variables.first(*self.repo), variables.first(*self.run)
+        server = variables.first("GITHUB_SERVER_URL")
+        if variables.first("GITEA_ACTIONS", "FORGEJO_ACTIONS"):
+            # Their pages are numbered.
+            own_run = variables.first("GITHUB_RUN_NUMBER")
+        if server and repo and own_run:
+            url = url or f"{server}/{repo}/actions/runs/{own_run}"
+        of_target = {name: known.pop(name) for name in _OF_TARGET if name in known}
+        if known.get("status") is None:
+            known["status"] = variables.first(*self.status)
+        tag = tag_of(variables.first(*self.branch))
+        if tag and not of_target.get("branch"):
+            no_branch = no_branch or f"the run is of tag {tag}"
+        target = Target(repo=repo, no_branch=no_branch, **of_target)
+        return self.facts(variables, targets=(target,), url=url, **known)
+
+    def masks(self, key: str) -> list[str]:
+        """Return the commands that keep the key out of the log. The runner masks each line by itself."""
+        lines = [line.strip() for line in key.splitlines()]
+        return [f"::add-mask::{_command_data(line)}" for line in lines if line]
+
+    def log(self, report: Report, fails: bool) -> list[str]:
+        """Return the lines for the log. Notes, problems and a skip become annotations.
+
+        A foreign text, such as a receiver's answer, is only written into the data of a command. The runner
+        does not look for a command there.
+        """
+        notices = [f"::notice title={_HEADING}::{_command_data(note)}" for note in report.notes]
+        notices += [f"::warning title={_HEADING}::{_command_data(warning)}" for warning in report.warnings]
+        if report.ok and report.outcome != SKIPPED:
+            return notices + [f"{_HEADING}: {_harmless(line)}" for line in report.lines]
+        level = "notice" if report.ok else "error" if fails else "warning"
+        return notices + [f"::{level} title={_HEADING}::{_command_data(line)}" for line in report.lines]
+
+    def not_written(self, name: str) -> str:
+        if name == "GITHUB_STEP_SUMMARY":
+            # Some runners have none, and the log has the same lines.
+            return f"{_HEADING}: {name}: no file to write to, so there is no summary"
+        return f"::warning title={_HEADING}::{name}: expected a file to write to, got none"
+
+    def files(self, report: Report) -> dict[str, str]:
+        return {"GITHUB_OUTPUT": _github_outputs(report), "GITHUB_STEP_SUMMARY": _github_summary(report)}
 
 
-# The variables name the commit of these, and of some others.
-_BY_VARIABLES = ("push", "workflow_dispatch", "schedule", "repository_dispatch")
-# The list of a longer push may be cut: GitHub's has at most 2,048 ("Webhook events and payloads", `push`).
-_MOST_LISTED = 2000
-
-
-def _github_facts(variables: Variables, event: Any) -> Facts:
-    facts = _about(variables, event)
-    payload = event if isinstance(event, dict) else {}
-    return facts._replace(start=_start(variables.first(*GITHUB_TABLE.started) or "", payload, facts))
-
-
-def _start(name: str, payload: Mapping[str, Any], facts: Facts) -> Start:
-    """Return what started the run. A push that is forced may go back to an earlier commit."""
-    if name == "workflow_run":
-        behind = at(payload, "workflow_run.event") or ""
-        if behind == "push" and any(target.unsure for target in facts.targets):
-            return Starts.PERHAPS_PUSHED
-        trigger = (
-            Starts.PUSHED.trigger
-            if behind == "push"
-            else GITHUB_TABLE.starts.get(behind, Starts.OF_A_COMMIT).trigger
-        )
-        return Start(trigger if behind else None, True)
-    if name == "create" and at(payload, "ref_type") == "tag":
-        return Starts.TAGGED
-    if name == "push" and isinstance(payload.get("forced"), bool):
-        if tag_of(at(payload, "ref")):
-            return Starts.TAGGED if payload.get("created") is True else Starts.OF_A_COMMIT
-        return Starts.OF_A_COMMIT if payload["forced"] else Starts.PUSHED
-    if name.startswith(_PULL_REQUEST):
-        return Starts.OF_A_COMMIT
-    return facts.start if facts.start != Start() or not name else Starts.OF_NO_COMMIT
-
-
-def _about(variables: Variables, event: Any) -> Facts:
-    name, payload = variables.first("GITHUB_EVENT_NAME") or "", event if isinstance(event, dict) else {}
-    if name not in _BY_VARIABLES:
-        ref, repo = variables.first(*GITHUB_TABLE.branch), variables.first(*GITHUB_TABLE.repo)
-        known = _facts_of_payload(name, payload, ref=ref or "", repo=repo, own=GITHUB_TABLE.run_of(variables))
-        if known is not None:
-            return _of_variables(variables, **known)
-    sha = full_sha(variables.first(*GITHUB_TABLE.sha))
-    branch = branch_of(variables.first(*GITHUB_TABLE.branch))
-    if name == "delete" or (name == "push" and _deletes(payload)):
-        skip = "the branch or tag of the run was deleted"
-        return _of_variables(variables, sha=sha, branch=branch, skip=skip)
-    if name != "push" or at(payload, "after") != sha:
-        return _of_variables(variables, sha=sha, branch=branch)
-    return _of_variables(variables, sha=sha, branch=branch, **_pushed(payload))
+GITHUB_ACTIONS = GitHubActions()
 
 
 def _deletes(payload: Mapping[str, Any]) -> bool:
@@ -3573,26 +3622,6 @@ def _pushed(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 # What `_of_variables` takes for the target. The rest belongs to the job.
 _OF_TARGET = ("sha", "branch", "unsure", "foreign", "commit_time", "commits", "before", "reverts", "notes")
-
-
-def _of_variables(
-    variables: Variables, *, no_branch: str | None = None, url: str | None = None, **known: Any
-) -> Facts:
-    repo, own_run = variables.first(*GITHUB_TABLE.repo), variables.first(*GITHUB_TABLE.run)
-    server = variables.first("GITHUB_SERVER_URL")
-    if variables.first("GITEA_ACTIONS", "FORGEJO_ACTIONS"):
-        # Their pages are numbered.
-        own_run = variables.first("GITHUB_RUN_NUMBER")
-    if server and repo and own_run:
-        url = url or f"{server}/{repo}/actions/runs/{own_run}"
-    of_target = {name: known.pop(name) for name in _OF_TARGET if name in known}
-    if known.get("status") is None:
-        known["status"] = variables.first(*GITHUB_TABLE.status)
-    tag = tag_of(variables.first(*GITHUB_TABLE.branch))
-    if tag and not of_target.get("branch"):
-        no_branch = no_branch or f"the run is of tag {tag}"
-    target = Target(repo=repo, no_branch=no_branch, **of_target)
-    return GITHUB_TABLE.read(variables, targets=(target,), url=url, **known)
 
 
 class Payload(NamedTuple):
@@ -3850,44 +3879,6 @@ _MARKS = {
 _MARKDOWN = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>()#+!|~"})
 
 
-def _github_masks(key: str) -> list[str]:
-    """Return the commands that keep the key out of the log. The runner masks each line by itself."""
-    lines = [line.strip() for line in key.splitlines()]
-    return [f"::add-mask::{_command_data(line)}" for line in lines if line]
-
-
-def _github_commands(report: Report, fails: bool) -> list[str]:
-    """Return the lines for the log. Notes, problems and a skip become annotations.
-
-    A foreign text, such as a receiver's answer, is only written into the data of a command. The runner
-    does not look for a command there.
-    """
-    notices = [f"::notice title={_HEADING}::{_command_data(note)}" for note in report.notes]
-    notices += [f"::warning title={_HEADING}::{_command_data(warning)}" for warning in report.warnings]
-    if report.ok and report.outcome != SKIPPED:
-        return notices + [f"{_HEADING}: {_harmless(line)}" for line in report.lines]
-    level = "notice" if report.ok else "error" if fails else "warning"
-    return notices + [f"::{level} title={_HEADING}::{_command_data(line)}" for line in report.lines]
-
-
-def _github_not_written(name: str) -> str:
-    if name == "GITHUB_STEP_SUMMARY":
-        # Some runners have none, and the log has the same lines.
-        return f"{_HEADING}: {name}: no file to write to, so there is no summary"
-    return f"::warning title={_HEADING}::{name}: expected a file to write to, got none"
-
-
-def _github_outputs(report: Report) -> str:
-    values = {
-        "ok": "true" if report.ok else "false",
-        "outcome": report.outcome,
-        "reason": report.reason,
-        "http-status": "" if report.http_status is None else str(report.http_status),
-        "payload": report.payload,
-    }
-    return "".join(f"{name}={_one_line(value)}\n" for name, value in values.items())
-
-
 def _github_summary(report: Report) -> str:
     lines = [f"{_MARKS[report.outcome]} **{_HEADING}**: {_markdown(line)}" for line in report.lines]
     return (
@@ -3912,55 +3903,19 @@ def _markdown(text: str) -> str:
     return _one_line(text).translate(_MARKDOWN)
 
 
-GITHUB_ACTIONS = Platform(
-    word="github",
-    title="GitHub Actions",
-    marker="GITHUB_ACTIONS",
-    table=GITHUB_TABLE,
-    read=_github_facts,
-    step=Step(
-        agent="gitdailies-github-action",
-        no_key=(
-            "; pass it as webhook-key: ${{ secrets.GITDAILIES_WEBHOOK_KEY }} "
-            "(runs of forks and of Dependabot get no secrets, a reusable workflow only those passed to it)"
-        ),
-        folder="GITHUB_WORKSPACE",
-        event="GITHUB_EVENT_PATH",
-        inputs=lambda environ: texts(environ, "INPUT_"),
-        names=SAME_NAMES,
-        masks=_github_masks,
-        log=_github_commands,
-        files=lambda report: {
-            "GITHUB_OUTPUT": _github_outputs(report),
-            "GITHUB_STEP_SUMMARY": _github_summary(report),
-        },
-        not_written=_github_not_written,
-        oidc=("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
-        no_oidc=(
-            "; give the job `permissions: {id-token: write, contents: read}` "
-            "(a pull request of a fork gets none, a reusable workflow only where its caller has it, too)"
-        ),
-    ),
-    turn=10,
-    name="github-actions",
-)
+def _github_outputs(report: Report) -> str:
+    values = {
+        "ok": "true" if report.ok else "false",
+        "outcome": report.outcome,
+        "reason": report.reason,
+        "http-status": "" if report.http_status is None else str(report.http_status),
+        "payload": report.payload,
+    }
+    return "".join(f"{name}={_one_line(value)}\n" for name, value in values.items())
 
 
 # gitdailies_core/ci/platforms/circleci.py
 # CircleCI. Sources: its "Project values and variables" and "Pipeline values" references, "Set up rollbacks".
-
-CIRCLECI_TABLE = Table(
-    # A workflow that runs again gets a new id, but keeps its pipeline.
-    run=("PIPELINE_ID", "CIRCLE_PIPELINE_ID"),
-    sha=("PIPELINE_GIT_REVISION", "CIRCLE_SHA1"),
-    # Not set if the pipeline builds a tag.
-    branch=("PIPELINE_GIT_BRANCH", "CIRCLE_BRANCH"),
-    tag=("PIPELINE_GIT_TAG", "CIRCLE_TAG"),
-    repo_url=("CIRCLE_REPOSITORY_URL",),
-    url=("CIRCLE_BUILD_URL",),
-    status=("GITDAILIES_JOB_STATUS",),
-    pull=("CIRCLE_PR_NUMBER", "CIRCLE_PULL_REQUEST", "CIRCLE_PULL_REQUESTS"),
-)
 
 # Owner and name are two variables. Those of the checkout come first: in a GitHub App pipeline,
 # configuration, trigger and code may come from three repositories.
@@ -3969,90 +3924,114 @@ _OWNER_AND_NAME = (
     ("CIRCLE_PROJECT_USERNAME", "CIRCLE_PROJECT_REPONAME"),
 )
 
-
 # The orb's parameters. A template cannot read a name with a hyphen.
 CIRCLECI_PARAMETERS = {name: name.replace("-", "_") for name in INPUTS}
-
 _REFERENCE = r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))"
-
-
 # For a forked pull request the branch is `pull/7` or `pull/7/head`.
 _FORK = r"^pull/([0-9]+)(?:/(?:head|merge))?$"
 # A pull request from such a branch only carries it to another one that is released.
 _TRUNKS = ("main", "master", "trunk")
 
 
-def _circleci_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  CircleCI has none
-    pairs = (map(variables.first, pair) for pair in _OWNER_AND_NAME)
-    repo = next((f"{owner}/{name}" for owner, name in pairs if owner and name), None)
-    branch = variables.first(*CIRCLECI_TABLE.branch)
-    found = _of_deploys(variables)
-    forked = re.match(_FORK, branch or "")
-    # Only jobs of forked pull requests have its number as a variable.
-    number = forked[1] if forked else variables.first("CIRCLE_PR_NUMBER")
-    page = (variables.first("CIRCLE_PULL_REQUEST", "CIRCLE_PULL_REQUESTS") or "").split(",")[0].rstrip("/")
-    # A branch that has an open pull request, other than the one that others are merged into.
-    pull = number or (page.rpartition("/")[2] if branch and branch not in _TRUNKS else None)
-    return CIRCLECI_TABLE.read(
-        variables,
-        repo=repo,
-        run=_circleci_run(variables),
-        pull=f"pull request {pull}" if pull else None,
-        fork=f"the run is of pull request {number}, of a fork" if number else False,
-        **found,
-    )
-
-
-def _of_deploys(variables: Variables) -> dict[str, Any]:
-    """Read what a person chose on the Deploys page, which starts a pipeline of the default branch's tip.
-
-    The page takes any text as a version. Only a rollback has the version that it is from, or a reason.
-    """
-    version = variables.first("PIPELINE_DEPLOY_TARGET_VERSION")
-    if not version:
-        return {}
-    back = variables.first("PIPELINE_DEPLOY_CURRENT_VERSION", "PIPELINE_DEPLOY_REASON")
-    sha = full_sha(version)
-    found = {
-        "start": Starts.PROMOTED,
-        "environment": variables.first("PIPELINE_DEPLOY_ENVIRONMENT_NAME"),
-        "service": variables.first("PIPELINE_DEPLOY_COMPONENT_NAME"),
-        "type": "rollback" if back else None,
-    }
-    if sha:
-        return {**found, "sha": sha, "branch": None, "tag": None, "message": None}
-    tip = full_sha(variables.first(*CIRCLECI_TABLE.sha)) or ""
-    warning = f"the pipeline deploys version {got(version)}, the run is of {tip[:7]}, which is reported; "
-    # A job may check that version out by itself.
-    return {
-        **found,
-        "start": Starts.BY_HAND,
-        "warnings": (warning + "set sha to the commit of that version",),
-    }
-
-
-def _circleci_run(variables: Variables) -> Run | None:
-    """Return the pipeline. A workflow that runs again has another id than its workspace.
-
-    The workspace is the one of the first run, and a pipeline may have several workflows that deploy.
-    """
-    workflow = variables.first("CIRCLE_WORKFLOW_ID")
-    first = variables.first("CIRCLE_WORKFLOW_WORKSPACE_ID") or workflow or variables.first("CIRCLE_BUILD_URL")
-    if not first:
-        return None
-    again = workflow if workflow != first else None
-    named = (first, again) if again else (first,)
-    return Run(variables.first(*CIRCLECI_TABLE.run) or first, again, named)
-
-
-def _circleci_inputs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the inputs, by name: the orb's parameters, else GITDAILIES_* as on any other platform."""
-    read = texts(environ, "PARAM_")
-    filled = {name: _filled_in(text, environ) for name, text in read.items()}
+class CircleCI(Platform):
+    word = "circleci"
+    title = "CircleCI"
+    marker = "CIRCLECI"
+    turn = 20
+    # A workflow that runs again gets a new id, but keeps its pipeline.
+    run = ("PIPELINE_ID", "CIRCLE_PIPELINE_ID")
+    sha = ("PIPELINE_GIT_REVISION", "CIRCLE_SHA1")
+    # Not set if the pipeline builds a tag.
+    branch = ("PIPELINE_GIT_BRANCH", "CIRCLE_BRANCH")
+    tag = ("PIPELINE_GIT_TAG", "CIRCLE_TAG")
+    repo_url = ("CIRCLE_REPOSITORY_URL",)
+    url = ("CIRCLE_BUILD_URL",)
+    status = ("GITDAILIES_JOB_STATUS",)
+    pull = ("CIRCLE_PR_NUMBER", "CIRCLE_PULL_REQUEST", "CIRCLE_PULL_REQUESTS")
+    agent = "gitdailies-circleci-orb"
+    prefix = "PARAM_"
     # The parameter holds the name of the variable that holds the key.
-    named = environ.get("PARAM_WEBHOOK_KEY", "").strip()
-    filled["webhook-key"] = environ.get(named, "") if named else read["webhook-key"]
-    return filled
+    key_name = "PARAM_WEBHOOK_KEY"
+    no_key = (
+        "; put it into a context or the project's environment variables as GITDAILIES_WEBHOOK_KEY, or "
+        "name its variable in webhook_key (forked pull requests get none unless the project passes "
+        "secrets to them)"
+    )
+    names = CIRCLECI_PARAMETERS
+    # CIRCLE_OIDC_TOKEN_V2 is for the organization, and other services take it. It is never sent.
+    # Source: its "OIDC tokens with custom claims".
+    oidc = ("circleci", "run", "oidc", "get", "--claims", '{"aud": "AUDIENCE"}')
+    no_oidc = "; `circleci run oidc get` must work in this job, which is not that of a fork"
+
+    def read(self, variables: Variables) -> Facts:
+        pairs = (map(variables.first, pair) for pair in _OWNER_AND_NAME)
+        repo = next((f"{owner}/{name}" for owner, name in pairs if owner and name), None)
+        branch = variables.first(*self.branch)
+        found = self._of_deploys(variables)
+        forked = re.match(_FORK, branch or "")
+        # Only jobs of forked pull requests have its number as a variable.
+        number = forked[1] if forked else variables.first("CIRCLE_PR_NUMBER")
+        page = (
+            (variables.first("CIRCLE_PULL_REQUEST", "CIRCLE_PULL_REQUESTS") or "").split(",")[0].rstrip("/")
+        )
+        # A branch that has an open pull request, other than the one that others are merged into.
+        pull = number or (page.rpartition("/")[2] if branch and branch not in _TRUNKS else None)
+        return self.facts(
+            variables,
+            repo=repo,
+            pull=f"pull request {pull}" if pull else None,
+            fork=f"the run is of pull request {number}, of a fork" if number else False,
+            **found,
+        )
+
+    def _of_deploys(self, variables: Variables) -> dict[str, Any]:
+        """Read what a person chose on the Deploys page, which starts a pipeline of the default branch's tip.
+
+        The page takes any text as a version. Only a rollback has the version that it is from, or a reason.
+        """
+        version = variables.first("PIPELINE_DEPLOY_TARGET_VERSION")
+        if not version:
+            return {}
+        back = variables.first("PIPELINE_DEPLOY_CURRENT_VERSION", "PIPELINE_DEPLOY_REASON")
+        sha = full_sha(version)
+        found = {
+            "start": Starts.PROMOTED,
+            "environment": variables.first("PIPELINE_DEPLOY_ENVIRONMENT_NAME"),
+            "service": variables.first("PIPELINE_DEPLOY_COMPONENT_NAME"),
+            "type": "rollback" if back else None,
+        }
+        if sha:
+            return {**found, "sha": sha, "branch": None, "tag": None, "message": None}
+        tip = full_sha(variables.first(*self.sha)) or ""
+        warning = f"the pipeline deploys version {got(version)}, the run is of {tip[:7]}, which is reported; "
+        # A job may check that version out by itself.
+        warnings = (warning + "set sha to the commit of that version",)
+        return {**found, "start": Starts.BY_HAND, "warnings": warnings}
+
+    def run_of(self, variables: Variables) -> Run | None:
+        """Return the pipeline. A workflow that runs again has another id than its workspace.
+
+        The workspace is the one of the first run, and a pipeline may have several workflows that deploy.
+        """
+        workflow = variables.first("CIRCLE_WORKFLOW_ID")
+        first = (
+            variables.first("CIRCLE_WORKFLOW_WORKSPACE_ID") or workflow or variables.first("CIRCLE_BUILD_URL")
+        )
+        if not first:
+            return None
+        again = workflow if workflow != first else None
+        named = (first, again) if again else (first,)
+        return Run(variables.first(*self.run) or first, again, named)
+
+    def inputs(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return the inputs, by name: the orb's parameters, else GITDAILIES_* as on any other platform."""
+        read = super().inputs(environ)
+        return {
+            name: text if name == "webhook-key" else _filled_in(text, environ) for name, text in read.items()
+        }
+
+
+CIRCLECI = CircleCI()
 
 
 def _filled_in(text: str, environ: Mapping[str, str]) -> str:
@@ -4066,99 +4045,57 @@ def _filled_in(text: str, environ: Mapping[str, str]) -> str:
     return re.sub(_REFERENCE, lambda found: environ[found[1] or found[2]], text)
 
 
-CIRCLECI = Platform(
-    word="circleci",
-    title="CircleCI",
-    marker="CIRCLECI",
-    table=CIRCLECI_TABLE,
-    read=_circleci_facts,
-    step=Step(
-        agent="gitdailies-circleci-orb",
-        no_key=(
-            "; put it into a context or the project's environment variables as GITDAILIES_WEBHOOK_KEY, or "
-            "name its variable in webhook_key (forked pull requests get none unless the project passes "
-            "secrets to them)"
-        ),
-        inputs=_circleci_inputs,
-        names=CIRCLECI_PARAMETERS,
-        # CIRCLE_OIDC_TOKEN_V2 is for the organization, and other services take it. It is never sent.
-        # Source: its "OIDC tokens with custom claims".
-        oidc=("circleci", "run", "oidc", "get", "--claims", '{"aud": "AUDIENCE"}'),
-        no_oidc="; `circleci run oidc get` must work in this job, which is not that of a fork",
-    ),
-    turn=20,
-)
-
-
 # gitdailies_core/ci/platforms/travis.py
 # Travis CI. Source: its "Environment Variables" page.
 
-TRAVIS_TABLE = Table(
+class Travis(Platform):
+    word = "travis"
+    title = "Travis CI"
+    marker = "TRAVIS"
+    turn = 30
     # A restarted job keeps its build's id.
-    run=("TRAVIS_BUILD_ID",),
+    run = ("TRAVIS_BUILD_ID",)
     # For a pull request TRAVIS_COMMIT is a temporary merge commit, and TRAVIS_BRANCH the target.
-    sha=("TRAVIS_PULL_REQUEST_SHA", "TRAVIS_COMMIT"),
+    sha = ("TRAVIS_PULL_REQUEST_SHA", "TRAVIS_COMMIT")
     # For a tag TRAVIS_BRANCH is the tag.
-    branch=("TRAVIS_PULL_REQUEST_BRANCH", "TRAVIS_BRANCH"),
-    tag=("TRAVIS_TAG",),
-    repo=("TRAVIS_REPO_SLUG",),
-    url=("TRAVIS_BUILD_WEB_URL", "TRAVIS_JOB_WEB_URL"),
+    branch = ("TRAVIS_PULL_REQUEST_BRANCH", "TRAVIS_BRANCH")
+    tag = ("TRAVIS_TAG",)
+    repo = ("TRAVIS_REPO_SLUG",)
+    url = ("TRAVIS_BUILD_WEB_URL", "TRAVIS_JOB_WEB_URL")
     # The result of the script phase. No variable has the result of the deploy itself.
-    status=("TRAVIS_TEST_RESULT",),
-    message=("TRAVIS_COMMIT_MESSAGE",),
-    pull=("TRAVIS_PULL_REQUEST",),
-    started=("TRAVIS_EVENT_TYPE",),
-    starts={
+    status = ("TRAVIS_TEST_RESULT",)
+    message = ("TRAVIS_COMMIT_MESSAGE",)
+    pull = ("TRAVIS_PULL_REQUEST",)
+    started = ("TRAVIS_EVENT_TYPE",)
+    starts: Mapping[str, Start] = {
         "push": Starts.PUSHED,
         "pull_request": Starts.OF_A_COMMIT,
         "cron": Starts.SCHEDULED,
         "api": Starts.BY_HAND,
-    },
-)
-# Nothing counts the restarts of a job. All of them have one name.
-_AGAIN = "restarted"
-
-
-def _travis_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Travis has none
-    build = variables.first(*TRAVIS_TABLE.run)
-    again = _AGAIN if variables.first("TRAVIS_JOB_RESTARTED_BY") else None
-    own, origin = variables.first(*TRAVIS_TABLE.repo), variables.first("TRAVIS_PULL_REQUEST_SLUG")
-    return TRAVIS_TABLE.read(
-        variables,
-        run=Run(build, again) if build else None,
-        fork=are_two(own, origin),
-        status_of="the script phase",
+    }
+    agent = "gitdailies-travis"
+    no_key = (
+        "; set GITDAILIES_WEBHOOK_KEY in the repository's settings or encrypted in .travis.yml "
+        "(builds of forks get none)"
     )
+    folder = "TRAVIS_BUILD_DIR"
+
+    def read(self, variables: Variables) -> Facts:
+        own, origin = variables.first(*self.repo), variables.first("TRAVIS_PULL_REQUEST_SLUG")
+        return self.facts(variables, fork=are_two(own, origin), status_of="the script phase")
+
+    def run_of(self, variables: Variables) -> Run | None:
+        build = variables.first(*self.run)
+        # Nothing counts the restarts of a job. All of them have one name.
+        again = "restarted" if variables.first("TRAVIS_JOB_RESTARTED_BY") else None
+        return Run(build, again) if build else None
 
 
-TRAVIS = Platform(
-    word="travis",
-    title="Travis CI",
-    marker="TRAVIS",
-    table=TRAVIS_TABLE,
-    read=_travis_facts,
-    step=Step(
-        agent="gitdailies-travis",
-        no_key=(
-            "; set GITDAILIES_WEBHOOK_KEY in the repository's settings or encrypted in .travis.yml "
-            "(builds of forks get none)"
-        ),
-        folder="TRAVIS_BUILD_DIR",
-    ),
-    turn=30,
-)
+TRAVIS = Travis()
 
 
 # gitdailies_core/ci/platforms/octopus.py
 # Octopus Deploy. Names are Octopus's own.
-
-OCTOPUS_TABLE = Table(
-    # A release that is deployed again is another deployment.
-    run=("Octopus.Release.Id",),
-    attempt=("Octopus.Deployment.Id",),
-    # Octopus.Release.Git.* name the repository of the deployment process, not the application's.
-    environment=("Octopus.Environment.Name",),
-)
 
 # JSON. Octopus.Release.Package and .Builds do not exist in steps, only in release notes.
 _CHANGES = "Octopus.Deployment.Changes"
@@ -4169,10 +4106,9 @@ _SERVER, _LINK = "Octopus.Web.ServerUri", "Octopus.Web.DeploymentLink"
 _ERROR = "Octopus.Deployment.Error"
 # No time: the form of Octopus.Deployment.Created depends on the server's language.
 NAMES = (
-    *(*OCTOPUS_TABLE.run, *OCTOPUS_TABLE.attempt, *OCTOPUS_TABLE.environment),
+    *("Octopus.Release.Id", "Octopus.Deployment.Id", "Octopus.Environment.Name"),
     *(_CHANGES, _PACKAGES, _RELEASE, _SERVER, _LINK, _ERROR),
 )
-
 # A template's parameter is a variable of this name. No other step has one with this prefix. A deployment
 # has no checkout, and its variables have one place each.
 OCTOPUS_PARAMETERS = {
@@ -4181,41 +4117,74 @@ OCTOPUS_PARAMETERS = {
     if name not in ("path", "paths", "debug", "auth")
 }
 ASKED = (*NAMES, *OCTOPUS_PARAMETERS.values())
-
 _LENDS = "get_octopusvariable"
 # An older agent's Bash function prints this for a variable that does not exist.
 _UNKNOWN = ('Unrecognized variable "', 'Unrecognized command "')
 _MARK = "##octopus["
-
 _REMEDY = "or push build information with its VcsRoot and VcsCommitNumber for the release's packages"
 
 
-def _octopus_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Octopus has none
-    server, link = variables.first(_SERVER), variables.first(_LINK)
-    targets, notes = _targets(variables.first(_CHANGES), variables.first(_RELEASE))
-    if not targets:
-        targets, more = _of_packages(variables.first(_PACKAGES))
-        notes = [] if targets else [*notes, *more]
-    return OCTOPUS_TABLE.read(
-        variables,
-        targets=targets,
-        run=_octopus_run(variables),
-        # Each deployment of a release is an attempt.
-        rerun=False,
-        url=server.rstrip("/") + "/" + link.lstrip("/") if server and link else None,
-        status="failed" if variables.first(_ERROR) else None,
-        status_of="the deployment",
-        notes=notes,
-        remedy=_REMEDY,
-    )
+class Octopus(Platform):
+    word = "octopus"
+    title = "Octopus Deploy"
+    marker = "Octopus.Deployment.Id"
+    turn = 40
+    # A release that is deployed again is another deployment.
+    run = ("Octopus.Release.Id",)
+    attempt = ("Octopus.Deployment.Id",)
+    # Octopus.Release.Git.* name the repository of the deployment process, not the application's.
+    environment = ("Octopus.Environment.Name",)
+    agent = "gitdailies-octopus"
+    no_key = "; set the template's parameter Webhook key, best to a sensitive variable"
+    names = OCTOPUS_PARAMETERS
+    lends = _LENDS
+
+    def read(self, variables: Variables) -> Facts:
+        server, link = variables.first(_SERVER), variables.first(_LINK)
+        targets, notes = _targets(variables.first(_CHANGES), variables.first(_RELEASE))
+        if not targets:
+            targets, more = _of_packages(variables.first(_PACKAGES))
+            notes = [] if targets else [*notes, *more]
+        return self.facts(
+            variables,
+            targets=targets,
+            # Each deployment of a release is an attempt.
+            rerun=False,
+            url=server.rstrip("/") + "/" + link.lstrip("/") if server and link else None,
+            status="failed" if variables.first(_ERROR) else None,
+            status_of="the deployment",
+            notes=notes,
+            remedy=_REMEDY,
+        )
+
+    def run_of(self, variables: Variables) -> Run | None:
+        """Return the release, and its deployment as the attempt. The deployment alone names its deploys."""
+        release, deployment = variables.first(*self.run), variables.first(*self.attempt)
+        if not deployment:
+            return None
+        return Run(release or deployment, deployment if release else None, (deployment,))
+
+    def inputs(self, environ: Mapping[str, str]) -> dict[str, str]:
+        return {name: environ.get(key, "") for name, key in OCTOPUS_PARAMETERS.items()}
+
+    def ask(self, lent: Mapping[str, Any], standard_input: Callable[[], bytes]) -> dict[str, str]:
+        """Ask for every variable that is used. A missing one is empty."""
+        get = lent.get(_LENDS)
+        if get is None:
+            handed = _pairs(standard_input())
+            return {name: _known(handed.get(name, "")) for name in ASKED}
+        return {name: _known(_asked(get, name)) for name in ASKED}
+
+    def log(self, report: Report, fails: bool) -> list[str]:
+        """Return the lines for the log. A foreign text, such as a receiver's answer, gives no commands."""
+        plain = [line.replace(_MARK, "## octopus[") for line in messages(report)]
+        if report.ok and not report.warnings:
+            return plain
+        level = "error" if fails and not report.ok else "warning"
+        return [f"{_MARK}stdout-{level}]", *plain, f"{_MARK}stdout-default]"]
 
 
-def _octopus_run(variables: Variables) -> Run | None:
-    """Return the release, and its deployment as the attempt. The deployment alone names its deploys."""
-    release, deployment = variables.first(*OCTOPUS_TABLE.run), variables.first(*OCTOPUS_TABLE.attempt)
-    if not deployment:
-        return None
-    return Run(release or deployment, deployment if release else None, (deployment,))
+OCTOPUS = Octopus()
 
 
 def _targets(text: str | None, release: str | None) -> tuple[tuple[Target, ...], list[str]]:
@@ -4236,7 +4205,7 @@ def _targets(text: str | None, release: str | None) -> tuple[tuple[Target, ...],
         brought = [one for _, one in packages if slug(_text_in(one, "VcsRoot")) == target.repo]
         items = [item for package in brought for item in _objects(package.get("Commits"))]
         undone = reverts_of((item.get("Id"), undone_by(item.get("Comment"))) for item in items)
-        targets.append(target.but(commits=_commits(items), reverts=undone))
+        targets.append(target._replace(commits=_commits(items), reverts=undone))
     if packages and not targets:
         notes.append(f"{_CHANGES} names no package of release {release}")
     return tuple(targets), notes
@@ -4253,10 +4222,7 @@ def _by_commit(packages: list[dict[str, Any]]) -> tuple[Target, ...]:
     """Return each repository and commit of *packages* once."""
     found: dict[tuple[str | None, str | None], Target] = {}
     for package in packages:
-        repo, sha = (
-            slug(_text_in(package, "VcsRoot")),
-            full_sha(_text_in(package, "VcsCommitNumber")),
-        )
+        repo, sha = slug(_text_in(package, "VcsRoot")), full_sha(_text_in(package, "VcsCommitNumber"))
         if repo or sha:
             branch = branch_of(_text_in(package, "Branch"))
             found.setdefault((repo, sha), Target(repo=repo, sha=sha, branch=branch))
@@ -4285,15 +4251,6 @@ def _text_in(package: dict[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def ask(lent: Mapping[str, Any], standard_input: Callable[[], bytes]) -> dict[str, str]:
-    """Ask for every variable that is used. A missing one is empty."""
-    get = lent.get(_LENDS)
-    if get is None:
-        handed = _pairs(standard_input())
-        return {name: _known(handed.get(name, "")) for name in ASKED}
-    return {name: _known(_asked(get, name)) for name in ASKED}
-
-
 def _asked(get: Callable[[str], str], name: str) -> str:
     try:
         return get(name) or ""
@@ -4315,62 +4272,49 @@ def _pairs(raw: bytes) -> dict[str, str]:
     return read
 
 
-def _octopus_log(report: Report, fails: bool) -> list[str]:
-    """Return the lines for the log. A foreign text, such as a receiver's answer, gives no commands."""
-    plain = [line.replace(_MARK, "## octopus[") for line in messages(report)]
-    if report.ok and not report.warnings:
-        return plain
-    level = "error" if fails and not report.ok else "warning"
-    return [f"{_MARK}stdout-{level}]", *plain, f"{_MARK}stdout-default]"]
-
-
-OCTOPUS = Platform(
-    word="octopus",
-    title="Octopus Deploy",
-    marker="Octopus.Deployment.Id",
-    table=OCTOPUS_TABLE,
-    read=_octopus_facts,
-    step=Step(
-        agent="gitdailies-octopus",
-        no_key="; set the template's parameter Webhook key, best to a sensitive variable",
-        inputs=lambda given: {name: given.get(key, "") for name, key in OCTOPUS_PARAMETERS.items()},
-        names=OCTOPUS_PARAMETERS,
-        log=_octopus_log,
-        lends=_LENDS,
-        ask=ask,
-    ),
-    turn=40,
-)
-
-
 # gitdailies_core/ci/platforms/gitlab.py
 # GitLab CI.
 
-GITLAB_TABLE = Table(
+# CI_ENVIRONMENT_ACTION other than `start`: https://docs.gitlab.com/ci/yaml/#environmentaction
+_NO_DEPLOY = ("stop", "prepare", "verify", "access")
+
+# Where the branch is from, and the repository that it is to be merged into.
+_ORIGIN_AND_AIM = (
+    ("CI_MERGE_REQUEST_SOURCE_PROJECT_PATH", "CI_PROJECT_PATH"),
+    ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_PROJECT_ID"),
+    ("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"),
+)
+
+
+class GitLab(Platform):
+    word = "gitlab"
+    title = "GitLab CI"
+    marker = "GITLAB_CI"
+    turn = 50
     # A retried job stays in its pipeline. The id of a job is its attempt.
-    run=("CI_PIPELINE_ID",),
+    run = ("CI_PIPELINE_ID",)
     # Only merged-result pipelines have the first. Their CI_COMMIT_SHA is a temporary merge commit.
-    sha=("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA"),
+    sha = ("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA")
     # CI_COMMIT_REF_NAME may be a branch or a tag. Merge request pipelines have no CI_COMMIT_BRANCH.
-    branch=(
+    branch = (
         "CI_COMMIT_BRANCH",
         "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME",
         "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME",
-    ),
-    tag=("CI_COMMIT_TAG",),
-    repo=("CI_PROJECT_PATH",),
-    repo_url=("CI_REPOSITORY_URL",),
+    )
+    tag = ("CI_COMMIT_TAG",)
+    repo = ("CI_PROJECT_PATH",)
+    repo_url = ("CI_REPOSITORY_URL",)
     # The name, because the slug is a shortened and changed form of it.
-    environment=("CI_ENVIRONMENT_NAME",),
-    url=("CI_PIPELINE_URL",),
-    message=("CI_COMMIT_MESSAGE",),
+    environment = ("CI_ENVIRONMENT_NAME",)
+    url = ("CI_PIPELINE_URL",)
+    message = ("CI_COMMIT_MESSAGE",)
     # `running` until after_script.
-    status=("CI_JOB_STATUS",),
-    pull=("CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID"),
+    status = ("CI_JOB_STATUS",)
+    pull = ("CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID")
     # Zeros for a new branch and in pipelines of merge requests.
-    before=("CI_COMMIT_BEFORE_SHA",),
-    started=("CI_PIPELINE_SOURCE",),
-    starts={
+    before = ("CI_COMMIT_BEFORE_SHA",)
+    started = ("CI_PIPELINE_SOURCE",)
+    starts: Mapping[str, Start] = {
         "push": Starts.OF_A_COMMIT,
         "merge_request_event": Starts.OF_A_COMMIT,
         "external_pull_request_event": Starts.OF_A_COMMIT,
@@ -4381,35 +4325,53 @@ GITLAB_TABLE = Table(
             ),
             Starts.OF_NO_COMMIT,
         ),
-    },
-)
-
-# CI_ENVIRONMENT_ACTION other than `start`: https://docs.gitlab.com/ci/yaml/#environmentaction
-_NO_DEPLOY = ("stop", "prepare", "verify", "access")
-
-
-def _gitlab_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  GitLab has none
-    action = (variables.first("CI_ENVIRONMENT_ACTION") or "").lower()
-    tier = (variables.first("CI_ENVIRONMENT_TIER") or "").lower()
-    pipeline, job = variables.first(*GITLAB_TABLE.run), variables.first("CI_JOB_ID")
-    found: dict[str, Any] = {}
-    if variables.first("CI_MERGE_REQUEST_EVENT_TYPE") == "merge_train":
-        # A train builds what the target branch becomes.
-        found["branch"], found["pull"] = variables.first("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"), None
-    else:
-        found["pull"] = _gitlab_pull(variables)
-        found["fork"] = any(are_two(*map(variables.first, pair)) for pair in _GITLAB_ORIGINS)
-    facts = GITLAB_TABLE.read(
-        variables,
-        # "Rollback environment" and a retry run a job again, under another id in the same pipeline.
-        run=Run(pipeline, job) if pipeline else None,
-        rerun=False,
-        tier=tier if tier in TIERS else None,
-        skip=f"the environment's action is {action}, which deploys nothing" if action in _NO_DEPLOY else None,
-        **found,
+    }
+    agent = "gitdailies-gitlab-component"
+    no_key = (
+        "; set GITDAILIES_WEBHOOK_KEY as a masked CI/CD variable of the project or group, or name its "
+        "variable in webhook-key-env (a protected variable reaches protected branches and tags alone)"
     )
-    # A rollback and a retry keep the source of their pipeline, so no deploy is a push for certain.
-    return facts._replace(start=facts.start._replace(trigger="other"))
+    folder = "CI_PROJECT_DIR"
+    # The component passes INPUT_*, because a project's variable overrides a job's of the same name.
+    prefix = "INPUT_"
+    key_name = "INPUT_WEBHOOK_KEY_ENV"
+    names: Mapping[str, str] = {}
+    oidc = ("GITDAILIES_ID_TOKEN",)
+    no_oidc = "; give the job `id_tokens: {GITDAILIES_ID_TOKEN: {aud: AUDIENCE}}`"
+
+    def read(self, variables: Variables) -> Facts:
+        action = (variables.first("CI_ENVIRONMENT_ACTION") or "").lower()
+        tier = (variables.first("CI_ENVIRONMENT_TIER") or "").lower()
+        skip = f"the environment's action is {action}, which deploys nothing"
+        found: dict[str, Any] = {}
+        if variables.first("CI_MERGE_REQUEST_EVENT_TYPE") == "merge_train":
+            # A train builds what the target branch becomes.
+            found["branch"], found["pull"] = variables.first("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"), None
+        else:
+            found["pull"] = _gitlab_pull(variables)
+            found["fork"] = any(are_two(*map(variables.first, pair)) for pair in _ORIGIN_AND_AIM)
+        facts = self.facts(
+            variables,
+            rerun=False,
+            tier=tier if tier in TIERS else None,
+            skip=skip if action in _NO_DEPLOY else None,
+            **found,
+        )
+        # A rollback and a retry keep the source of their pipeline, so no deploy is a push for certain.
+        return facts._replace(start=facts.start._replace(trigger="other"))
+
+    def run_of(self, variables: Variables) -> Run | None:
+        # "Rollback environment" and a retry run a job again, under another id in the same pipeline.
+        pipeline, job = variables.first(*self.run), variables.first("CI_JOB_ID")
+        return Run(pipeline, job) if pipeline else None
+
+    def warned(self, environ: Mapping[str, str]) -> int:
+        """Return the exit code that the component allows its job to fail with, else 0."""
+        code = environ.get("GITDAILIES_WARNING_EXIT", "")
+        return int(code) if code.isdecimal() else 0
+
+
+GITLAB = GitLab()
 
 
 def _gitlab_pull(variables: Variables) -> str | None:
@@ -4419,140 +4381,106 @@ def _gitlab_pull(variables: Variables) -> str | None:
     return f"pull request {external}" if external else None
 
 
-# Where the branch is from, and the repository that it is to be merged into.
-_GITLAB_ORIGINS = (
-    ("CI_MERGE_REQUEST_SOURCE_PROJECT_PATH", "CI_PROJECT_PATH"),
-    ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_PROJECT_ID"),
-    ("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"),
-)
-
-
-def _gitlab_inputs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the inputs, by name: the component's, else the GITDAILIES_* variable of that name.
-
-    The component passes INPUT_*, because a project's variable overrides a job's of the same name.
-    """
-    read = texts(environ, "INPUT_")
-    named = environ.get("INPUT_WEBHOOK_KEY_ENV", "").strip()
-    if named:
-        read["webhook-key"] = environ.get(named, "")
-    return read
-
-
-def _warned(environ: Mapping[str, str]) -> int:
-    """Return the exit code of a warning: the one that the component allows its job to fail with, else 0."""
-    code = environ.get("GITDAILIES_WARNING_EXIT", "")
-    return int(code) if code.isdecimal() else 0
-
-
-GITLAB = Platform(
-    word="gitlab",
-    title="GitLab CI",
-    marker="GITLAB_CI",
-    table=GITLAB_TABLE,
-    read=_gitlab_facts,
-    step=Step(
-        agent="gitdailies-gitlab-component",
-        no_key=(
-            "; set GITDAILIES_WEBHOOK_KEY as a masked CI/CD variable of the project or group, or name its "
-            "variable in webhook-key-env (a protected variable reaches protected branches and tags alone)"
-        ),
-        folder="CI_PROJECT_DIR",
-        inputs=_gitlab_inputs,
-        names=SAME_NAMES,
-        warned=_warned,
-        oidc=("GITDAILIES_ID_TOKEN",),
-        no_oidc="; give the job `id_tokens: {GITDAILIES_ID_TOKEN: {aud: AUDIENCE}}`",
-    ),
-    turn=50,
-)
-
-
 # gitdailies_core/ci/platforms/buildkite.py
 # Buildkite. Sources: its "Environment variables" and "buildkite-agent oidc" references.
-
-BUILDKITE_TABLE = Table(
-    # A retried job stays in its build.
-    run=("BUILDKITE_BUILD_ID",),
-    # In builds made by hand this is the word HEAD until the agent's checkout.
-    sha=("BUILDKITE_COMMIT",),
-    # If a tag was pushed, this is the tag.
-    branch=("BUILDKITE_BRANCH",),
-    tag=("BUILDKITE_TAG",),
-    repo_url=("BUILDKITE_REPO",),
-    environment=("BUILDKITE_GITHUB_DEPLOYMENT_ENVIRONMENT",),
-    url=("BUILDKITE_BUILD_URL",),
-    # Set from post-command on.
-    status=("BUILDKITE_COMMAND_EXIT_STATUS",),
-    message=("BUILDKITE_MESSAGE",),
-    pull=("BUILDKITE_PULL_REQUEST",),
-    started=("BUILDKITE_SOURCE",),
-    starts={
-        "webhook": Starts.PUSHED,
-        "schedule": Starts.SCHEDULED,
-        **dict.fromkeys(("api", "ui", "trigger_job"), Starts.BY_HAND),
-    },
-)
-
 
 _CONFIGURATION = "BUILDKITE_PLUGIN_CONFIGURATION"
 _KEY_NAME = "webhook-key-env"
 
 
-def _buildkite_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Buildkite has none
-    found: dict[str, Any] = {"run": _buildkite_run(variables), "pull": None}
-    # A rebuild is a build of its own.
-    rebuilt = variables.first("BUILDKITE_REBUILT_FROM_BUILD_ID")
-    found["rerun"] = bool(rebuilt or (found["run"] and found["run"].attempt))
-    branch = variables.first(*BUILDKITE_TABLE.branch)
-    queued_for = variables.first("BUILDKITE_MERGE_QUEUE_BASE_BRANCH")
-    number = variables.first(*BUILDKITE_TABLE.pull)
-    if queued_for:
-        found["branch"] = queued_for
-    elif number and number.lower() != "false":
-        found["fork"] = _buildkite_forked(variables, branch)
-        # A pull request from the default branch only carries it to another one that is released.
-        if found["fork"] or branch != variables.first("BUILDKITE_PIPELINE_DEFAULT_BRANCH"):
-            found["pull"] = f"pull request {number}"
-    facts = BUILDKITE_TABLE.read(variables, status_of="the command", **found)
-    webhook_of_more = found["pull"] or variables.first("BUILDKITE_GITHUB_DEPLOYMENT_ID")
-    return facts._replace(start=Starts.OF_A_COMMIT) if webhook_of_more else facts
+class Buildkite(Platform):
+    word = "buildkite"
+    title = "Buildkite"
+    marker = "BUILDKITE"
+    turn = 60
+    # A retried job stays in its build.
+    run = ("BUILDKITE_BUILD_ID",)
+    # In builds made by hand this is the word HEAD until the agent's checkout.
+    sha = ("BUILDKITE_COMMIT",)
+    # If a tag was pushed, this is the tag.
+    branch = ("BUILDKITE_BRANCH",)
+    tag = ("BUILDKITE_TAG",)
+    repo_url = ("BUILDKITE_REPO",)
+    environment = ("BUILDKITE_GITHUB_DEPLOYMENT_ENVIRONMENT",)
+    url = ("BUILDKITE_BUILD_URL",)
+    # Set from post-command on.
+    status = ("BUILDKITE_COMMAND_EXIT_STATUS",)
+    message = ("BUILDKITE_MESSAGE",)
+    pull = ("BUILDKITE_PULL_REQUEST",)
+    started = ("BUILDKITE_SOURCE",)
+    starts: Mapping[str, Start] = {
+        "webhook": Starts.PUSHED,
+        "schedule": Starts.SCHEDULED,
+        **dict.fromkeys(("api", "ui", "trigger_job"), Starts.BY_HAND),
+    }
+    agent = "gitdailies-buildkite-plugin"
+    no_key = (
+        "; set GITDAILIES_WEBHOOK_KEY from a Buildkite secret or in the agent's environment hook, "
+        "or name its variable in webhook-key-env"
+    )
+    folder = "BUILDKITE_BUILD_CHECKOUT_PATH"
+    names: Mapping[str, str] = {}
+    # A token has no name of the repository. The pipeline's id is in it only if it is asked for.
+    oidc = (
+        *("buildkite-agent", "oidc", "request-token", "--audience", "AUDIENCE"),
+        *("--claim", "pipeline_id", "--lifetime", "300"),
+    )
+    no_oidc = "; `buildkite-agent oidc request-token` must work in this job"
+
+    def read(self, variables: Variables) -> Facts:
+        found: dict[str, Any] = {"run": self.run_of(variables), "pull": None}
+        # A rebuild is a build of its own.
+        rebuilt = variables.first("BUILDKITE_REBUILT_FROM_BUILD_ID")
+        found["rerun"] = bool(rebuilt or (found["run"] and found["run"].attempt))
+        branch = variables.first(*self.branch)
+        queued_for = variables.first("BUILDKITE_MERGE_QUEUE_BASE_BRANCH")
+        number = variables.first(*self.pull)
+        if queued_for:
+            found["branch"] = queued_for
+        elif number and number.lower() != "false":
+            found["fork"] = self._forked(variables, branch)
+            # A pull request from the default branch only carries it to another one that is released.
+            if found["fork"] or branch != variables.first("BUILDKITE_PIPELINE_DEFAULT_BRANCH"):
+                found["pull"] = f"pull request {number}"
+        facts = self.facts(variables, status_of="the command", **found)
+        webhook_of_more = found["pull"] or variables.first("BUILDKITE_GITHUB_DEPLOYMENT_ID")
+        return facts._replace(start=Starts.OF_A_COMMIT) if webhook_of_more else facts
+
+    def run_of(self, variables: Variables) -> Run | None:
+        """Return the build. Its variable counts the retries of the job, and no first attempt."""
+        build, retries = variables.first(*self.run), variables.first("BUILDKITE_RETRY_COUNT")
+        again = str(int(retries) + 1) if retries and retries.isdecimal() else None
+        return Run(build, later_attempt(again)) if build else None
+
+    def _forked(self, variables: Variables, branch: str | None) -> bool:
+        # A setting of the pipeline puts the fork's owner before the branch. No branch's name has a colon.
+        if branch and ":" in branch:
+            return True
+        own, theirs = variables.first(*self.repo_url), variables.first("BUILDKITE_PULL_REQUEST_REPO")
+        return are_two(repo_of(own), repo_of(theirs))
+
+    def inputs(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return the inputs, by name: the plugin's option, else the GITDAILIES_* variable of that name.
+
+        Raises UsageError for an option that does not exist, and for a key written into the pipeline.
+        """
+        read = texts(environ)
+        for name, value in _options(environ.get(_CONFIGURATION, "")).items():
+            if name == "webhook-key":
+                raise UsageError(
+                    f"webhook-key: expected {_KEY_NAME}, the name of a variable, got a key in the pipeline"
+                )
+            if name == _KEY_NAME:
+                read["webhook-key"] = environ.get(str(value).strip(), "")
+            elif name in read:
+                read[name] = _buildkite_text(name, value) or read[name]
+            else:
+                expected = ", ".join(sorted({*read, _KEY_NAME} - {"webhook-key"}))
+                raise UsageError(f"{name}: expected one of {expected}, got an option that does not exist")
+        return read
 
 
-def _buildkite_run(variables: Variables) -> Run | None:
-    """Return the build. Its variable counts the retries of the job, and no first attempt."""
-    build, retries = variables.first(*BUILDKITE_TABLE.run), variables.first("BUILDKITE_RETRY_COUNT")
-    again = str(int(retries) + 1) if retries and retries.isdecimal() else None
-    return Run(build, later_attempt(again)) if build else None
-
-
-def _buildkite_forked(variables: Variables, branch: str | None) -> bool:
-    # A setting of the pipeline puts the fork's owner before the branch. No branch's name has a colon.
-    if branch and ":" in branch:
-        return True
-    own, theirs = variables.first(*BUILDKITE_TABLE.repo_url), variables.first("BUILDKITE_PULL_REQUEST_REPO")
-    return are_two(repo_of(own), repo_of(theirs))
-
-
-def _buildkite_inputs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the inputs, by name: the plugin's option, else the GITDAILIES_* variable of that name.
-
-    Raises UsageError for an option that does not exist, and for a key written into the pipeline.
-    """
-    read = texts(environ)
-    for name, value in _options(environ.get(_CONFIGURATION, "")).items():
-        if name == "webhook-key":
-            raise UsageError(
-                f"webhook-key: expected {_KEY_NAME}, the name of a variable, got a key in the pipeline"
-            )
-        if name == _KEY_NAME:
-            read["webhook-key"] = environ.get(str(value).strip(), "")
-        elif name in read:
-            read[name] = _buildkite_text(name, value) or read[name]
-        else:
-            expected = ", ".join(sorted({*read, _KEY_NAME} - {"webhook-key"}))
-            raise UsageError(f"{name}: expected one of {expected}, got an option that does not exist")
-    return read
+BUILDKITE = Buildkite()
 
 
 def _options(text: str) -> dict[str, Any]:
@@ -4577,62 +4505,11 @@ def _buildkite_text(name: str, value: Any) -> str:
     raise UsageError(f"{name}: expected a text, got {got(value)}")
 
 
-BUILDKITE = Platform(
-    word="buildkite",
-    title="Buildkite",
-    marker="BUILDKITE",
-    table=BUILDKITE_TABLE,
-    read=_buildkite_facts,
-    step=Step(
-        agent="gitdailies-buildkite-plugin",
-        no_key=(
-            "; set GITDAILIES_WEBHOOK_KEY from a Buildkite secret or in the agent's environment hook, "
-            "or name its variable in webhook-key-env"
-        ),
-        folder="BUILDKITE_BUILD_CHECKOUT_PATH",
-        inputs=_buildkite_inputs,
-        names=SAME_NAMES,
-        # A token has no name of the repository. The pipeline's id is in it only if it is asked for.
-        oidc=(
-            *("buildkite-agent", "oidc", "request-token", "--audience", "AUDIENCE"),
-            *("--claim", "pipeline_id", "--lifetime", "300"),
-        ),
-        no_oidc="; `buildkite-agent oidc request-token` must work in this job",
-    ),
-    turn=60,
-)
-
-
 # gitdailies_core/ci/platforms/azure.py
 # Azure Pipelines.
 
-AZURE_TABLE = Table(
-    # A stage that is run again stays in its build.
-    run=("BUILD_BUILDID",),
-    attempt=("SYSTEM_STAGEATTEMPT", "SYSTEM_JOBATTEMPT"),
-    # For a pull request BUILD_SOURCEVERSION is a temporary merge commit.
-    sha=("SYSTEM_PULLREQUEST_SOURCECOMMITID", "BUILD_SOURCEVERSION"),
-    # BUILD_SOURCEBRANCHNAME is only the last part: `tools` of feature/tools.
-    branch=("SYSTEM_PULLREQUEST_SOURCEBRANCH",),
-    repo_url=("BUILD_REPOSITORY_URI",),
-    # Deployment jobs have the first, stages of a classic release the second.
-    environment=("ENVIRONMENT_NAME", "RELEASE_ENVIRONMENTNAME"),
-    status=("AGENT_JOBSTATUS",),
-    pull=("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID"),
-    started=("BUILD_REASON",),
-    starts={
-        **dict.fromkeys(("IndividualCI", "BatchedCI"), Starts.PUSHED),
-        **dict.fromkeys(("PullRequest", "CheckInShelveset", "ValidateShelveset"), Starts.OF_A_COMMIT),
-        "Schedule": Starts.SCHEDULED,
-        "Manual": Starts.BY_HAND,
-        **dict.fromkeys(("ResourceTrigger", "BuildCompletion"), Starts.OF_NO_COMMIT),
-    },
-)
-
-
 # The template's parameters, such as `webhookKey`: Azure's names have no hyphens.
 AZURE_PARAMETERS = {name: name[0] + name.title().replace("-", "")[1:] for name in INPUTS}
-
 # Each pipeline of `resources` has variables, with its alias in the middle.
 _RESOURCE, _OF_RESOURCE = "RESOURCES_PIPELINE_", "_SOURCECOMMIT"
 _ISSUE = "##vso[task.logissue type="
@@ -4640,25 +4517,110 @@ _ISSUE = "##vso[task.logissue type="
 _UNSET = r"^\$\([^()]*\)$"
 
 
-def _azure_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Azure has none
-    ref = variables.first("BUILD_SOURCEBRANCH")
-    fork = (variables.first("SYSTEM_PULLREQUEST_ISFORK") or "").lower() == "true"
-    found: dict[str, Any] = {
-        "repo": _azure_repo(variables),
-        "branch": variables.first(*AZURE_TABLE.branch) or branch_of(ref),
-        "tag": tag_of(ref),
-        "pull": _azure_pull(variables),
-        "fork": fork,
+class Azure(Platform):
+    word = "azure"
+    title = "Azure Pipelines"
+    marker = "TF_BUILD"
+    turn = 70
+    # A stage that is run again stays in its build.
+    run = ("BUILD_BUILDID",)
+    attempt = ("SYSTEM_STAGEATTEMPT", "SYSTEM_JOBATTEMPT")
+    # For a pull request BUILD_SOURCEVERSION is a temporary merge commit.
+    sha = ("SYSTEM_PULLREQUEST_SOURCECOMMITID", "BUILD_SOURCEVERSION")
+    # BUILD_SOURCEBRANCHNAME is only the last part: `tools` of feature/tools.
+    branch = ("SYSTEM_PULLREQUEST_SOURCEBRANCH",)
+    repo_url = ("BUILD_REPOSITORY_URI",)
+    # Deployment jobs have the first, stages of a classic release the second.
+    environment = ("ENVIRONMENT_NAME", "RELEASE_ENVIRONMENTNAME")
+    status = ("AGENT_JOBSTATUS",)
+    pull = ("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID")
+    started = ("BUILD_REASON",)
+    starts: Mapping[str, Start] = {
+        **dict.fromkeys(("IndividualCI", "BatchedCI"), Starts.PUSHED),
+        **dict.fromkeys(("PullRequest", "CheckInShelveset", "ValidateShelveset"), Starts.OF_A_COMMIT),
+        "Schedule": Starts.SCHEDULED,
+        "Manual": Starts.BY_HAND,
+        **dict.fromkeys(("ResourceTrigger", "BuildCompletion"), Starts.OF_NO_COMMIT),
     }
-    if variables.first("RELEASE_RELEASEID", "RELEASE_DEPLOYMENTID"):
-        found.update(_of_release(variables))
-    else:
-        found["url"] = _azure_url(variables)
-        found["resource"] = _azure_resource(variables)
-    return AZURE_TABLE.read(variables, **found)
+    agent = "gitdailies-azure-pipelines"
+    no_key = (
+        "; set GITDAILIES_WEBHOOK_KEY as a secret variable of the pipeline or of a variable group, or "
+        "pass webhookKey: its reference (runs of forks get no secrets unless the pipeline says so)"
+    )
+    folder = "BUILD_SOURCESDIRECTORY"
+    names = AZURE_PARAMETERS
+
+    def read(self, variables: Variables) -> Facts:
+        ref = variables.first("BUILD_SOURCEBRANCH")
+        found: dict[str, Any] = {
+            "repo": self._repo(variables),
+            "branch": variables.first(*self.branch) or branch_of(ref),
+            "tag": tag_of(ref),
+            "pull": self._pull(variables),
+            "fork": (variables.first("SYSTEM_PULLREQUEST_ISFORK") or "").lower() == "true",
+        }
+        if variables.first("RELEASE_RELEASEID", "RELEASE_DEPLOYMENTID"):
+            found.update(_of_release(variables))
+        else:
+            found["url"] = self._url(variables)
+            found["resource"] = _resource(variables)
+        return self.facts(variables, **found)
+
+    def _pull(self, variables: Variables) -> str | None:
+        number = variables.first(*self.pull)
+        if number:
+            return f"pull request {number}"
+        reason = variables.first("BUILD_REASON", "RELEASE_REASON") or ""
+        ref = variables.first("BUILD_SOURCEBRANCH") or ""
+        return "a pull request" if reason == "PullRequest" or ref.startswith("refs/pull/") else None
+
+    def _repo(self, variables: Variables) -> str | None:
+        name, address = variables.first("BUILD_REPOSITORY_NAME"), variables.first(*self.repo_url) or ""
+        # Other providers put the name there without the owner.
+        if variables.first("BUILD_REPOSITORY_PROVIDER") in ("GitHub", "GitHubEnterprise"):
+            return name
+        collection = variables.first("SYSTEM_COLLECTIONURI")
+        if collection and "/_git/" in address:
+            # A server may be below a path of its own. The collection's address shows it.
+            where = urlsplit(without_user(collection))
+            base = where.path.rstrip("/").rpartition("/")[0]
+            here = urlsplit(without_user(address))
+            if base and here.path.startswith(base + "/"):
+                return slug(f"{here.scheme}://{here.netloc}{here.path[len(base) :]}")
+        return slug(address)
+
+    def _url(self, variables: Variables) -> str | None:
+        collection, project = variables.first("SYSTEM_COLLECTIONURI"), variables.first("SYSTEM_TEAMPROJECT")
+        run = variables.first(*self.run)
+        if not (collection and project and run):
+            return None
+        return f"{collection.rstrip('/')}/{quote(project)}/_build/results?buildId={run}"
+
+    def inputs(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return the inputs, by name. The address and the key refer to variables, which may be missing."""
+        read = super().inputs(environ)
+        for name in ("webhook-url", "webhook-key"):
+            if re.match(_UNSET, read[name].strip()):
+                read[name] = ""
+        return read
+
+    def log(self, report: Report, fails: bool) -> list[str]:
+        """Return the lines for the log. Errors and warnings also appear on the run's page.
+
+        The agent reads its commands anywhere in a line, so a foreign text must not hold one.
+        """
+        plain = [line.replace("##", "# #") for line in lines(report, fails)]
+        notes, warned = len(report.notes), len(report.notes) + len(report.warnings)
+        shown = plain[:notes] + [f"{_ISSUE}warning]{line}" for line in plain[notes:warned]]
+        if report.ok:
+            return shown + plain[warned:]
+        return shown + [f"{_ISSUE}{'error' if fails else 'warning'}]{line}" for line in plain[warned:]]
 
 
-def _azure_resource(variables: Variables) -> Resource | None:
+AZURE = Azure()
+
+
+def _resource(variables: Variables) -> Resource | None:
     """Return the pipeline of `resources` that triggered the run, else the only one."""
     alias = re.sub(r"\W", "_", variables.first("RESOURCES_TRIGGERINGALIAS") or "").upper()
     found = [name for name in variables.names(_RESOURCE, _OF_RESOURCE) if alias in ("", name)]
@@ -4696,227 +4658,139 @@ def _of_release(variables: Variables) -> dict[str, Any]:
     }
 
 
-def _azure_pull(variables: Variables) -> str | None:
-    number = variables.first(*AZURE_TABLE.pull)
-    if number:
-        return f"pull request {number}"
-    reason = variables.first("BUILD_REASON", "RELEASE_REASON") or ""
-    ref = variables.first("BUILD_SOURCEBRANCH") or ""
-    return "a pull request" if reason == "PullRequest" or ref.startswith("refs/pull/") else None
-
-
-def _azure_repo(variables: Variables) -> str | None:
-    name, address = variables.first("BUILD_REPOSITORY_NAME"), variables.first(*AZURE_TABLE.repo_url) or ""
-    # Other providers put the name there without the owner.
-    if variables.first("BUILD_REPOSITORY_PROVIDER") in ("GitHub", "GitHubEnterprise"):
-        return name
-    collection = variables.first("SYSTEM_COLLECTIONURI")
-    if collection and "/_git/" in address:
-        # A server may be below a path of its own. The collection's address shows it.
-        where = urlsplit(without_user(collection))
-        base = where.path.rstrip("/").rpartition("/")[0]
-        here = urlsplit(without_user(address))
-        if base and here.path.startswith(base + "/"):
-            return slug(f"{here.scheme}://{here.netloc}{here.path[len(base) :]}")
-    return slug(address)
-
-
-def _azure_url(variables: Variables) -> str | None:
-    collection, project = variables.first("SYSTEM_COLLECTIONURI"), variables.first("SYSTEM_TEAMPROJECT")
-    run = variables.first(*AZURE_TABLE.run)
-    if not (collection and project and run):
-        return None
-    return f"{collection.rstrip('/')}/{quote(project)}/_build/results?buildId={run}"
-
-
-def _azure_inputs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the inputs, by name. The address and the key refer to variables, which may be missing."""
-    read = texts(environ)
-    for name in ("webhook-url", "webhook-key"):
-        if re.match(_UNSET, read[name].strip()):
-            read[name] = ""
-    return read
-
-
-def _azure_log(report: Report, fails: bool) -> list[str]:
-    """Return the lines for the log. Errors and warnings also appear on the run's page.
-
-    The agent reads its commands anywhere in a line, so a foreign text must not hold one.
-    """
-    plain = [line.replace("##", "# #") for line in lines(report, fails)]
-    notes, warned = len(report.notes), len(report.notes) + len(report.warnings)
-    shown = plain[:notes] + [f"{_ISSUE}warning]{line}" for line in plain[notes:warned]]
-    if report.ok:
-        return shown + plain[warned:]
-    return shown + [f"{_ISSUE}{'error' if fails else 'warning'}]{line}" for line in plain[warned:]]
-
-
-AZURE = Platform(
-    word="azure",
-    title="Azure Pipelines",
-    marker="TF_BUILD",
-    table=AZURE_TABLE,
-    read=_azure_facts,
-    step=Step(
-        agent="gitdailies-azure-pipelines",
-        no_key=(
-            "; set GITDAILIES_WEBHOOK_KEY as a secret variable of the pipeline or of a variable group, or "
-            "pass webhookKey: its reference (runs of forks get no secrets unless the pipeline says so)"
-        ),
-        folder="BUILD_SOURCESDIRECTORY",
-        inputs=_azure_inputs,
-        names=AZURE_PARAMETERS,
-        log=_azure_log,
-    ),
-    turn=70,
-)
-
-
 # gitdailies_core/ci/platforms/bitbucket.py
 # Bitbucket Pipelines. Sources: its "Variables and secrets" page, its blog on audiences of OIDC.
 
-BITBUCKET_TABLE = Table(
+class Bitbucket(Platform):
+    word = "bitbucket"
+    title = "Bitbucket Pipelines"
+    marker = "BITBUCKET_BUILD_NUMBER"
     # Each repository counts its own builds. The deploy's id holds the repository, too.
-    run=("BITBUCKET_BUILD_NUMBER",),
-    attempt=("BITBUCKET_STEP_RUN_NUMBER",),
-    sha=("BITBUCKET_COMMIT",),
+    run = ("BITBUCKET_BUILD_NUMBER",)
+    attempt = ("BITBUCKET_STEP_RUN_NUMBER",)
+    sha = ("BITBUCKET_COMMIT",)
     # Not set if the run builds a tag.
-    branch=("BITBUCKET_BRANCH",),
-    tag=("BITBUCKET_TAG",),
-    repo=("BITBUCKET_REPO_FULL_NAME",),
-    repo_url=("BITBUCKET_GIT_HTTP_ORIGIN", "BITBUCKET_GIT_SSH_ORIGIN"),
+    branch = ("BITBUCKET_BRANCH",)
+    tag = ("BITBUCKET_TAG",)
+    repo = ("BITBUCKET_REPO_FULL_NAME",)
+    repo_url = ("BITBUCKET_GIT_HTTP_ORIGIN", "BITBUCKET_GIT_SSH_ORIGIN")
     # Only steps with `deployment:` have it.
-    environment=("BITBUCKET_DEPLOYMENT_ENVIRONMENT",),
+    environment = ("BITBUCKET_DEPLOYMENT_ENVIRONMENT",)
     # Only set in after-script.
-    status=("BITBUCKET_EXIT_CODE",),
+    status = ("BITBUCKET_EXIT_CODE",)
     # Pipelines of a fork's pull request run in the fork.
-    pull=("BITBUCKET_PR_ID",),
-)
+    pull = ("BITBUCKET_PR_ID",)
+    agent = "gitdailies-bitbucket-pipelines"
+    no_key = "; set GITDAILIES_WEBHOOK_KEY as a secured variable of the workspace, repository or deployment"
+    folder = "BITBUCKET_CLONE_DIR"
+    oidc = ("BITBUCKET_STEP_OIDC_TOKEN",)
+    no_oidc = "; give the step `oidc: {audiences: [AUDIENCE]}`"
+
+    def read(self, variables: Variables) -> Facts:
+        repo, run = variables.first(*self.repo), variables.first(*self.run)
+        # No variable holds the run's address.
+        url = f"https://bitbucket.org/{repo}/pipelines/results/{run}" if repo and run else None
+        return self.facts(variables, url=url, status_of="the script")
 
 
-def _bitbucket_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Bitbucket has none
-    repo, run = variables.first(*BITBUCKET_TABLE.repo), variables.first(*BITBUCKET_TABLE.run)
-    # No variable holds the run's address.
-    url = f"https://bitbucket.org/{repo}/pipelines/results/{run}" if repo and run else None
-    return BITBUCKET_TABLE.read(variables, url=url, status_of="the script")
-
-
-BITBUCKET = Platform(
-    word="bitbucket",
-    title="Bitbucket Pipelines",
-    marker="BITBUCKET_BUILD_NUMBER",
-    table=BITBUCKET_TABLE,
-    read=_bitbucket_facts,
-    step=Step(
-        agent="gitdailies-bitbucket-pipelines",
-        no_key=(
-            "; set GITDAILIES_WEBHOOK_KEY as a secured variable of the workspace, repository or deployment"
-        ),
-        folder="BITBUCKET_CLONE_DIR",
-        oidc=("BITBUCKET_STEP_OIDC_TOKEN",),
-        no_oidc="; give the step `oidc: {audiences: [AUDIENCE]}`",
-    ),
-)
+BITBUCKET = Bitbucket()
 
 
 # gitdailies_core/ci/platforms/codebuild.py
 # AWS CodeBuild, by itself or in CodePipeline.
 
-CODEBUILD_TABLE = Table(
+# arn:PARTITION:codebuild:REGION:ACCOUNT:build/PROJECT:ID
+_ARN = r"^arn:aws:codebuild:([a-z0-9-]+):([0-9]+):build/([^:]+):"
+
+
+class CodeBuild(Platform):
+    word = "codebuild"
+    title = "AWS CodeBuild"
+    marker = "CODEBUILD_BUILD_ID"
     # A build that is retried gets a new id.
-    run=("CODEBUILD_BUILD_ID",),
+    run = ("CODEBUILD_BUILD_ID",)
     # A squashed pull request has the first. The last may be a branch, a tag or pr/7.
-    sha=(
+    sha = (
         "CODEBUILD_WEBHOOK_MERGE_COMMIT",
         "CODEBUILD_RESOLVED_SOURCE_VERSION",
         "CODEBUILD_SOURCE_VERSION",
-    ),
+    )
     # Only builds that a webhook started have it.
-    branch=("CODEBUILD_WEBHOOK_HEAD_REF",),
+    branch = ("CODEBUILD_WEBHOOK_HEAD_REF",)
     # Empty in CodePipeline.
-    repo_url=("CODEBUILD_SOURCE_REPO_URL",),
-    before=("CODEBUILD_WEBHOOK_PREV_COMMIT",),
-    started=("CODEBUILD_WEBHOOK_EVENT",),
+    repo_url = ("CODEBUILD_SOURCE_REPO_URL",)
+    before = ("CODEBUILD_WEBHOOK_PREV_COMMIT",)
+    started = ("CODEBUILD_WEBHOOK_EVENT",)
     # A retry has the event of its first build. Without a webhook, nothing says what started the build.
-    starts={
+    starts: Mapping[str, Start] = {
         "PUSH": Starts.PERHAPS_PUSHED,
         **dict.fromkeys(("RELEASED", "PRERELEASED"), Starts.OF_A_COMMIT),
         **dict.fromkeys(
             (f"PULL_REQUEST_{what}" for what in ("CREATED", "UPDATED", "REOPENED", "MERGED", "CLOSED")),
             Starts.OF_A_COMMIT,
         ),
-    },
-)
-# arn:PARTITION:codebuild:REGION:ACCOUNT:build/PROJECT:ID
-_ARN = r"^arn:aws:codebuild:([a-z0-9-]+):([0-9]+):build/([^:]+):"
+    }
+    agent = "gitdailies-codebuild"
+    no_key = "; set GITDAILIES_WEBHOOK_KEY in env: secrets-manager or parameter-store of the buildspec"
+    folder = "CODEBUILD_SRC_DIR"
+
+    def read(self, variables: Variables) -> Facts:
+        ref = variables.first(*self.branch)
+        merged = variables.first("CODEBUILD_WEBHOOK_EVENT") == "PULL_REQUEST_MERGED"
+        number = re.match(
+            r"^pr/(\d+)$", variables.first("CODEBUILD_WEBHOOK_TRIGGER", "CODEBUILD_SOURCE_VERSION") or ""
+        )
+        return self.facts(
+            variables,
+            branch=branch_of(variables.first("CODEBUILD_WEBHOOK_BASE_REF") if merged else ref),
+            tag=tag_of(ref),
+            pull=f"pull request {number[1]}" if number and not merged else None,
+            # No variable tells.
+            fork=None,
+            # 1 while the build succeeds. In post_build it may be 0.
+            status="failed" if variables.first("CODEBUILD_BUILD_SUCCEEDING") == "0" else None,
+            status_of="the build so far",
+            url=self._url(variables),
+        )
+
+    def _url(self, variables: Variables) -> str | None:
+        build = variables.first(*self.run)
+        found = re.match(_ARN, variables.first("CODEBUILD_BUILD_ARN") or "")
+        if not (build and found):
+            return None
+        console = f"https://{found[1]}.console.aws.amazon.com/codesuite/codebuild/{found[2]}"
+        return f"{console}/projects/{quote(found[3])}/build/{quote(build, safe='')}"
 
 
-def _codebuild_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  CodeBuild has none
-    ref = variables.first(*CODEBUILD_TABLE.branch)
-    merged = variables.first("CODEBUILD_WEBHOOK_EVENT") == "PULL_REQUEST_MERGED"
-    number = re.match(
-        r"^pr/(\d+)$", variables.first("CODEBUILD_WEBHOOK_TRIGGER", "CODEBUILD_SOURCE_VERSION") or ""
-    )
-    return CODEBUILD_TABLE.read(
-        variables,
-        branch=branch_of(variables.first("CODEBUILD_WEBHOOK_BASE_REF") if merged else ref),
-        tag=tag_of(ref),
-        pull=f"pull request {number[1]}" if number and not merged else None,
-        # No variable tells.
-        fork=None,
-        # 1 while the build succeeds. In post_build it may be 0.
-        status="failed" if variables.first("CODEBUILD_BUILD_SUCCEEDING") == "0" else None,
-        status_of="the build so far",
-        url=_codebuild_url(variables),
-    )
-
-
-def _codebuild_url(variables: Variables) -> str | None:
-    build = variables.first(*CODEBUILD_TABLE.run)
-    found = re.match(_ARN, variables.first("CODEBUILD_BUILD_ARN") or "")
-    if not (build and found):
-        return None
-    console = f"https://{found[1]}.console.aws.amazon.com/codesuite/codebuild/{found[2]}"
-    return f"{console}/projects/{quote(found[3])}/build/{quote(build, safe='')}"
-
-
-CODEBUILD = Platform(
-    word="codebuild",
-    title="AWS CodeBuild",
-    marker="CODEBUILD_BUILD_ID",
-    table=CODEBUILD_TABLE,
-    read=_codebuild_facts,
-    step=Step(
-        agent="gitdailies-codebuild",
-        no_key="; set GITDAILIES_WEBHOOK_KEY in env: secrets-manager or parameter-store of the buildspec",
-        folder="CODEBUILD_SRC_DIR",
-    ),
-)
+CODEBUILD = CodeBuild()
 
 
 # gitdailies_core/ci/platforms/drone.py
 # Drone. Harness Open Source sets the same variables. Source: its "Environment reference" page.
 
-DRONE_TABLE = Table(
+class Drone(Platform):
+    word = "drone"
+    title = "Drone"
+    marker = "DRONE"
     # A restart and a promotion are builds of their own.
-    run=("DRONE_BUILD_NUMBER",),
-    sha=("DRONE_COMMIT_SHA", "DRONE_COMMIT"),
+    run = ("DRONE_BUILD_NUMBER",)
+    sha = ("DRONE_COMMIT_SHA", "DRONE_COMMIT")
     # For a pull request DRONE_BRANCH and DRONE_COMMIT_BRANCH are the target.
-    branch=("DRONE_COMMIT_BRANCH", "DRONE_BRANCH"),
-    tag=("DRONE_TAG",),
-    repo=("DRONE_REPO",),
-    repo_url=("DRONE_GIT_HTTP_URL", "DRONE_REMOTE_URL", "DRONE_GIT_SSH_URL"),
+    branch = ("DRONE_COMMIT_BRANCH", "DRONE_BRANCH")
+    tag = ("DRONE_TAG",)
+    repo = ("DRONE_REPO",)
+    repo_url = ("DRONE_GIT_HTTP_URL", "DRONE_REMOTE_URL", "DRONE_GIT_SSH_URL")
     # Promotions and rollbacks have it.
-    environment=("DRONE_DEPLOY_TO",),
-    url=("DRONE_BUILD_LINK",),
+    environment = ("DRONE_DEPLOY_TO",)
+    url = ("DRONE_BUILD_LINK",)
     # `success` until a step fails.
-    status=("DRONE_BUILD_STATUS",),
-    message=("DRONE_COMMIT_MESSAGE",),
-    before=("DRONE_COMMIT_BEFORE",),
-    pull=("DRONE_PULL_REQUEST",),
-    started=("DRONE_BUILD_EVENT",),
+    status = ("DRONE_BUILD_STATUS",)
+    message = ("DRONE_COMMIT_MESSAGE",)
+    before = ("DRONE_COMMIT_BEFORE",)
+    pull = ("DRONE_PULL_REQUEST",)
+    started = ("DRONE_BUILD_EVENT",)
     # A restart has the event of its first build.
-    starts={
+    starts: Mapping[str, Start] = {
         "push": Starts.PERHAPS_PUSHED,
         "tag": Starts.PERHAPS_PUSHED,
         "pull_request": Starts.OF_A_COMMIT,
@@ -4924,94 +4798,64 @@ DRONE_TABLE = Table(
         "custom": Starts.BY_HAND,
         "promote": Starts.PROMOTED,
         "rollback": Starts.PROMOTED,
-    },
-)
+    }
+    agent = "gitdailies-drone"
+    no_key = "; set GITDAILIES_WEBHOOK_KEY from a secret that the event may read"
+    folder = "DRONE_WORKSPACE"
+
+    def read(self, variables: Variables) -> Facts:
+        # A promotion of a pull request's build, and a rollback to it, keeps the number, and is no job of it.
+        event_name = variables.first("DRONE_BUILD_EVENT")
+        return self.facts(
+            variables,
+            pull=event_name not in ("promote", "rollback"),
+            type="rollback" if event_name == "rollback" else None,
+            # No variable tells.
+            fork=None,
+            status_of="the build so far",
+        )
 
 
-def _drone_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Drone has none
-    # A promotion of a pull request's build, and a rollback to it, keeps the number, and is no job of it.
-    event_name = variables.first("DRONE_BUILD_EVENT")
-    return DRONE_TABLE.read(
-        variables,
-        pull=event_name not in ("promote", "rollback"),
-        type="rollback" if event_name == "rollback" else None,
-        # No variable tells.
-        fork=None,
-        status_of="the build so far",
-    )
-
-
-DRONE = Platform(
-    word="drone",
-    title="Drone",
-    marker="DRONE",
-    table=DRONE_TABLE,
-    read=_drone_facts,
-    step=Step(
-        agent="gitdailies-drone",
-        no_key=("; set GITDAILIES_WEBHOOK_KEY from a secret that the event may read"),
-        folder="DRONE_WORKSPACE",
-    ),
-)
+DRONE = Drone()
 
 
 # gitdailies_core/ci/platforms/google_cloud_build.py
 # Google Cloud Build. Source: its "Substituting variable values" page.
 
-CLOUD_BUILD_TABLE = Table(
-    # A build that is retried gets a new id.
-    run=("BUILD_ID",),
-    sha=("COMMIT_SHA", "REVISION_ID"),
-    # For a pull request it is the source.
-    branch=("BRANCH_NAME",),
-    tag=("TAG_NAME",),
-    repo=("REPO_FULL_NAME",),
-    pull=("_PR_NUMBER",),
-)
-
-
-def _cloud_build_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Cloud Build has none
-    project, location = variables.first("PROJECT_ID"), variables.first("LOCATION") or "global"
-    build, url = variables.first(*CLOUD_BUILD_TABLE.run), None
-    if project and build:
-        url = (
-            f"https://console.cloud.google.com/cloud-build/builds;region={location}/{build}?project={project}"
-        )
-    repo, theirs = variables.first(*CLOUD_BUILD_TABLE.repo), repo_of(variables.first("_HEAD_REPO_URL"))
-    # A repository of Cloud Source Repositories has no owner.
-    return CLOUD_BUILD_TABLE.read(
-        variables,
-        repo=repo if repo and "/" in repo else None,
-        fork=are_two(theirs, repo),
-        url=url,
-    )
-
-
-GOOGLE_CLOUD_BUILD = Platform(
-    word="google-cloud-build",
-    title="Google Cloud Build",
+class GoogleCloudBuild(Platform):
+    word = "google-cloud-build"
+    title = "Google Cloud Build"
     # Where a step writes its outputs. The other variables of Cloud Build have names that Jenkins has, too.
-    marker="BUILDER_OUTPUT",
-    table=CLOUD_BUILD_TABLE,
-    read=_cloud_build_facts,
-    step=Step(
-        agent="gitdailies-google-cloud-build",
-        no_key="; set GITDAILIES_WEBHOOK_KEY by secretEnv from Secret Manager",
-    ),
-)
+    marker = "BUILDER_OUTPUT"
+    # A build that is retried gets a new id.
+    run = ("BUILD_ID",)
+    sha = ("COMMIT_SHA", "REVISION_ID")
+    # For a pull request it is the source.
+    branch = ("BRANCH_NAME",)
+    tag = ("TAG_NAME",)
+    repo = ("REPO_FULL_NAME",)
+    pull = ("_PR_NUMBER",)
+    agent = "gitdailies-google-cloud-build"
+    no_key = "; set GITDAILIES_WEBHOOK_KEY by secretEnv from Secret Manager"
+
+    def read(self, variables: Variables) -> Facts:
+        project, location = variables.first("PROJECT_ID"), variables.first("LOCATION") or "global"
+        build, url = variables.first(*self.run), None
+        if project and build:
+            console = "https://console.cloud.google.com/cloud-build/builds"
+            url = f"{console};region={location}/{build}?project={project}"
+        repo, theirs = variables.first(*self.repo), repo_of(variables.first("_HEAD_REPO_URL"))
+        # A repository of Cloud Source Repositories has no owner.
+        named = repo if repo and "/" in repo else None
+        return self.facts(variables, repo=named, fork=are_two(theirs, repo), url=url)
+
+
+GOOGLE_CLOUD_BUILD = GoogleCloudBuild()
 
 
 # gitdailies_core/ci/platforms/teamcity.py
 # TeamCity.
 
-TEAMCITY_TABLE = Table(
-    # A build that runs again is a build of its own.
-    run=("TEAMCITY_BUILD_ID", "BUILD_URL"),
-    sha=("BUILD_VCS_NUMBER",),
-    branch=("TEAMCITY_BUILD_BRANCH",),
-    repo_url=("TEAMCITY_VCS_URL",),
-    url=("BUILD_URL",),
-)
 # Variables that TeamCity does not set by itself, and the parameters that fill them.
 ADDED = {
     "TEAMCITY_BUILD_ID": "teamcity.build.id",
@@ -5024,55 +4868,60 @@ _DEFAULT = "<default>"
 _PULL = r"^(?:refs/)?(?:pull|pull-requests|merge-requests|pullrequest)/([0-9]+)(?:/|$)"
 
 
-def _teamcity_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  TeamCity has none
-    ref = variables.first(*TEAMCITY_TABLE.branch)
-    found = re.match(_PULL, ref or "")
-    pull = f"pull request {found[1]}" if found else None
-    branch = None if found or ref == _DEFAULT else branch_of(ref)
-    return TEAMCITY_TABLE.read(
-        variables,
-        branch=branch,
-        tag=tag_of(ref),
-        pull=pull,
-        # Only the number of a pull request is known.
-        fork=None,
-    )
+class TeamCity(Platform):
+    word = "teamcity"
+    title = "TeamCity"
+    marker = "TEAMCITY_VERSION"
+    # A build that runs again is a build of its own.
+    run = ("TEAMCITY_BUILD_ID", "BUILD_URL")
+    sha = ("BUILD_VCS_NUMBER",)
+    branch = ("TEAMCITY_BUILD_BRANCH",)
+    repo_url = ("TEAMCITY_VCS_URL",)
+    url = ("BUILD_URL",)
+    agent = "gitdailies-teamcity"
+    no_key = "; add the parameter env.GITDAILIES_WEBHOOK_KEY of type Password to the build configuration"
+
+    def read(self, variables: Variables) -> Facts:
+        ref = variables.first(*self.branch)
+        found = re.match(_PULL, ref or "")
+        return self.facts(
+            variables,
+            branch=None if found or ref == _DEFAULT else branch_of(ref),
+            tag=tag_of(ref),
+            pull=f"pull request {found[1]}" if found else None,
+            # Only the number of a pull request is known.
+            fork=None,
+        )
 
 
-TEAMCITY = Platform(
-    word="teamcity",
-    title="TeamCity",
-    marker="TEAMCITY_VERSION",
-    table=TEAMCITY_TABLE,
-    read=_teamcity_facts,
-    step=Step(
-        agent="gitdailies-teamcity",
-        no_key="; add the parameter env.GITDAILIES_WEBHOOK_KEY of type Password to the build configuration",
-    ),
-)
+TEAMCITY = TeamCity()
 
 
 # gitdailies_core/ci/platforms/woodpecker.py
 # Woodpecker CI. Source: its "Environment variables" page.
 
-WOODPECKER_TABLE = Table(
+class Woodpecker(Platform):
+    word = "woodpecker"
+    title = "Woodpecker CI"
+    # CI is `woodpecker` there, and `true` on most other platforms.
+    marker = "CI_SYSTEM_NAME"
     # A restart and a deployment are pipelines of their own.
-    run=("CI_PIPELINE_NUMBER",),
-    sha=("CI_COMMIT_SHA",),
+    run = ("CI_PIPELINE_NUMBER",)
+    sha = ("CI_COMMIT_SHA",)
     # For a pull request it is the target.
-    branch=("CI_COMMIT_BRANCH",),
-    tag=("CI_COMMIT_TAG",),
-    repo=("CI_REPO",),
-    repo_url=("CI_REPO_CLONE_URL", "CI_REPO_URL"),
+    branch = ("CI_COMMIT_BRANCH",)
+    tag = ("CI_COMMIT_TAG",)
+    repo = ("CI_REPO",)
+    repo_url = ("CI_REPO_CLONE_URL", "CI_REPO_URL")
     # The event `deployment` has it.
-    environment=("CI_PIPELINE_DEPLOY_TARGET",),
-    url=("CI_PIPELINE_URL",),
+    environment = ("CI_PIPELINE_DEPLOY_TARGET",)
+    url = ("CI_PIPELINE_URL",)
     # `success` until a step fails; version 3 has it no longer.
-    status=("CI_PIPELINE_STATUS",),
-    message=("CI_COMMIT_MESSAGE",),
-    pull=("CI_COMMIT_PULL_REQUEST",),
-    started=("CI_PIPELINE_EVENT",),
-    starts={
+    status = ("CI_PIPELINE_STATUS",)
+    message = ("CI_COMMIT_MESSAGE",)
+    pull = ("CI_COMMIT_PULL_REQUEST",)
+    started = ("CI_PIPELINE_EVENT",)
+    starts: Mapping[str, Start] = {
         "push": Starts.PUSHED,
         "tag": Starts.PERHAPS_PUSHED,
         "release": Starts.OF_A_COMMIT,
@@ -5080,44 +4929,29 @@ WOODPECKER_TABLE = Table(
         "manual": Starts.BY_HAND,
         "deployment": Starts.PROMOTED,
         **dict.fromkeys(("pull_request", "pull_request_closed", "pull_request_metadata"), Starts.OF_A_COMMIT),
-    },
-)
+    }
+    agent = "gitdailies-woodpecker"
+    no_key = "; set GITDAILIES_WEBHOOK_KEY from a secret that the event may read"
+    folder = "CI_WORKSPACE"
+
+    def read(self, variables: Variables) -> Facts:
+        # A deployment of a pull request's pipeline keeps the number, and is no job of it.
+        event_name = variables.first("CI_PIPELINE_EVENT") or ""
+        # A restart and a deployment name the pipeline that they are of, and others 0.
+        parent = variables.first("CI_PIPELINE_PARENT")
+        facts = self.facts(
+            variables,
+            pull=event_name.startswith("pull_request"),
+            rerun=parent not in (None, "0") and event_name != "deployment",
+            # No variable tells.
+            fork=None,
+            status_of="the pipeline so far",
+        )
+        is_unsure = parent is None and facts.start is Starts.PUSHED
+        return facts._replace(start=Starts.PERHAPS_PUSHED) if is_unsure else facts
 
 
-def _woodpecker_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Woodpecker has none
-    # A deployment of a pull request's pipeline keeps the number, and is no job of it.
-    event_name = variables.first("CI_PIPELINE_EVENT") or ""
-    of_pull = event_name.startswith("pull_request")
-    # A restart and a deployment name the pipeline that they are of, and others 0.
-    parent = variables.first("CI_PIPELINE_PARENT")
-    facts = WOODPECKER_TABLE.read(
-        variables,
-        pull=of_pull,
-        rerun=parent not in (None, "0") and event_name != "deployment",
-        # No variable tells.
-        fork=None,
-        status_of="the pipeline so far",
-    )
-    return (
-        facts._replace(start=Starts.PERHAPS_PUSHED)
-        if parent is None and facts.start is Starts.PUSHED
-        else facts
-    )
-
-
-WOODPECKER = Platform(
-    word="woodpecker",
-    title="Woodpecker CI",
-    # CI is `woodpecker` there, and `true` on most other platforms.
-    marker="CI_SYSTEM_NAME",
-    table=WOODPECKER_TABLE,
-    read=_woodpecker_facts,
-    step=Step(
-        agent="gitdailies-woodpecker",
-        no_key=("; set GITDAILIES_WEBHOOK_KEY from a secret that the event may read"),
-        folder="CI_WORKSPACE",
-    ),
-)
+WOODPECKER = Woodpecker()
 
 
 # gitdailies_core/ci/platforms/jenkins.py
@@ -5129,46 +4963,67 @@ _REMOTE = (
     r"^(?:refs/remotes/[^/]+|(?:remotes/)?(?:origin|upstream)|[^/]+(?=/(?:main|master|develop|trunk)$))/"
 )
 
-JENKINS_TABLE = Table(
+
+class Jenkins(Platform):
+    word = "jenkins"
+    title = "Jenkins"
+    marker = "JENKINS_URL"
+    # The last one: its agents often share a machine with another platform's agent.
+    turn = 90
     # A replay and a restart from a stage are builds of their own.
-    run=("BUILD_TAG", "BUILD_URL"),
+    run = ("BUILD_TAG", "BUILD_URL")
     # The GitHub pull request builder checks out a temporary merge commit.
-    sha=("ghprbActualCommit", "GIT_COMMIT"),
+    sha = ("ghprbActualCommit", "GIT_COMMIT")
     # In multibranch pipelines BRANCH_NAME may also be a tag, or PR-7 for a pull request.
-    branch=(
+    branch = (
         "CHANGE_BRANCH",
         "ghprbSourceBranch",
         "gitlabSourceBranch",
         "BRANCH_NAME",
         "GIT_LOCAL_BRANCH",
         "GIT_BRANCH",
-    ),
-    tag=("TAG_NAME",),
-    repo_url=("GIT_URL", "GIT_URL_1"),
-    url=("BUILD_URL",),
-    before=("GIT_PREVIOUS_SUCCESSFUL_COMMIT", "GIT_PREVIOUS_COMMIT"),
-    pull=("CHANGE_ID", "ghprbPullId", "gitlabMergeRequestIid"),
-)
-
-
-def _jenkins_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Jenkins has none
-    branch, tag = variables.first(*JENKINS_TABLE.branch), variables.first(*JENKINS_TABLE.tag)
-    # Only GIT_BRANCH begins with the remote: origin/main, refs/remotes/origin/main. Older git plugins
-    # name a tag there.
-    if branch and branch == variables.first("GIT_BRANCH"):
-        branch = re.sub(_REMOTE, "", branch)
-        if branch.startswith(("tags/", "refs/tags/")):
-            tag, branch = branch.partition("tags/")[2], None
-    if (variables.first("gitlabMergeRequestState") or "").lower() == "merged":
-        branch = variables.first("gitlabTargetBranch")
-    return JENKINS_TABLE.read(
-        variables,
-        # An old git plugin has one of these words if it checked out a bare commit.
-        branch=None if branch in ("detached", "HEAD") else branch,
-        tag=tag,
-        pull=_jenkins_pull(variables),
-        fork=_jenkins_forked(variables),
     )
+    tag = ("TAG_NAME",)
+    repo_url = ("GIT_URL", "GIT_URL_1")
+    url = ("BUILD_URL",)
+    before = ("GIT_PREVIOUS_SUCCESSFUL_COMMIT", "GIT_PREVIOUS_COMMIT")
+    pull = ("CHANGE_ID", "ghprbPullId", "gitlabMergeRequestIid")
+    agent = "gitdailies-jenkins"
+    no_key = (
+        "; add a secret text to the credentials and bind it to GITDAILIES_WEBHOOK_KEY around this step, "
+        "with withCredentials"
+    )
+    # No folder: a `dir` step changes the current directory, and git reads that one.
+    root = "WORKSPACE"
+
+    def read(self, variables: Variables) -> Facts:
+        branch, tag = variables.first(*self.branch), variables.first(*self.tag)
+        # Only GIT_BRANCH begins with the remote: origin/main, refs/remotes/origin/main. Older git plugins
+        # name a tag there.
+        if branch and branch == variables.first("GIT_BRANCH"):
+            branch = re.sub(_REMOTE, "", branch)
+            if branch.startswith(("tags/", "refs/tags/")):
+                tag, branch = branch.partition("tags/")[2], None
+        if (variables.first("gitlabMergeRequestState") or "").lower() == "merged":
+            branch = variables.first("gitlabTargetBranch")
+        return self.facts(
+            variables,
+            # An old git plugin has one of these words if it checked out a bare commit.
+            branch=None if branch in ("detached", "HEAD") else branch,
+            tag=tag,
+            pull=_jenkins_pull(variables),
+            fork=self._forked(variables),
+        )
+
+    def _forked(self, variables: Variables) -> bool:
+        if variables.first("CHANGE_FORK"):
+            return True
+        theirs, own = variables.first("ghprbAuthorRepoGitUrl"), variables.first(*self.repo_url)
+        namespaces = map(variables.first, ("gitlabSourceNamespace", "gitlabTargetNamespace"))
+        return are_two(repo_of(theirs), repo_of(own)) or are_two(*namespaces)
+
+
+JENKINS = Jenkins()
 
 
 def _jenkins_pull(variables: Variables) -> str | None:
@@ -5179,39 +5034,6 @@ def _jenkins_pull(variables: Variables) -> str | None:
     merge = variables.first("gitlabMergeRequestIid")
     state = (variables.first("gitlabMergeRequestState") or "opened").lower()
     return f"merge request {merge}" if merge and state != "merged" else None
-
-
-def _jenkins_forked(variables: Variables) -> bool:
-    if variables.first("CHANGE_FORK"):
-        return True
-    pairs = (
-        (
-            repo_of(variables.first("ghprbAuthorRepoGitUrl")),
-            repo_of(variables.first(*JENKINS_TABLE.repo_url)),
-        ),
-        (variables.first("gitlabSourceNamespace"), variables.first("gitlabTargetNamespace")),
-    )
-    return any(are_two(*pair) for pair in pairs)
-
-
-JENKINS = Platform(
-    word="jenkins",
-    title="Jenkins",
-    marker="JENKINS_URL",
-    table=JENKINS_TABLE,
-    read=_jenkins_facts,
-    step=Step(
-        agent="gitdailies-jenkins",
-        no_key=(
-            "; add a secret text to the credentials and bind it to GITDAILIES_WEBHOOK_KEY around this step, "
-            "with withCredentials"
-        ),
-        # No folder: a `dir` step changes the current directory, and git reads that one.
-        root="WORKSPACE",
-    ),
-    # The last one: its agents often share a machine with another platform's agent.
-    turn=90,
-)
 
 # The platforms of this file, and its version, which the receiver gets with each deploy.
 PLATFORMS = (GITHUB_ACTIONS, CIRCLECI, TRAVIS, OCTOPUS, GITLAB, BUILDKITE, AZURE, BITBUCKET, CODEBUILD, DRONE, GOOGLE_CLOUD_BUILD, TEAMCITY, WOODPECKER, JENKINS,)

@@ -4,8 +4,6 @@ Fails if one is found. If the advisory service does not know a package or cannot
 says so, and nothing fails: you can work without it.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

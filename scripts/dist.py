@@ -7,8 +7,6 @@
 The same sources give the same bytes. A platform's folder is emptied first.
 """
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import json

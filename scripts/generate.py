@@ -8,8 +8,6 @@ A generator is a module `scripts/generators/NAME.py` with a function
 file. It may read files below *root*. It writes none.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import sys

@@ -5,8 +5,6 @@ Those of the standard library go to the top, each once. Those of core go away: t
 So no two modules may have one name at their top.
 """
 
-from __future__ import annotations
-
 import ast
 import sys
 import tomllib

@@ -8,8 +8,7 @@ Keys of `step.toml`:
     module    the module in core, else the folder's name
     name      how the README calls the step, such as "GitHub Action"; else the platform's title
     use       what a user adds to a pipeline
-    tests     how the tests run it
-    untested  what no test here can run
+    untested  what no test here can run, besides the platform itself
     form      the module of `scripts/builders` that builds it; default: "script", one shell script
     with      files of the folder that are published with the script
     manifest  of a script: a file that holds `@SCRIPT@`, and the published one that holds the script
@@ -18,8 +17,6 @@ Keys of `step.toml`:
     packages  modules of `scripts/builders/packages`, which build what the platform takes as a package
     fallback  of a script: what it reads if there is no Python; see `scripts/builders/launchers/variables.py`
 """
-
-from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
@@ -42,7 +39,6 @@ class Folder:
     module: str
     platform: Platform
     use: str
-    tests: str
     untested: str
     name: str = ""
     form: str = "script"
@@ -93,7 +89,7 @@ def _read(root: Path, file: Path) -> Folder:
     platform = BY_MODULE[module]
     read.setdefault("name", platform.title)
     keys = {one.name for one in fields(Folder)} - {"root", "path", "module", "platform"}
-    missing = [name for name in ("use", "tests", "untested") if name not in read]
+    missing = [name for name in ("use", "untested") if name not in read]
     unknown = [name for name in read if name not in keys]
     if missing or unknown:
         wrong = f"missing {', '.join(missing)}" if missing else f"unknown {', '.join(unknown)}"

@@ -13,8 +13,6 @@ It builds twice, in two folders, and refuses if one byte differs. `dist/` then h
     SHA256SUMS                                 the checksum of every file at the top of dist/
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

@@ -4,8 +4,6 @@ A room is a folder that holds one import package `gitdailies_…`. An entry is a
 of that package. An arrow A → B means that A imports something of B.
 """
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,7 +57,7 @@ def entries(room: Room) -> list[str]:
 
 
 def subject(room: Room, entry: str) -> str:
-    """Return the first sentence of an entry's docstring, or "" if it has none."""
+    """Return the first sentence of the docstring of an entry, or of the package for "". It may be ""."""
     path = room.package / entry
     path = path / "__init__.py" if path.is_dir() else path
     if path.suffix != ".py" or not path.is_file():

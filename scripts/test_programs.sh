@@ -13,24 +13,31 @@ missing() {
 # Packages that are named like their program. gitlab-ci-local copies with rsync, Chromium opens the pages (its
 # headless shell takes half the time, and the long forms open the whole browser), nginx and Caddy add TLS to the
 # servers, the operating guide backs a store up with sqlite3, a step without curl sends with wget or busybox, openssl
-# makes a test receiver's certificate, strace shows what a step opens, Alertmanager sends alerts to a relay, promtool
-# evaluates alert rules, Groovy runs the step of Jenkins' shared library, npm installs runners. buildah, podman and
-# runc build and run the image without a daemon, from a root that mmdebstrap makes.
+# makes a test receiver's certificate, pgbouncer is between servers and their database, strace shows what a step opens, Alertmanager sends alerts to a relay, promtool
+# evaluates alert rules, Prometheus watches servers that have faults, Groovy runs the step of Jenkins' shared library, npm installs runners. buildah, podman and
+# runc build and run the image without a daemon, from a root that mmdebstrap makes. Under Patroni databases fail over,
+# and HAProxy leads to the one that leads.
 packages=""
 long_forms=""
-[ "${1:-}" != long ] || long_forms="chromium groovy buildah podman runc catatonit mmdebstrap"
+[ "${1:-}" != long ] || long_forms="prometheus chromium groovy buildah podman runc catatonit mmdebstrap patroni haproxy"
 for program in git curl wget busybox openssl rsync dash chromium-headless-shell nginx caddy sqlite3 npm strace \
-    prometheus-alertmanager promtool $long_forms; do
+    pgbouncer prometheus-alertmanager promtool $long_forms; do
     PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null || packages="$packages $program"
 done
 # Tests start and kill their own server, and back it up.
 command -v pg_dump >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ||
     packages="$packages postgresql"
 command -v systemd-analyze >/dev/null || packages="$packages systemd"
+[ -z "$long_forms" ] || command -v etcd >/dev/null || packages="$packages etcd-server"
+[ -z "$long_forms" ] || [ -d /usr/lib/python3/dist-packages/etcd ] || packages="$packages python3-etcd"
 # Go renders the templates that users paste, with the functions that Argo's notifications have.
 [ -z "$long_forms" ] || command -v go >/dev/null || packages="$packages golang-go"
 [ -z "$long_forms" ] || [ -d /usr/share/gocode/src/github.com/Masterminds/sprig ] ||
     packages="$packages golang-github-masterminds-sprig-dev"
+# Programs in these languages post to both servers.
+[ -z "$long_forms" ] || command -v javac >/dev/null || packages="$packages default-jdk-headless"
+[ -z "$long_forms" ] || command -v ruby >/dev/null || packages="$packages ruby"
+[ -z "$long_forms" ] || php -m 2>/dev/null | grep -q curl || packages="$packages php-cli php-curl"
 # Containers of the compose file find each other with these two.
 [ -z "$long_forms" ] || [ -x /usr/lib/podman/netavark ] || packages="$packages netavark"
 [ -z "$long_forms" ] || [ -x /usr/lib/podman/aardvark-dns ] || packages="$packages aardvark-dns"

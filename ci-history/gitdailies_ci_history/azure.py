@@ -3,8 +3,6 @@
 Sources: Azure DevOps' REST API reference, "Builds", "Timeline" and "Definitions".
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 

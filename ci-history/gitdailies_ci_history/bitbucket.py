@@ -3,8 +3,6 @@
 Source: Bitbucket Cloud's REST API reference, "Pipelines". `run_number` of a step is not in it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 

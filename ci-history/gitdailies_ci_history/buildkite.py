@@ -3,8 +3,6 @@
 Source: Buildkite's REST API reference, "Builds API".
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import quote

@@ -3,8 +3,6 @@
 Source: CircleCI's API v2 reference, "Pipeline" and "Workflow".
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote

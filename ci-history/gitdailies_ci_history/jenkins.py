@@ -4,8 +4,6 @@ Sources: a server's own page /api, the fields of the git plugin's `BuildData`, a
 "Pipeline: REST API" for stages. Parameters of builds are not asked for, because they may hold secrets.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from itertools import count
 from urllib.parse import quote

@@ -4,8 +4,6 @@ Sources: the resources of Octopus' REST API, `Deployment`, `Task` and `Release`.
 deployment is the variable Octopus.Deployment.Changes of its steps.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice

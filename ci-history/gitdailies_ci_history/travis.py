@@ -3,8 +3,6 @@
 Source: Travis' API v3 reference, "Build", "Stage" and "Commit".
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import quote

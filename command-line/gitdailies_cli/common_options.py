@@ -1,14 +1,13 @@
 """What several commands ask for: the options for the file and the log, times, and who runs the command."""
 
-from __future__ import annotations
-
 import getpass
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 from gitdailies_core.errors import UsageError
@@ -30,8 +29,19 @@ JSON = click.option("--json", "as_json", is_flag=True, help="print JSON")
 LOG_FORMAT = click.option(
     "--log-format",
     type=click.Choice([_TEXT, "json"]),
-    help="the form of log lines; default: text on a terminal, else json",
+    help="of log lines; default: text on a terminal, else json",
 )
+
+
+def added(*options: Callable[[Any], Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what adds *options* to a command, in the order of its help."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
 
 
 def configure_log(form: str | None) -> None:

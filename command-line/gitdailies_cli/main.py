@@ -4,8 +4,6 @@ Exit codes: 0 done or skipped on purpose, 1 not delivered, 2 wrong usage or conf
 GitDailies (key or payload), 4 partly done.
 """
 
-from __future__ import annotations
-
 import errno
 import importlib
 import sys
@@ -23,7 +21,7 @@ SECTIONS = {
         "up": ("commands.start.up", "run the DORA server and a relay on this machine, ready to try"),
         "demo": ("commands.start.demo", "send example events to a running `gitdailies up`"),
         "init": ("commands.start.init", "write a commented first gitdailies.yml"),
-        "connect": ("commands.connect.command", "make a webhook at a vendor, add the source, test it"),
+        "connect": ("commands.connect.command", "create a webhook at a vendor, add the source, test it"),
         "sources": (
             "commands.send.sources",
             "list the tools that the relay can read; show, draft and test them",
@@ -38,16 +36,13 @@ SECTIONS = {
             "commands.send.deploy",
             "report a deploy; missing values are read from the CI environment",
         ),
-        "incident": (
-            "commands.send.incident",
-            "report the start or the end of an incident by hand; move incidents",
-        ),
+        "incident": ("commands.send.incident", "report that an incident started or ended; move incidents"),
         "history": ("history.commands", "send past events: import them from files, fetch them from a vendor"),
     },
     "See": {
         "scan": (
             "commands.scan.command",
-            "print the five figures of a git repository here: no server, no store, no account",
+            "print the five figures of a git repository, without a server or an account",
         ),
         "metrics": (
             "commands.see.metrics",
@@ -55,7 +50,7 @@ SECTIONS = {
         ),
         "events": ("commands.see.events", "print what a server has received, and follow what comes"),
         "why": ("commands.see.why", "say why an event counts or not, and what to do"),
-        "report": ("commands.see.report", "print what needs a decision in a week, for a chat"),
+        "report": ("commands.see.report", "print a weekly review, or post it to a chat"),
         "mcp": ("commands.see.mcp", "let an assistant ask a server, over the Model Context Protocol"),
     },
     "Run": {
@@ -67,7 +62,7 @@ SECTIONS = {
             ),
         ),
         "dora": ("commands.run.dora", "run the DORA server, the receiver of events"),
-        "alive": ("commands.run.alive", "ask the servers that run here for their health; for containers"),
+        "alive": ("commands.run.alive", "check that the servers here are healthy; for containers"),
         "reload": ("commands.run.reload", "have the servers here read gitdailies.yml again"),
         "check": ("commands.run.check", "check configuration, secrets, reachability, dialect and mirrors"),
     },
@@ -78,14 +73,15 @@ SECTIONS = {
             "write the services of a catalog as YAML for gitdailies.yml",
         ),
         "teams": ("commands.look_after.teams", "print the teams of a catalog as YAML for gitdailies.yml"),
-        "mirrors": ("commands.look_after.mirrors", "make and fetch mirrors of git, for lead times"),
-        "backup": (
-            "commands.look_after.backup",
-            "write a whole copy of an SQLite store, beside its running server",
+        "mirrors": ("commands.look_after.mirrors", "create and fetch git mirrors, for lead times"),
+        "migrate": (
+            "commands.look_after.migrate",
+            "bring the stores of both servers to this version's schema",
         ),
-        "restore": ("commands.look_after.backup", "put such a copy in place of a store"),
+        "backup": ("commands.look_after.backup", "copy an SQLite store while its server runs"),
+        "restore": ("commands.look_after.backup", "restore a store from such a copy"),
         "erase": ("commands.look_after.erase", "erase stored events and text for good, from both stores"),
-        "completion": ("commands.start.completion", "print what makes a shell complete `gitdailies`"),
+        "completion": ("commands.start.completion", "print the completion of `gitdailies` for a shell"),
     },
 }
 COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
@@ -171,6 +167,13 @@ def main(arguments: list[str] | None = None) -> Any:
     except GitDailiesError as error:
         click.echo(f"gitdailies: {error}", err=True)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        from gitdailies_connection import published
+
+        if not (remedy := published.missing_extra(error)):
+            raise
+        click.echo(f"gitdailies: {remedy}", err=True)
+        sys.exit(2)
     except BrokenPipeError:
         # The reader of the output ended, as `head` does.
         sys.stderr.close()

@@ -1,7 +1,5 @@
 """How commands print data, JSON for programs and tables for people, and the codes that they end with."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -1,10 +1,18 @@
 """Run a server as a process: signals, one event loop, and uvloop if it is installed."""
 
-from __future__ import annotations
-
 import asyncio
+import os
 import signal
+import threading
 from collections.abc import Awaitable, Callable
+
+import structlog
+from gitdailies_server.logging.setup import flush
+
+LOG = structlog.get_logger("gitdailies.server")
+
+# Supervisors wait 10 s before they kill the process.
+END_SECONDS = 9.0
 
 
 class Signals:
@@ -26,7 +34,10 @@ class Signals:
 
 
 def run(serve: Callable[[Signals], Awaitable[None]]) -> None:
-    """Run *serve* until it ends. SIGINT and SIGTERM stop it gracefully; a second one stops it at once."""
+    """Run *serve* until it ends. SIGINT and SIGTERM stop it gracefully; a second one stops it at once.
+
+    The process ends after END_SECONDS, even if a commit hangs. No sender got a 2xx for that.
+    """
 
     async def main() -> None:
         signals = Signals()
@@ -34,6 +45,9 @@ def run(serve: Callable[[Signals], Awaitable[None]]) -> None:
 
         def stop() -> None:
             signals.stop.set()
+            end = threading.Timer(END_SECONDS, _end)
+            end.daemon = True
+            end.start()
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
 
@@ -50,3 +64,9 @@ def run(serve: Callable[[Signals], Awaitable[None]]) -> None:
         asyncio.run(main())
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def _end() -> None:
+    LOG.error("ended before everything was stopped", reason="the store does not answer in time")
+    flush()
+    os._exit(1)

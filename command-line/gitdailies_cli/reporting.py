@@ -3,8 +3,6 @@
 What sends is imported where something is sent: it takes as long as all the rest.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,41 +14,27 @@ from gitdailies_core.errors import InvalidEvent, UsageError
 from gitdailies_core.events.events import Event
 
 from gitdailies_cli import output
-from gitdailies_cli.common_options import CONFIG, JSON
+from gitdailies_cli.common_options import CONFIG, JSON, added
 from gitdailies_cli.find_config import KEY_VARIABLE, URL_VARIABLE
 
 
-def delivery_options(
-    function: Callable[..., Any], *, timeout: float = 10.0, retries: int = 3
-) -> Callable[..., Any]:
-    """Add the options that all reporting commands share, with these defaults."""
-    for option in reversed(
-        (
-            click.option(
-                "--url", help=f"the address for events; default: {URL_VARIABLE}, else gitdailies.yml"
-            ),
-            click.option(
-                "--key-env",
-                help=f"the variable with the key; default: {KEY_VARIABLE}, else gitdailies.yml",
-            ),
-            CONFIG,
-            click.option(
-                "--timeout", type=click.FloatRange(0.1, 300), default=timeout, help="seconds for each attempt"
-            ),
-            click.option(
-                "--retries",
-                type=click.IntRange(0, 20),
-                default=retries,
-                help="retries after the first attempt",
-            ),
-            click.option(
-                "--dry-run", is_flag=True, help="print the events and send nothing; needs no address or key"
-            ),
-            JSON,
-        )
-    ):
-        function = option(function)
-    return function
+def delivery_options(*, timeout: float = 10.0, retries: int = 3) -> Callable[[Any], Any]:
+    """Return what adds the options that all reporting commands share, with these defaults."""
+    return added(
+        click.option("--url", help=f"the address for events; default: {URL_VARIABLE}, else gitdailies.yml"),
+        click.option(
+            "--key-env", help=f"variable with the key; default: {KEY_VARIABLE}, else gitdailies.yml"
+        ),
+        CONFIG,
+        click.option(
+            "--timeout", type=click.FloatRange(0.1, 300), default=timeout, help="seconds for each attempt"
+        ),
+        click.option(
+            "--retries", type=click.IntRange(0, 20), default=retries, help="retries after the first attempt"
+        ),
+        click.option("--dry-run", is_flag=True, help="only print the events; needs no address or key"),
+        JSON,
+    )
 
 
 @contextmanager

@@ -1,15 +1,10 @@
 """Find the destination and the key, send events, and print the results."""
 
-from __future__ import annotations
-
 import json
 import os
-import random
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +13,7 @@ from gitdailies_connection.addresses import check_receiver
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.sections.settings import Destination
 from gitdailies_connection.http import event_lists
+from gitdailies_connection.http.attempts import Attempts
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core import retry
 from gitdailies_core.errors import ConfigurationError, DeliveryError
@@ -84,42 +80,22 @@ def send_all(
     """Send *events* in order, each again up to *retries* times, and return the result of each."""
     if warning := sender_warning(destination.url):
         click.echo(f"warning: {warning}", err=True)
-    with Sender.to(destination) as sender:
-        return _send_with(sender, destination, key, events, retries)
-
-
-def _send_with(
-    sender: Sender, destination: Destination, key: Secret, events: Sequence[Event], retries: int
-) -> list[SendResult]:
-    results: list[SendResult] = []
     dialect: Dialect | None = None
-    for event in events:
-        started_at = datetime.now(UTC)
-        for attempt in range(1, retries + 2):
-            outcome, dialect = _attempt(sender, destination, dialect, key, event)
-            verdict = retry.decide(
-                outcome,
-                attempt=attempt,
-                first_attempt_at=started_at,
-                now=datetime.now(UTC),
-                jitter=random.random,
-            )
-            if not isinstance(verdict, retry.Again) or attempt > retries:
-                break
-            time.sleep(max(0.0, (verdict.at - datetime.now(UTC)).total_seconds()))
-        results.append(_result(event, outcome, verdict))
-    return results
+    with Sender.to(destination) as sender:
 
+        def send(event: Event) -> SendResult:
+            def attempt() -> tuple[retry.Outcome, None]:
+                nonlocal dialect
+                try:
+                    dialect = dialect or destination.dialect(destination.receiver or sender.receiver())
+                except DeliveryError as error:
+                    return retry.Outcome(None, str(error)), None
+                return sender.send(dialect.dump(event), key=key, event_id=event.id), None
 
-def _attempt(
-    sender: Sender, destination: Destination, dialect: Dialect | None, key: Secret, event: Event
-) -> tuple[retry.Outcome, Dialect | None]:
-    if dialect is None:
-        try:
-            dialect = destination.dialect(destination.receiver or sender.receiver())
-        except DeliveryError as error:
-            return retry.Outcome(None, str(error)), None
-    return sender.send(dialect.dump(event), key=key, event_id=event.id), dialect
+            verdict, outcome, _ = Attempts(retries=retries).repeated(attempt)
+            return _result(event, outcome, verdict)
+
+        return [send(event) for event in events]
 
 
 def _result(event: Event, outcome: retry.Outcome, verdict: retry.Verdict) -> SendResult:

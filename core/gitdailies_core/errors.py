@@ -14,6 +14,7 @@
     ├── RelayFault            a relay that the pages ask gives no answer, or one that cannot be used
     │   └── RelayRefusal      it answers that the question is wrong, such as a filter
     ├── StoreUnavailable      our own store cannot be read or written: 503, try again later
+    │   └── StoreBusy             all connections to it are in use
     └── DeliveryError         an event could not be delivered
         ├── TimedOut          the receiver was there, or may be, and gave no answer in time
         └── Refused           the receiver will never accept it, or not with this key: exit 3
@@ -151,6 +152,10 @@ class StoreUnavailable(GitDailiesError):
     """Our own store cannot be read or written. A later attempt may succeed."""
 
     status_hint = 503
+
+
+class StoreBusy(StoreUnavailable):
+    """All connections that a server may have to its store are in use."""
 
 
 class DeliveryError(GitDailiesError):

@@ -49,25 +49,25 @@ INVALID_JSON: Final = "invalid_json"
 
 # Why a message did not become an event.
 IGNORED: Mapping[Code, str] = {
-    FILTERED: "The source's filter does not want it.",
-    UNMAPPED: "No line under services says which repository it counts for.",
+    FILTERED: "The source's filter refuses it.",
+    UNMAPPED: "No line under services gives its repository.",
     IGNORED_SERVICE: "Its service has ignore: true under services.",
     UPDATE: "It neither starts nor ends an incident.",
     UNKNOWN_TYPE: "The vendor's table does not have its word.",
     REPEATED_START: "The start of this occurrence was sent before.",
     REPEATED_END: "The end of this occurrence was sent before.",
-    LATE_START: "It belongs to an occurrence that began or ended before it arrived.",
-    END_WITHOUT_START: "It ends what never started, and does not say when that began.",
-    MERGED: "The incident was merged into another one, and ends when that one ends.",
+    LATE_START: "Its occurrence began or ended before it arrived.",
+    END_WITHOUT_START: "It ends what never started, and names no start.",
+    MERGED: "It was merged into another incident, and ends with that one.",
     NO_COMMIT: "It is a deploy that names no commit.",
     NO_ROUTE: "No line under route says that its word is a deploy.",
-    RENAMED: "It says that a repository has another name now, and repositories does not say so.",
-    HOLD: "The source has a hold, and the incident was over sooner, or is not older than that yet.",
+    RENAMED: "A repository has a new name, and no line under repositories has it.",
+    HOLD: "The incident was shorter than the source's hold, or is not older yet.",
     OTHER: "The vendor's adapter has a reason of its own.",
 }
 # Why a delivery could not be read as messages.
 UNREAD: Mapping[Code, str] = {
-    UNEXPECTED_PAYLOAD: "It is JSON, but not as the vendor's table expects it.",
+    UNEXPECTED_PAYLOAD: "It is JSON, but not of the form that the vendor's table expects.",
     INVALID_JSON: "It is not JSON, nor the form encoding that it announces.",
 }
 # A note to a message whose time is that of its receipt.

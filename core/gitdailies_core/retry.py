@@ -99,9 +99,8 @@ def decide(
     age_seconds = (now - first_attempt_at).total_seconds()
     if attempt >= LEAST_ATTEMPTS and age_seconds >= give_up_age_seconds:
         return GiveUp(f"given up after {attempt} attempts in {give_up_age_seconds / 86400:g} days: {result}")
-    return Again(
-        now + timedelta(seconds=delay_seconds(outcome, attempt=attempt, now=now, jitter=jitter)), result
-    )
+    delay = wait_seconds(outcome.retry_after, attempt=attempt, now=now, jitter=jitter)
+    return Again(now + timedelta(seconds=delay), result)
 
 
 def describe(outcome: Outcome) -> str:
@@ -112,8 +111,3 @@ def describe(outcome: Outcome) -> str:
 def is_answer(outcome: Outcome) -> bool:
     """Whether the answer is final. A later attempt may get another answer only if it is not."""
     return is_final(outcome.status)
-
-
-def delay_seconds(outcome: Outcome, *, attempt: int, now: datetime, jitter: Callable[[], float]) -> float:
-    """Return how long to wait after *outcome*; see `http_answers`."""
-    return wait_seconds(outcome.retry_after, attempt=attempt, now=now, jitter=jitter)

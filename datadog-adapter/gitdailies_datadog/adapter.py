@@ -4,8 +4,6 @@ Datadog does not sign deliveries. The proof is a token in a custom header. Sourc
 documentation, "Webhooks" integration.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

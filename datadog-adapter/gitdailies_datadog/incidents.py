@@ -1,7 +1,5 @@
 """Translate an incident of Datadog's Incident Management, sent with either incident template."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,8 +42,8 @@ def incident(body: Fields, options: Mapping[str, Any], request: Request) -> Inci
     tags = with_template(_tags(fields), severity=severity, env=env)
     listed_services = _names(fields.get("services"), "fields.services")
     names = listed_services or ([fixed_service] if fixed_service else [])
-    at = body.optional_epoch("date_ms")
-    return Change.make(
+    at = body.optional_time("date_ms")
+    return Change(
         state=state_or_reason,
         word=word,
         incident=incident_id,

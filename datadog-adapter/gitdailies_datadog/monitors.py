@@ -1,7 +1,5 @@
 """Translate a monitor's alert: the recommended template, and the payload that Datadog sends without one."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -33,9 +31,9 @@ def monitor(body: Fields, options: Mapping[str, Any], request: Request) -> Incid
         raise PayloadError(
             "cycle_key: missing, and so are aggreg_key and monitor_id; the template needs one of them"
         )
-    at, env = body.optional_epoch("date_ms"), body.optional_text("env")
+    at, env = body.optional_time("date_ms"), body.optional_text("env")
     found = with_template(tags(body.optional_text("tags")), env=env)
-    return Change.make(
+    return Change(
         state=meaning(word, options),
         word=word,
         incident=incident,
@@ -72,9 +70,9 @@ def default(body: Fields, options: Mapping[str, Any], request: Request) -> Incid
         ignored = NO_MONITOR
     if ignored:
         return Ignored(ignored, title.word, incident, key, code(ignored))
-    at = body.optional_epoch("date")
+    at = body.optional_time("date")
     found = tags(title.scope)
-    return Change.make(
+    return Change(
         state=meaning(word, options),
         word=word,
         incident=incident,

@@ -7,8 +7,6 @@ from recorded answers: `field_analytics.state` of an incident, and `monitor.aler
 of an event, with its `transition`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -77,7 +75,7 @@ def _states(attributes: Fields) -> list[tuple[datetime | None, str]]:
     spans = []
     if analytics and states:
         for state in analytics.raw("state"):
-            spans += [(span.epoch("start"), state) for span in states.object(state).objects("spans")]
+            spans += [(span.time("start"), state) for span in states.object(state).objects("spans")]
     if spans:
         # The first state began with the incident.
         (_, first), *later = sorted(spans)
@@ -120,7 +118,7 @@ def of_event(
 
 def happened_at(row: Fields) -> datetime:
     """Return the time of an event. Its milliseconds are those of $DATE."""
-    return row.object("attributes").object("attributes").epoch("timestamp")
+    return row.object("attributes").object("attributes").time("timestamp")
 
 
 def _texts(value: Any) -> list[str]:

@@ -6,10 +6,10 @@ standard output, where our command prints JSON.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from gitdailies_core import RESOLVED, STARTED, Change, Fields
 from gitdailies_core.sources.history import (
@@ -23,7 +23,7 @@ from gitdailies_core.sources.history import (
 )
 
 from gitdailies_datadog import past
-from gitdailies_datadog.api import rest
+from gitdailies_datadog.api.rest import Api
 
 # "Search for incidents" and "Get a list of events": the largest page sizes.
 INCIDENTS, EVENTS = 100, 1_000
@@ -32,14 +32,9 @@ _ANY_STATE = "state:(active OR stable OR resolved OR completed)"
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(Api):
     """The reader `datadog`: incidents, or the events of monitors. *site* is the host of their pages."""
 
-    name: ClassVar[str] = "datadog"
-    url: ClassVar[str] = rest.URL
-    token_env: ClassVar[str] = rest.KEY_ENV
-    second_env: ClassVar[str] = rest.SECOND_ENV
-    second_header: ClassVar[str] = rest.SECOND_HEADER
     parameters: ClassVar[Mapping[str, str]] = {
         "monitors?": "a search for monitors' events, such as env:prod, or * for all; else incidents",
         "service?": "the service, if the webhook's template names one",
@@ -50,7 +45,7 @@ class Reader:
 
     def for_source(self, url: str, options: Mapping[str, Any]) -> Reader:
         """Find the site: app.datadoghq.eu for api.datadoghq.eu, us3.… for api.us3.datadoghq.com."""
-        host = urlsplit(url).hostname or ""
+        host = re.split("[:/]", url.lower().partition("://")[2])[0]
         site = host.removeprefix("api.") if host.startswith("api.") else self.site
         return replace(self, site=f"app.{site}" if site.count(".") == 1 else site, options=options)
 
@@ -60,8 +55,6 @@ class Reader:
         return (
             "Datadog does not document a cycle key for events; without one, an alert has another id than live"
         )
-
-    headers = staticmethod(rest.headers)
 
     def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
         """Yield the incidents that were created in *window*, or the monitor alerts that began in it."""

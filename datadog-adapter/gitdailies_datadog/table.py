@@ -4,8 +4,6 @@ Sources: Datadog's documentation, "Webhooks" ($ALERT_TRANSITION, $INCIDENT_STATU
 an incident" (its states). The undocumented spellings are known from other receivers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Read the values that replace the variables of a template, and Datadog's tags."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Mapping, Sequence

@@ -4,8 +4,6 @@ A hash of each erased event's id stays, so that a repeat is answered as known an
 Afterwards the derived rows are those of a history without the erased events.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Sequence

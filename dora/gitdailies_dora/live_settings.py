@@ -1,7 +1,5 @@
 """The application of a server, built again when `dora` of gitdailies.yml changes while it runs."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +12,7 @@ from gitdailies_connection.config.document.errors import setting_name
 from gitdailies_connection.config.sections.settings import DoraSettings
 from gitdailies_core.errors import GitDailiesError, UsageError
 from gitdailies_server.logging.setup import describe_error
+from gitdailies_server.readiness import Readiness
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gitdailies_dora.accounts.audit import note_settings
@@ -26,7 +25,6 @@ from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.mirrors.worker import MirrorWorker
 from gitdailies_dora.operations.installation import Installation
 from gitdailies_dora.operations.metrics import ReceiverMetrics
-from gitdailies_dora.operations.readiness import Readiness
 
 
 @dataclass(frozen=True)

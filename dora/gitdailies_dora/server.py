@@ -1,9 +1,6 @@
 """Run the receiver: a socket, a store, and a web server in the event loop of the caller."""
 
-from __future__ import annotations
-
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -13,7 +10,7 @@ from gitdailies_connection.config.sections.settings import DoraSettings
 from gitdailies_server.gc_tuning import freeze_startup_objects
 from gitdailies_server.http.allowed_hosts import AllowedHosts
 from gitdailies_server.http.asgi import AsgiApplication
-from gitdailies_server.http.listener import Server, address_of, bind
+from gitdailies_server.http.listener import Server, address_of, bind, serve_while_opening
 from gitdailies_server.storage.timestamps import to_us, utc_now
 
 from gitdailies_dora.accounts.people_store import set_up_path
@@ -57,56 +54,52 @@ async def serve(
     Raises ConfigurationError if the address cannot be used, and names *flag* as the way to change it.
     """
     measured = ReceiverMetrics()
-    with contextlib.ExitStack() as sockets:
-        listener = sockets.enter_context(contextlib.closing(bind(listen, flag)))
-        listeners = [listener]
-        if status is not None:
-            listeners.append(sockets.enter_context(contextlib.closing(bind(status, "--status"))))
-        opened = open_store(store, strict_order=strict_order, timed=measured.count_commit)
-        opened.start()
-        app = ReloadableApp(opened, settings, utc_now, LOG, public, measured=measured)
-        measured.add_gauges(
-            lambda: opened.report(
-                lambda session: store_state(session, opened.database.size, to_us(utc_now()))
-            ),
-            lambda: opened.fault,
-        )
-        app.start()
-        await app.note_settings()
-        address = address_of(listener)
-        local = f"http://{address.local()}"
-        if first_owner is not None and settings.sign_in.passwords:
-            path = await opened.write(partial(set_up_path, now=utc_now()))
-            if path is not None:
-                first_owner((public or local) + path)
+    listeners = [bind(listen, flag)]
+    if status is not None:
+        listeners.append(bind(status, "--status"))
+    servers = [Server(error_body=problem_body) for _ in listeners]
+    opening = partial(open_store, store, strict_order=strict_order, timed=measured.count_commit)
+    serving, opened = await serve_while_opening(servers, listeners, opening)
+    opened.start()
+    app = ReloadableApp(opened, settings, utc_now, LOG, public, measured=measured)
+    measured.add_gauges(
+        lambda: opened.report(lambda session: store_state(session, opened.database.size, to_us(utc_now()))),
+        app.readiness,
+    )
+    app.start()
+    await app.note_settings()
+    address = address_of(listeners[0])
+    local = f"http://{address.local()}"
+    if first_owner is not None and settings.sign_in.passwords:
+        path = await opened.write(partial(set_up_path, now=utc_now()))
+        if path is not None:
+            first_owner((public or local) + path)
 
-        def started() -> None:
-            freeze_startup_objects()
-            LOG.info(
-                "receiver started",
-                address=f"http://{address}",
-                store=str(opened.database),
-                strict_order=strict_order,
-            )
-            ready(local)
-
-        servers = [Server(AsgiApplication(app, problem_body), started, error_body=problem_body)]
-        if status is not None:
-            hosts = AllowedHosts.of(status, status_hosts)
-            servers.append(Server(AsgiApplication(create_status_app(measured, app.readiness, hosts))))
-        tasks = [asyncio.create_task(_stop(servers, app, stop))]
-        try:
-            if keep_days is not None:
-                tasks.append(asyncio.create_task(expire_hourly(opened, keep_days, utc_now, LOG)))
-            if reload is not None and reloading is not None:
-                tasks.append(asyncio.create_task(reload_when_set(app, reload, reloading, LOG)))
-            await asyncio.gather(*(server.serve(one) for server, one in zip(servers, listeners, strict=True)))
-        finally:
-            for task in tasks:
-                task.cancel()
-            await app.stop()
-            await opened.close()
-            LOG.info("receiver stopped", store=str(opened.database))
+    servers[0].open(AsgiApplication(app, problem_body))
+    if status is not None:
+        hosts = AllowedHosts.of(status, status_hosts)
+        servers[1].open(AsgiApplication(create_status_app(measured, app.readiness, hosts)))
+    freeze_startup_objects()
+    LOG.info(
+        "receiver started",
+        address=f"http://{address}",
+        store=str(opened.database),
+        strict_order=strict_order,
+    )
+    ready(local)
+    tasks = [asyncio.create_task(_stop(servers, app, stop))]
+    try:
+        if keep_days is not None:
+            tasks.append(asyncio.create_task(expire_hourly(opened, keep_days, utc_now, LOG)))
+        if reload is not None and reloading is not None:
+            tasks.append(asyncio.create_task(reload_when_set(app, reload, reloading, LOG)))
+        await asyncio.gather(*serving)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await app.stop()
+        await opened.close()
+        LOG.info("receiver stopped", store=str(opened.database))
 
 
 async def _stop(servers: Sequence[Server], app: ReloadableApp, stop: asyncio.Event) -> None:

@@ -4,8 +4,6 @@ Source: GitHub's REST API, "Repository webhooks" and "Organization webhooks", an
 deliveries".
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any

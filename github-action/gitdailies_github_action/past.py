@@ -3,8 +3,6 @@
 Sources: GitHub's REST API reference, "Deployments", "Deployment statuses" and "Workflow runs".
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Reads GitHub's past, page by page; found by entry point in the group `gitdailies.history`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 

@@ -3,8 +3,6 @@
 Sources: PagerDuty's "Webhooks" (overview, signatures, V2 overview), and its REST schema for `resolve_reason`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType

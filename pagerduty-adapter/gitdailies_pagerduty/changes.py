@@ -1,7 +1,5 @@
 """Build the change of one incident of PagerDuty, as its webhooks show it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 
@@ -24,7 +22,7 @@ def change(
     service, priority = incident.optional_object("service"), incident.optional_object("priority")
     # There is no resolved_at, so the end is the time of the event.
     at = (started_at or occurred_at) if state == STARTED else occurred_at
-    return Change.make(
+    return Change(
         state=state,
         word=word,
         incident=incident.text("id"),

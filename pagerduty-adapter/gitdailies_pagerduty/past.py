@@ -5,8 +5,6 @@ the schema of log entries. No log entry type means reopening. So a trigger entry
 reopening, and an end that follows an end shows that a reopening came between them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 

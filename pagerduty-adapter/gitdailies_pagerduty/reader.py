@@ -4,8 +4,6 @@ PagerDuty's own client is not used. It ignores the Retry-After header of a 429, 
 https addresses, so tests could not run it against a local server.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from types import MappingProxyType
@@ -24,15 +22,10 @@ WIDEST = timedelta(days=170)
 _NARROWEST = timedelta(seconds=2)
 
 
-class Reader:
+class Reader(rest.Api):
     """The reader `pagerduty`."""
 
-    name = "pagerduty"
-    url = rest.URL
-    token_env = rest.TOKEN_ENV
     parameters: Mapping[str, str] = MappingProxyType({})
-
-    headers = staticmethod(rest.headers)
 
     def read(
         self,

@@ -5,8 +5,6 @@ grow) and "V2 overview". An `updated` event contains the whole incident. With it
 service, the incident may now pass a filter or a route.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from gitdailies_core import RESOLVED, STARTED, UPDATED

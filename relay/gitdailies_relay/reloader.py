@@ -1,7 +1,5 @@
 """Takes over a configuration that was read again while the relay runs."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
@@ -10,7 +8,7 @@ from functools import partial
 
 import structlog
 from gitdailies_connection.config.sections.settings import Configuration, Source
-from gitdailies_connection.config.sections.sources import adapter_of
+from gitdailies_connection.config.sections.sources import adapter_of, refuse_unfit
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core.errors import VariableNotSet
 from gitdailies_core.sources.protocol import Adapter, Certified
@@ -40,7 +38,10 @@ def intake_settings(
     return IntakeSettings(
         sources=sources,
         adapters={name: _adapter(source, certificates) for name, source in sources.items()},
-        secrets={name: SourceSecrets(source.secrets, environ) for name, source in sources.items()},
+        secrets={
+            name: SourceSecrets(source.secrets, environ, partial(refuse_unfit, source))
+            for name, source in sources.items()
+        },
         routes=configuration.routes,
     )
 
@@ -100,6 +101,7 @@ class Reloader:
             new.gitdailies.key.read(self.environ)
             sender = Sender.to(new.gitdailies, in_flight=most_connections(old.relay.in_flight))
             await self.worker.redirect(new.gitdailies, sender)
+        self.app.metrics.expect(settings.sources)
         self.app.settings = settings
         # The configuration is set last, so that the next reload tries again what the store refused.
         if new.routes.renames != old.routes.renames:

@@ -1,7 +1,5 @@
 """The relay's process: sockets, intake and delivery worker around one store, until it is stopped."""
 
-from __future__ import annotations
-
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping
@@ -13,8 +11,17 @@ from gitdailies_connection.relay.answers import RelayStatus, ServerState
 from gitdailies_core.values.secret import Secret
 from gitdailies_server.gc_tuning import freeze_startup_objects
 from gitdailies_server.http.asgi import AsgiApplication
-from gitdailies_server.http.listener import STOP_SECONDS, Server, address_of, bind
+from gitdailies_server.http.exchange import Application
+from gitdailies_server.http.listener import (
+    STOP_SECONDS,
+    Server,
+    address_of,
+    bind,
+    serve_while_opening,
+    stop_serving,
+)
 from gitdailies_server.logging.rate_limited import RateLimitedLog
+from gitdailies_server.readiness import Readiness
 from gitdailies_server.shared_metrics import VERSION
 
 from gitdailies_relay.api.app import StatusListener
@@ -32,32 +39,13 @@ from gitdailies_relay.store.store import RelayStore, database_of
 LOG = structlog.get_logger("gitdailies.relay")
 
 
-async def serve(
-    configuration: Configuration,
-    environ: Mapping[str, str],
-    *,
-    ready: Callable[[str], None],
-    stop: asyncio.Event,
-    reload: Callable[[], Configuration],
-    reloading: asyncio.Event,
-    flag: str = "relay.listen in gitdailies.yml",
-    writes_services: bool = False,
-) -> None:
-    """Run a relay until *stop* is set. *ready* is called with its address once it accepts deliveries.
-
-    *flag* names what to change where that address is taken. When *reloading* is set, *reload*
-    returns the new configuration, and one with errors changes nothing. With *writes_services*, the API adds
-    lines under services to the file of the configuration, and takes them over with *reload*.
-    Raises ConfigurationError where it cannot start.
-    """
-    process = RelayProcess(configuration, environ, reload, flag=flag, writes_services=writes_services)
-    await process.run(ready=ready, stop=stop, reloading=reloading)
-
-
 class RelayProcess:
     """The parts of a relay, wired together. Make it inside the event loop that runs it.
 
-    Making it opens the sockets and the store; raises ConfigurationError where one cannot be had.
+    *flag* names what to change where its address is taken. *reload* returns a new configuration,
+    and one with errors changes nothing. With *writes_services*, the API adds lines under
+    services to the file of the configuration, and takes them over with *reload*.
+    Making it opens the sockets; raises ConfigurationError where it cannot start.
     """
 
     def __init__(
@@ -66,27 +54,24 @@ class RelayProcess:
         environ: Mapping[str, str],
         reload: Callable[[], Configuration],
         *,
-        flag: str,
-        writes_services: bool,
+        flag: str = "relay.listen in gitdailies.yml",
+        writes_services: bool = False,
     ) -> None:
         relay = configuration.relay
         # An unreadable key would pause every delivery, so it ends the start.
         configuration.gitdailies.key.read(environ)
+        self._certificates = Certificates()
+        settings = intake_settings(configuration, environ, self._certificates.found)
         self._relay = relay
         self._metrics = RelayMetrics()
         self._listeners = [bind(relay.listen, flag), bind(relay.status, "relay.status in gitdailies.yml")]
         self._store = RelayStore(
-            database_of(relay.store),
+            database_of(relay.store, relay.store_connections, is_durable=relay.store_is_durable),
             timed=self._metrics.count_commit,
             store_ignored=relay.filtered_days > 0,
         )
-        self._certificates = Certificates()
-        try:
-            settings = intake_settings(configuration, environ, self._certificates.found)
-            self._store.open()
-        except BaseException:
-            self._close_listeners()
-            raise
+        self._readiness = Readiness(self._store)
+        self._metrics.expect(settings.sources)
         self._worker = DeliveryWorker(
             store=self._store,
             destination=configuration.gitdailies,
@@ -103,6 +88,7 @@ class RelayProcess:
             settings=settings,
             relay=relay,
             store=self._store,
+            readiness=self._readiness,
             metrics=self._metrics,
             refusals=self._refusals,
             certificates=self._certificates,
@@ -113,7 +99,7 @@ class RelayProcess:
         self._reloader = Reloader(
             self._app, self._worker, self._store, configuration, environ, self._certificates.found, reload
         )
-        self._metrics.add_gauges(self._status, self._health)
+        self._metrics.add_gauges(self._status, self._health, self._readiness)
         listener = StatusListener(
             intake=self._app,
             store=self._store,
@@ -127,15 +113,26 @@ class RelayProcess:
             token=example_token,
             reload=self._reloader.reload_now if writes_services else None,
         )
+        self._applications: tuple[Application, ...] = (self._app, AsgiApplication(listener.application()))
         self._servers = [
-            Server(self._app, connections=relay.connections, limited_log=self._repeats),
-            Server(AsgiApplication(listener.application())),
+            Server(
+                connections=relay.connections,
+                limited_log=self._repeats,
+                on_refused=self._refusals.add_unparsed,
+            ),
+            Server(),
         ]
 
     async def run(
         self, *, ready: Callable[[str], None], stop: asyncio.Event, reloading: asyncio.Event
     ) -> None:
-        """Serve until *stop* is set, a server ends or the worker does; then stop everything."""
+        """Serve until *stop* is set, a server ends or the worker does; then stop everything.
+
+        *ready* is called with the address once it accepts deliveries. It reloads when *reloading* is set.
+        Raises ConfigurationError and StoreUnavailable where the store cannot be opened.
+        """
+        serving, _ = await serve_while_opening(self._servers, self._listeners, self._store.prepare)
+        self._store.start()
         await self._reloader.join_names(self._app.settings.routes.renames)
         tasks = [
             asyncio.create_task(self._worker.run()),
@@ -143,10 +140,8 @@ class RelayProcess:
             asyncio.create_task(self._reloader.run(reloading)),
             asyncio.create_task(self._refusals.write_forever(self._store)),
         ]
-        serving = [
-            asyncio.create_task(server.serve(listener))
-            for server, listener in zip(self._servers, self._listeners, strict=True)
-        ]
+        for server, application in zip(self._servers, self._applications, strict=True):
+            server.open(application)
         address, status = (address_of(listener) for listener in self._listeners)
         freeze_startup_objects()
         LOG.info("relay started", listen=str(address), status=str(status), store=str(self._relay.store))
@@ -156,34 +151,22 @@ class RelayProcess:
                 [asyncio.create_task(stop.wait()), *serving, tasks[0]], return_when=asyncio.FIRST_COMPLETED
             )
         finally:
-            results = await self._stop(serving, tasks)
+            self._readiness.stopping = True
+            # Deliveries that are being received are stored while those that are being sent are recorded.
+            await asyncio.gather(
+                stop_serving(self._servers, serving), self._worker.stop(STOP_SECONDS), return_exceptions=True
+            )
+            self._certificates.stop()
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            await self._refusals.write(self._store)
+            await self._store.close()
+            self._repeats.close()
+            LOG.info("relay stopped")
         for result in results:
             if isinstance(result, Exception):
                 raise result
-
-    async def _stop(
-        self, serving: list[asyncio.Task[None]], tasks: list[asyncio.Task[None]]
-    ) -> list[BaseException | None]:
-        """Stop everything; return what came of *tasks*."""
-        self._app.stopping = True
-        for server in self._servers:
-            server.stop()
-        # Deliveries that are being received are stored while those that are being sent are recorded.
-        await asyncio.gather(*serving, self._worker.stop(STOP_SECONDS), return_exceptions=True)
-        self._certificates.stop()
-        for task in tasks:
-            task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-        await self._refusals.write(self._store)
-        await self._store.close()
-        self._close_listeners()
-        self._repeats.close()
-        LOG.info("relay stopped")
-        return results
-
-    def _close_listeners(self) -> None:
-        for listener in self._listeners:
-            listener.close()
 
     def _status(self) -> RelayStatus:
         size, settings, server = self._store.database.size, self._app.settings, self._health()
@@ -195,7 +178,7 @@ class RelayProcess:
         return ServerState(
             version=VERSION,
             store=store_location(self._relay.store),
-            store_fault=self._store.fault or None,
+            store_fault=self._store.writer.fault or None,
             circuit="closed" if circuit.closed else "open",
             circuit_reason=None if circuit.closed else circuit.reason,
             reload_failed=self._reloader.failed,

@@ -1,7 +1,5 @@
 """The GitHub Action as a folder of its own, with the step of GitHub Actions and its launcher."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from scripts import joiner

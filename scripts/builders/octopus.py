@@ -1,7 +1,5 @@
 """The Octopus step templates, built from templates.toml and the bodies."""
 
-from __future__ import annotations
-
 import json
 import tomllib
 from collections.abc import Mapping

@@ -7,8 +7,6 @@ an entry under its name. A value `<<include(PATH)>>` becomes the text of that fi
 escaped, so that no script is read as a template. Source: CircleCI-Public/circleci-cli.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path

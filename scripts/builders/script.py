@@ -10,8 +10,6 @@ Some platforms give a job the manifest and no other file. There the manifest hol
 is published as `report_deploy.py`, for readers and scanners.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

@@ -5,8 +5,6 @@
 `build/docs` has the pages as the site's generator, Zensical, reads them.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -114,12 +112,13 @@ def settings_of(ordered: Tree, texts: Mapping[str, str], address: str) -> Mappin
         },
         "extra_css": [_LOOK.name],
         "markdown_extensions": [
-            "admonition",
             "attr_list",
             "tables",
             {"toc": {"permalink": True}},
             "pymdownx.superfences",
             "pymdownx.highlight",
+            # Notes of GitHub.
+            {"pymdownx.quotes": {"callouts": True}},
         ],
     }
     return {**found, "site_url": f"{address}/"} if address else found

@@ -1,10 +1,8 @@
 """What becomes of a Markdown page on the site. Pure.
 
-Pages are written for GitHub. The site's Markdown differs in three things: what belongs to an item of a list
-is four columns in, a note is `!!! note`, and a link leads to a page of the site or to a copied file.
+Pages are written for GitHub. The site's Markdown differs in two things: what belongs to an item of a list
+is four columns in, and a link leads to a page of the site or to a copied file.
 """
-
-from __future__ import annotations
 
 import posixpath
 import re
@@ -17,7 +15,6 @@ from gitdailies_dora.pages.settings.page_list import LINK
 FILES = "files"
 _ITEM = re.compile(r"(\d+\. +|[*-] +)(?=\S)")
 _FENCE = re.compile(r" *(`{3,}|~{3,})")
-_NOTE = re.compile(r"> \[!(\w+)\]\n((?:>.*\n?)+)", re.MULTILINE)
 
 
 class Page(NamedTuple):
@@ -48,9 +45,7 @@ def page_of(path: str, text: str, known: frozenset[str], is_file: Callable[[str]
             return words[1:-1]
         return f"{words}({posixpath.relpath(aim, posixpath.dirname(here) or '.')}{anchor})"
 
-    text = "".join(
-        part if is_code else LINK.sub(linked, _NOTE.sub(_note, part)) for is_code, part in _parts(text)
-    )
+    text = "".join(part if is_code else LINK.sub(linked, part) for is_code, part in _parts(text))
     return Page(here, "\n".join(indented(text.splitlines())) + "\n", tuple(files))
 
 
@@ -94,8 +89,3 @@ def _parts(text: str) -> Iterator[tuple[bool, str]]:
         else:
             part.append(line)
     yield bool(fence), "".join(part)
-
-
-def _note(found: re.Match[str]) -> str:
-    body = [line.removeprefix(">").removeprefix(" ") for line in found[2].splitlines()]
-    return "\n".join([f"!!! {found[1].lower()}", *(f"    {line}" for line in body)]) + "\n"

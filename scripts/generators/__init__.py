@@ -1,7 +1,5 @@
 """The generators. Each module has `texts(root)`: the paths to write, and their texts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 

@@ -1,7 +1,5 @@
 """Generated parts of the adapters' pages: words, options and templates; and the list of these pages."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path

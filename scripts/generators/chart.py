@@ -4,8 +4,6 @@
 has another default in a release.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import tomllib
@@ -26,12 +24,12 @@ _HEAD = """\
 
 
 _CLONE = """
-Nothing is published yet. In a clone of this repository, build the image. Push it to a registry that your
-cluster can read:
+Nothing is published yet. In a clone of this repository, build the image, with the commit
+(`git rev-parse --short HEAD`) as its tag. Push it to a registry that your cluster can read:
 
 ```shell
-docker build --file deployment/Dockerfile --tag registry.example.com/gitdailies .
-docker push registry.example.com/gitdailies
+docker build --file deployment/Dockerfile --tag registry.example.com/gitdailies:4f0c2d6 .
+docker push registry.example.com/gitdailies:4f0c2d6
 ```
 
 The chart is the folder `deployment/chart`. The first line of the values below names your image.

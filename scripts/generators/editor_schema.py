@@ -3,15 +3,14 @@
 The program checks a mapping apart, so that its messages are about the language. An editor reads one file.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gitdailies_sources import shipped
+
 CONFIGURATION = "connection/gitdailies_connection/config/configuration.schema.json"
-PACK = "sources/gitdailies_sources/pack.schema.json"
 # In the package, because `gitdailies init` names the file to the editor.
 WRITTEN = "command-line/gitdailies_cli/commands/gitdailies.schema.json"
 # The definitions of both documents are in one table, and some have the same name.
@@ -24,8 +23,7 @@ def texts(root: Path) -> Mapping[str, str]:
 
 def written(root: Path) -> dict[str, Any]:
     """Return the schema of gitdailies.yml for editors, which the files of `gitdailies init` name."""
-    given = (json.loads((root / path).read_text(encoding="utf-8")) for path in (CONFIGURATION, PACK))
-    return combined(*given)
+    return combined(json.loads((root / CONFIGURATION).read_text(encoding="utf-8")), shipped.schema())
 
 
 def combined(configuration: dict[str, Any], pack: Mapping[str, Any]) -> dict[str, Any]:

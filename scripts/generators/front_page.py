@@ -3,8 +3,6 @@
 How to start depends on what is published. Before the first release, it is what works in a clone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,7 +31,8 @@ make run
 ```
 
 To pass options of `gitdailies up`, write them into `ARGS`: `make run ARGS="--relay-port 9701"`.
-With Docker, the command is `docker exec gitdailies gitdailies`. After `make run` it is
+With Docker, the command is `docker exec gitdailies gitdailies`. It sees a variable, such as a token, only by
+`docker exec --env NAME gitdailies gitdailies`. After `make run` it is
 `.venv/bin/gitdailies`; `export PATH="$PWD/.venv/bin:$PATH"` makes it `gitdailies`.
 """
 _PUBLISHED = f"""
@@ -50,7 +49,8 @@ uv tool install '{{package}}[all]=={{version}}'
 gitdailies up
 ```
 
-With Docker, the command is `docker exec gitdailies gitdailies`.
+With Docker, the command is `docker exec gitdailies gitdailies`. It sees a variable, such as a token, only by
+`docker exec --env NAME gitdailies gitdailies`.
 """
 
 

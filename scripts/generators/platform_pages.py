@@ -3,8 +3,6 @@
 A platform's inputs are in its manifest. Without one, they are those of `builders/launchers/inputs.py`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -51,12 +49,9 @@ def rows(folder: Folder) -> list[Row]:
 
 
 def _guide(every: Iterable[Folder]) -> str:
-    head = ("platform", "use", "how the tests run it", "what no test here can run")
-    own = (
-        (f"[{one.platform.title}](../{one.path}/README.md)", one.use, one.tests, one.untested)
-        for one in every
-    )
-    other = ("any other", "[`gitdailies deploy`](command-line.md#gitdailies-deploy)", "as a command", "")
+    head = ("platform", "use", "not tested")
+    own = ((f"[{one.platform.title}](../{one.path}/README.md)", one.use, one.untested) for one in every)
+    other = ("any other", "[`gitdailies deploy`](command-line.md#gitdailies-deploy)", "")
     return table(head, (*own, other))
 
 

@@ -3,8 +3,6 @@
 A page has parts by hand and generated parts. A pack without a page gets one with every part.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,11 +22,11 @@ CLASSES = {
 VERIFIED = {
     "documented": (
         "This pack was written from the vendor's documents and from deliveries that others published. "
-        "Nobody has tried it with the vendor itself yet."
+        "Its examples were made here after them. Nobody has tried it with the vendor itself yet."
     ),
     "source": (
         "The times and ids that this pack reads were checked against the sender's source code. "
-        "Nobody has tried it with the vendor itself yet."
+        "Its examples were made here after it. Nobody has tried it with the vendor itself yet."
     ),
     "recorded": "This pack was tried with recorded deliveries of the vendor.",
     "live": "This pack was tried with the vendor itself.",
@@ -43,6 +41,7 @@ STATES = {
     "merged": "**ends** an incident: it was merged into another one",
     "deployed": "**is** a deploy",
     "pushed": "remembered for lead time, no event",
+    "renamed": "the line of `repositories` to write is shown, no event",
     "ping": "a test of the address",
 }
 _PRESETS = {
@@ -244,8 +243,14 @@ def _sentence(text: str, *, capital: bool = True) -> str:
 
 
 def _listing(packs: list[Mapping[str, Any]]) -> str:
-    rows = []
-    for pack in packs:
-        link = f"[{pack['title']}](../{PACKS}/{pack['name']}/README.md)"
-        rows.append((link, f"`{pack['name']}`", f"{pack['class']}s", pack["verified"]))
-    return table(("source", "adapter", "reads", "verified"), rows)
+    parts = []
+    for word in CLASSES:
+        lines = []
+        for pack in packs:
+            if pack["class"] == word:
+                mark = "" if pack["verified"] == "documented" else f" (*{pack['verified']}*)"
+                page = f"../{PACKS}/{pack['name']}/README.md"
+                lines.append(f"* [{pack['title']}]({page}) `{pack['name']}`{mark}")
+        if lines:
+            parts.append(f"### {word.capitalize()}s\n\n" + "\n".join(lines))
+    return "\n\n".join(parts)

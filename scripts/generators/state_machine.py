@@ -1,7 +1,5 @@
 """docs/incidents.md: the diagram and the tables of the state machine, and the codes of reasons."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -21,13 +19,18 @@ def texts(root: Path) -> Mapping[str, str]:
     text = (root / PAGE).read_text("utf-8")
     for name, body in (
         ("diagram", "```mermaid\nstateDiagram-v2\n" + "\n".join(arrows()) + "\n```"),
-        ("states", table(("state", "meaning"), STATES.items())),
-        ("inputs", table(("input", "meaning"), INPUTS.items())),
-        ("transitions", table(("state", "input", "next state", "event", "reason"), transitions())),
+        ("states", definitions(STATES)),
+        ("inputs", definitions(INPUTS)),
+        ("transitions", table(("states", "inputs", "next state", "event or reason"), transitions())),
         ("reasons", table(("code", "meaning"), ((f"`{code}`", about) for code, about in CODES.items()))),
     ):
         text = replace(text, name, body)
     return {PAGE: text}
+
+
+def definitions(meanings: Mapping[str, str]) -> str:
+    """Write a list of words with their meanings."""
+    return "\n".join(f"* **{word}**: {meaning}" for word, meaning in meanings.items())
 
 
 def arrows() -> Iterator[str]:
@@ -43,14 +46,26 @@ def arrows() -> Iterator[str]:
 
 
 def transitions() -> Iterator[Sequence[str]]:
-    """Write a row for each cell, sorted by state and then by input."""
-    for state in STATES:
-        for given in INPUTS:
-            if (state, given) in TABLE:
-                yield (state, given, *_cells(TABLE[state, given]))
+    """Write a row for all cells with one result, in the order of the inputs, less what the diagram says."""
+    states: dict[tuple[str, Transition], list[str]] = {}
+    for given in INPUTS:
+        for state in STATES:
+            if (state, given) in TABLE and not _drawn(state, TABLE[state, given]):
+                states.setdefault((given, TABLE[state, given]), []).append(state)
+    inputs: dict[tuple[str, Transition], list[str]] = {}
+    for (given, transition), names in states.items():
+        text = "any" if set(names) == set(STATES) else ", ".join(names)
+        inputs.setdefault((text, transition), []).append(given)
+    for (text, transition), given_here in inputs.items():
+        yield (text, ", ".join(given_here), *_cells(transition))
 
 
-def _cells(transition: Transition) -> tuple[str, str, str]:
+def _drawn(state: str, transition: Transition) -> bool:
+    """Whether the arrow says all of *transition*."""
+    return transition.state not in (None, state) and not transition.reason and not transition.resolution
+
+
+def _cells(transition: Transition) -> tuple[str, str]:
     event = f"`{transition.event}`" if transition.event else ""
     if transition.resolution:
         event += f", resolution `{transition.resolution}`"
@@ -58,4 +73,4 @@ def _cells(transition: Transition) -> tuple[str, str, str]:
         reason = f"`{FILTERED}` or `{UNMAPPED}`"
     else:
         reason = f"`{transition.reason.code}`" if transition.reason else ""
-    return transition.state or "stays", event, reason
+    return transition.state or "stays", event or reason

@@ -1,7 +1,5 @@
 """The one step file of all CI platforms, and the two scripts that run it from the same folder."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

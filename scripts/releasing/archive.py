@@ -1,7 +1,5 @@
 """An archive that has the same bytes wherever and whenever it is made."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import tarfile

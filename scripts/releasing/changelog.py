@@ -6,8 +6,6 @@ An entry begins with one of
     ## 0.1.0 (2026-03-04), a few words    a release
 """
 
-from __future__ import annotations
-
 import re
 
 FILE = "CHANGELOG.md"

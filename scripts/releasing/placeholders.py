@@ -1,7 +1,5 @@
 """Names that somebody was to fill in. No file of the project or of a release has one."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

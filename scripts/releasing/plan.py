@@ -1,7 +1,5 @@
 """Whether a release may be made: decided from its version, the tags, the changelog and the names."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 

@@ -11,8 +11,6 @@ prints what the release workflow needs, as `name=value` lines: the version, and 
 becomes `home_repository`. No value holds a line break.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 import tomllib

@@ -3,8 +3,6 @@
 A name is published once `project.toml` has it and `CHANGELOG.md` has a release.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path

@@ -10,8 +10,6 @@ The tokens are GITHUB_MIRRORS_TOKEN and GITLAB_MIRROR_TOKEN. git gets them by it
 no process list, address or error shows them.
 """
 
-from __future__ import annotations
-
 import argparse
 import base64
 import os

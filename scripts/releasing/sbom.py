@@ -3,8 +3,6 @@
 Versions and licenses are those of this virtual environment, so no network is needed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import Distribution, PackageNotFoundError, PathDistribution, distribution

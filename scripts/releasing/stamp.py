@@ -1,7 +1,5 @@
 """What a release changes in the exported tree: name, owner and addresses of the package, and links."""
 
-from __future__ import annotations
-
 import posixpath
 import re
 

@@ -3,8 +3,6 @@
 A tree maps paths to files. The files of a step are those that `scripts/dist.py` has built.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -109,9 +107,9 @@ def _deployed(path: str, file: File, published: Published) -> File:
     It names the published image and the addresses of the documentation's pages.
     """
     text = _PAGE.sub(lambda found: published.page(found[0]), file.data.decode())
-    if path == "compose.yaml":
+    if path.endswith("compose.yaml"):
         text, count = _IMAGE.subn(rf"\1image: {published.image()}", text)
         if not count:
-            raise ValueError("deployment/compose.yaml: expected a line `image: gitdailies`")
+            raise ValueError(f"deployment/{path}: expected a line `image: gitdailies`")
         text = _BUILD.sub("", text)
     return File(text.encode(), file.executable)

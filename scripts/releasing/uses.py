@@ -4,8 +4,6 @@ A page has a generated block `source`: where the step comes from. In its example
 step is the published one, or the one that works with what `make dist` builds in a clone.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Tune the cyclic garbage collector for a long-running server."""
 
-from __future__ import annotations
-
 import gc
 
 # About the number of objects of a hundred requests in progress. They need no collector: none is cyclic.

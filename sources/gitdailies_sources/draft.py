@@ -4,12 +4,9 @@ A draft is for a person to correct. It never counts by itself: every word that t
 hold is missing from its table.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from gitdailies_core.values import lenient_times
@@ -19,7 +16,19 @@ from gitdailies_sources.language.nothing import as_text
 _DEEPEST = 6
 _MOST = 2000
 # The names of fields by what they usually hold, the best first, in small letters and without underscores.
-_STATE = ("eventtype", "event", "action", "status", "state", "type", "kind", "phase", "what")
+_STATE = (
+    "eventtype",
+    "eventname",
+    "alerttype",
+    "event",
+    "action",
+    "status",
+    "state",
+    "type",
+    "kind",
+    "phase",
+    "what",
+)
 _ID = (
     "incidentid",
     "alertid",
@@ -29,19 +38,27 @@ _ID = (
     "number",
     "key",
     "no",
+    # What fails. An id of each message, as the next ones often are, would let no incident end.
+    "problemid",
+    "issueid",
+    "checkid",
+    "monitorid",
     "uuid",
     "guid",
     "slug",
 )
 # What names a delivery, rather than an incident.
 _DELIVERY = ("eventid", "deliveryid", "messageid", "notificationid")
-_STARTED = ("startedat", "startsat", "createdat", "openedat", "triggeredat", "opened", "started", "created")
-_RESOLVED = ("resolvedat", "endsat", "endedat", "closedat", "resolvedon", "closed", "resolved", "ended")
-_UPDATED = ("updatedat", "occurredat", "timestamp", "time", "when", "at", "date", "sentat", "now")
-_TITLE = ("title", "summary", "name", "subject", "message", "description", "text")
+# Words in the names of times, the best first: a time of a start is never that of an end.
+_STARTED = ("start", "open", "trigger", "creat", "began", "begin", "fired", "first")
+_ENDED = ("resol", "clos", "ended", "endsat", "finish", "complet", "recover", "stop", "deployed", "done")
+_UPDATED = ("updat", "occur", "timestamp", "time", "when", "date", "sent", "now", "at", "")
+_TITLE = ("title", "summary", "name", "checkname", "monitorname", "subject", "message", "description", "text")
 _SERVICE = (
     "service",
     "servicename",
+    "checkname",
+    "monitorname",
     "component",
     "application",
     "app",
@@ -65,6 +82,7 @@ _SHA = ("sha", "commitsha", "headsha", "commit", "revision")
 _REPO = (
     "fullname",
     "pathwithnamespace",
+    "slug",
     "repository",
     "repo",
     "repositoryurl",
@@ -74,7 +92,6 @@ _REPO = (
     "remote",
     "project",
 )
-_FINISHED = ("finishedat", "finished", "completedat", "endedat", "deployedat", "stoppedat")
 _DEPLOY_PARTS: Sequence[tuple[str, Sequence[str]]] = (
     ("ref", ("branch", "ref", "gitbranch", "headbranch")),
     ("environment", ("environment", "env", "stage", "target")),
@@ -82,15 +99,11 @@ _DEPLOY_PARTS: Sequence[tuple[str, Sequence[str]]] = (
     ("deployment", ("deploymentid", "deployid", "buildid", "jobid", "id", "number", "uuid")),
     ("url", ("htmlurl", "weburl", "link", "url", "href")),
 )
-# Forms of times without a zone.
+# Forms of times; the first one is that of times with a zone, or without a zone alone.
 _FORMS = (
+    "",
     "%d.%m.%Y %H:%M:%S",
     "%d.%m.%Y %H:%M",
-    "%Y-%m-%d %H:%M:%S",
-    "%Y-%m-%d %H:%M:%S.%f",
-    "%Y-%m-%dT%H:%M:%S",
-    "%Y-%m-%dT%H:%M:%S.%f",
-    "%Y-%m-%d %H:%M",
     "%Y/%m/%d %H:%M:%S",
     "%d/%m/%Y %H:%M:%S",
     "%m/%d/%Y %H:%M:%S",
@@ -98,9 +111,10 @@ _FORMS = (
 _LISTS = ("alerts", "incidents", "events", "messages", "items")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_START = re.compile(r"open|trigger|fir|creat|start|down|alarm|problem|critical|new", re.IGNORECASE)
-_SUCCESS = re.compile(r"succ|done|complet|finish|pass|deploy|applied|^ok$", re.IGNORECASE)
-_END = re.compile(r"resol|clos|done|recover|end|^up$|^ok$", re.IGNORECASE)
+_START = re.compile(r"open|trigger|fir|creat|start|down|alarm|alert|fail|problem|critical|new", re.IGNORECASE)
+_DEPLOY = re.compile(r"deploy|release|rollout", re.IGNORECASE)
+_SUCCESS = re.compile(r"succ|done|complet|finish|pass|deployed|applied|^ok$", re.IGNORECASE)
+_END = re.compile(r"resol|clos|done|recover|end(?:ed|$)|^up$|^ok$", re.IGNORECASE)
 
 
 # What a person must replace in a draft, by its key.
@@ -118,28 +132,31 @@ Leaves = Sequence[tuple[str, str, Any]]
 def mapping(body: Any) -> Iterator[str]:
     """Yield the lines of a mapping for gitdailies.yml, below `mapping:`, as a person may go on from.
 
-    A delivery that names a whole commit is taken for one about a deploy, any other for one about an incident.
+    A delivery that names a whole commit, or a deploy, is taken for one about a deploy, any other for one
+    about an incident.
     """
     each, element = _element(body)
     leaves = list(_leaves(element, "", 0))[:_MOST]
-    yield 'proof: {token: {header: X-Relay-Token}}   # what the tool sends: "Proofs" in docs/sources.md'
+    yield 'proof: {token: {header: X-Relay-Token}}   # what the tool sends: "Proofs" in docs/pack-language.md'
     if each:
         yield f"each: {each}"
     delivery = _best(leaves, _DELIVERY, _is_id)
     if delivery:
         yield f"key: {_quoted(delivery)}"
     state = _best(leaves, _STATE, _is_word)
+    if isinstance(_value(leaves, state or ""), int):
+        state = _best(leaves, ("state", "result", "statusmessage"), lambda one: isinstance(one, str)) or state
     word = as_text(_value(leaves, state)) if state else None
     yield f"state: {_quoted(state or 'event')}" + ("" if state else _UNKNOWN)
     # The time of the message, where nothing says when it started or ended.
-    sent = _best(leaves, _UPDATED, _is_time) or next(
-        (path for path, _, value in leaves if _is_dated(value)), None
-    )
+    sent = _moment([leaf for leaf in leaves if not _has_word(leaf[1], (*_STARTED, *_ENDED))], _UPDATED)
     # A tool may call it otherwise, such as `ref`; an id may look like one.
+    about = any(_has_word(path, ("commit", "branch", "revision", "sha")) for path, *_ in leaves)
+    others = _ID if about else (*_ID, "hash")
     commit = _best(leaves, _SHA, _is_commit) or next(
-        (path for path, own, one in reversed(leaves) if _folded(own) not in _ID and _is_commit(one)), None
+        (path for path, own, one in reversed(leaves) if _folded(own) not in others and _is_commit(one)), None
     )
-    if commit:
+    if commit or _DEPLOY.search(word or "") or _DEPLOY.search(next(iter(leaves), ("",))[0]):
         yield from _deploy(leaves, word, commit, sent)
     else:
         yield from _incident(leaves, word, sent)
@@ -148,11 +165,13 @@ def mapping(body: Any) -> Iterator[str]:
 def pack(name: str, body: Any) -> Iterator[str]:
     """Yield the lines of the `source.yaml` of a pack, as a person may go on from."""
     proof, *lines = mapping(body)
-    yield "# A guess from one delivery. `gitdailies sources test` names what is still to write."
-    is_deploy = any(line.startswith("sha: ") for line in lines)
+    kind = "deploy" if any(line.startswith("sha: ") for line in lines) else "incident"
+    yield "# A guess from one delivery: compare each field with it. Try it, and see what is wrong:"
+    yield f"#   gitdailies translate packs/{name}.yaml DELIVERY.json"
+    yield f"# In gitdailies.yml: sources: {{{name}: {{adapter: {{file: packs/{name}.yaml}}, secrets: …}}}}"
     yield f"name: {name}"
     yield f"title: {name.replace('-', ' ').title()}"
-    yield f"class: {'deploy' if is_deploy else 'incident'}   # incident, alert or deploy"
+    yield f"class: {kind}   # incident, alert or deploy"
     yield "version: 1"
     yield "verified: documented   # recorded: from real deliveries; live: tried with the vendor itself"
     yield f"docs: {PLACEHOLDERS['docs']}   # the page that it was written from"
@@ -163,7 +182,7 @@ def pack(name: str, body: Any) -> Iterator[str]:
     yield "  3. **Headers**: `X-Relay-Token` with the secret."
     yield proof
     yield "messages:"
-    yield f"  {'deploy' if is_deploy else 'incident'}:"
+    yield f"  {kind}:"
     for line in lines:
         yield f"    {line}"
 
@@ -175,13 +194,22 @@ def unfinished(written: Mapping[str, Any]) -> Iterator[str]:
             yield f"source.yaml: {key}: expected what the vendor documents, got the text of the draft"
 
 
-def _deploy(leaves: Leaves, word: str | None, commit: str, sent: str | None) -> Iterator[str]:
+def _deploy(leaves: Leaves, word: str | None, commit: str | None, sent: str | None) -> Iterator[str]:
     meaning = "deployed" if not word or _SUCCESS.search(word) else '"say what it means: deployed, or why not"'
     yield f"states: {{{_quoted(word or 'succeeded')}: {meaning}}}   # add every word of the tool"
     repo = _best(leaves, _REPO, lambda value: isinstance(value, str) and "/" in value)
-    yield f"repo: {_quoted(repo or 'repository')}" + ("" if repo else _UNKNOWN)
-    yield f"sha: {_quoted(commit)}"
-    yield f"deployed_at: {_time(_best(leaves, _FINISHED, _is_time) or sent)}"
+    if repo:
+        yield f"repo: {_quoted(repo)}"
+    else:
+        route = _best(leaves, _SERVICE, _is_id)
+        line = _line(leaves, route, "OWNER/NAME, environment: production")
+        # A path that the delivery does not have would ignore each deploy.
+        mark = "" if route else "# "
+        yield f"{mark}route: {_quoted(route or 'PATH')}   # gitdailies.yml: in this source, route: {line}"
+        yield f"{mark}route_required: true"
+    named = commit or _best(leaves, _SHA, _is_id)
+    yield f"sha: {_quoted(named or 'commit')}" + ("" if commit else "   # name the field of a whole commit")
+    yield f"deployed_at: {_time(leaves, _moment(leaves, _ENDED) or sent)}"
     for name, names in _DEPLOY_PARTS:
         found = _best(leaves, names, lambda value: as_text(value) is not None and not _is_commit(value))
         if found:
@@ -190,25 +218,25 @@ def _deploy(leaves: Leaves, word: str | None, commit: str, sent: str | None) -> 
 
 def _incident(leaves: Leaves, word: str | None, sent: str | None) -> Iterator[str]:
     yield f"states: {{{_quoted(word or 'opened')}: {_meaning(word)}}}   # add every word of the tool"
-    title = _best(leaves, _TITLE, lambda value: as_text(value) is not None) or ""
-    # An envelope may have an id of its own; the incident's is beside its title.
-    beside = [leaf for leaf in leaves if leaf[0].rpartition(".")[0] == title.rpartition(".")[0]]
-    incident = _best(beside, _ID, _is_id) or _best(leaves, _ID, _is_id)
+    title = _best(leaves, _TITLE, _is_id) or ""
+    # The name of an object is no id. An envelope may have one of its own; the incident's is beside its title.
+    ids = [leaf for leaf in leaves if not leaf[0].endswith(".name")]
+    beside = [leaf for leaf in ids if leaf[0].rpartition(".")[0] == title.rpartition(".")[0]]
+    incident = _best(beside, _ID, _is_id) or _best(ids, _ID, _is_id)
     yield f"incident: {_quoted(incident or 'id')}" + ("" if incident else _UNKNOWN)
-    started = _best(leaves, _STARTED, _is_time) or sent
-    ended = _best(leaves, _RESOLVED, _is_time) or sent
-    local = _best(leaves, (*_STARTED, *_UPDATED), _is_local_time)
-    if local and not started and not ended:
-        value = _value(leaves, local)
-        yield f"started_at: {_local(local, value)}   # name the form and the zone"
-        yield f"resolved_at: {_local(_best(leaves, _RESOLVED, lambda _value: True) or local, value)}"
-    else:
-        yield f"started_at: {_time(started)}"
-        yield f"resolved_at: {_time(ended)}"
+    yield f"started_at: {_time(leaves, _moment(leaves, _STARTED) or sent)}"
+    yield f"resolved_at: {_time(leaves, _moment(leaves, _ENDED) or sent)}"
     for name, names in _PARTS:
         found = _best(leaves, names, lambda value: as_text(value) is not None or isinstance(value, list))
         if found:
-            yield f"{name}: {_quoted(found)}"
+            line = f"   # gitdailies.yml: services: {_line(leaves, found, 'OWNER/NAME')}"
+            yield f"{name}: {_quoted(found)}{line if name == 'service' else ''}"
+
+
+def _line(leaves: Leaves, path: str | None, place: str) -> str:
+    """Return the line of gitdailies.yml for the value at a path."""
+    value = as_text(_value(leaves, path or "")) or "NAME"
+    return f"{{{_quoted(value)}: {{repo: {place}}}}}"
 
 
 def _element(body: Any) -> tuple[str, Any]:
@@ -254,6 +282,16 @@ def _best(leaves: Leaves, names: Sequence[str], fits: Any) -> str | None:
     return None
 
 
+def _moment(leaves: Leaves, words: Sequence[str]) -> str | None:
+    """Return the path of a time whose name has one of the words, the best first."""
+    times = [(path, own) for path, own, value in leaves if _is_time(value)]
+    return next((path for word in words for path, own in times if _has_word(own, [word])), None)
+
+
+def _has_word(name: str, words: Sequence[str]) -> bool:
+    return any(word in _folded(name) for word in words)
+
+
 def _folded(name: str) -> str:
     return name.lower().replace("_", "")
 
@@ -262,22 +300,29 @@ def _value(leaves: Leaves, path: str) -> Any:
     return next((value for own, _name, value in leaves if own == path), None)
 
 
-def _is_time(value: Any) -> bool:
+def _form(value: Any) -> str | None:
+    """Return the form of a time, with or without a zone; None for another value."""
+    return next((form for form in _FORMS if _reads(value, form, "UTC")), None)
+
+
+def _reads(value: Any, form: str, zone: str) -> bool:
     try:
-        lenient_times.read(value, "")
+        lenient_times.read(value, "", form=form, zone=zone)
     except ValueError:
         return False
     return True
 
 
+def _is_time(value: Any) -> bool:
+    """Whether a value is a text that is a time, or seconds or milliseconds since 1970."""
+    is_number = str(value).isdigit()
+    return _form(value) is not None and (not is_number or len(str(value)) in (10, 13))
+
+
 def _is_word(value: Any) -> bool:
-    """Whether a value may be a state: a text that is no time, or a small number."""
-    return (type(value) is int and 0 <= value < 10) or (isinstance(value, str) and not _is_time(value))
-
-
-def _is_dated(value: Any) -> bool:
-    """Whether a text of any name is a time: a number may be anything."""
-    return isinstance(value, str) and not value.isdigit() and _is_time(value)
+    """Whether a value may be a state: a text of a few words that is no time, or a small number."""
+    is_text = isinstance(value, str) and len(value.split()) < 4 and not _is_time(value)
+    return is_text or (type(value) is int and 0 <= value < 10)
 
 
 def _is_id(value: Any) -> bool:
@@ -288,26 +333,6 @@ def _is_commit(value: Any) -> bool:
     return isinstance(value, str) and bool(_COMMIT.fullmatch(value.strip().lower()))
 
 
-def _is_local_time(value: Any) -> bool:
-    """Whether a text looks like a time without a zone."""
-    return isinstance(value, str) and bool(re.fullmatch(r"[0-9./T -]{6,12}[0-9:.,]{4,16}", value.strip()))
-
-
-def _local(path: str, value: Any) -> str:
-    form = next((form for form in _FORMS if _fits(value, form)), _FORMS[0])
-    return (
-        f'{{path: {_quoted(path)}, format: "{form}", zone: {"Europe/Berlin" if "." in form[:4] else "UTC"}}}'
-    )
-
-
-def _fits(value: Any, form: str) -> bool:
-    try:
-        datetime.strptime(str(value).strip(), form)  # noqa: DTZ007  the draft names a zone
-    except ValueError:
-        return False
-    return True
-
-
 def _meaning(word: str | None) -> str:
     if word and _END.search(word):
         return "resolved"
@@ -316,8 +341,16 @@ def _meaning(word: str | None) -> str:
     )
 
 
-def _time(path: str | None) -> str:
-    return f"{{first_of: [{_quoted(path)}, received]}}" if path else "received   # no field looks like a time"
+def _time(leaves: Leaves, path: str | None) -> str:
+    if path is None:
+        return "received   # no field looks like a time"
+    value = _value(leaves, path)
+    if _reads(value, "", ""):
+        return f"{{first_of: [{_quoted(path)}, received]}}"
+    form = _form(value)
+    named = f'format: "{form}", ' if form else ""
+    zone = "Europe/Berlin" if named.startswith('format: "%d.') else "UTC"
+    return f"{{path: {_quoted(path)}, {named}zone: {zone}}}   # name the zone"
 
 
 def _quoted(text: str) -> str:

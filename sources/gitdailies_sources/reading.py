@@ -1,7 +1,6 @@
 """Read packs and mappings, with the place of each fault; write them, with the origin of each line."""
 
-from __future__ import annotations
-
+import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
@@ -21,22 +20,34 @@ from gitdailies_sources.source_pack import SourcePack
 _HEAD = ("proof", "class", "otherwise", "no_commit_hint")
 # The name of that message, by which an override knows it.
 INCIDENT, DEPLOY = "incident", "deploy"
+# What people write for what the language does without, and what to write in its place.
+_SINCE_1970 = "write the path alone: the size of a number since 1970 shows its unit"
+_INSTEAD = {
+    **dict.fromkeys(("unit", "units", "milliseconds", "seconds", "ms", "epoch", "unix"), _SINCE_1970),
+    **dict.fromkeys(("upper", "lower", "lowercase"), "write the path alone: words are compared without case"),
+    **dict.fromkeys(("value", "literal", "constant"), "write {text: …}"),
+    **dict.fromkeys(("default", "any_of", "coalesce"), "write {first_of: [PATH, {text: …}]}"),
+    "tz": "write zone",
+}
 # The width at which a flow mapping is written on lines of its own.
 _WIDEST = 100
 
 
-def pack(document: Document, schema: Mapping[str, Any], *, name: str, override: Any = None) -> SourcePack:
-    """Compile a pack's document.
+def pack(
+    document: Document, schema: Mapping[str, Any], *, name: str = "", package: str = "", override: Any = None
+) -> SourcePack:
+    """Compile a pack's document. If it is in a *package*, it has the *name* of its folder.
 
     Raises MappingError. Its places are those of the document, or of *override* after the name override.
     """
     _raise(_described(document, schema))
     given = document.value
-    if given["name"] != name:
+    if package and given["name"] != name:
         raise MappingError({("name",): f"expected {name}, the name of the folder, got {given['name']}"})
     merged = given if override is None else _overridden(given, override, schema)
     faults = Faults()
-    compiled = SourcePack.compiled(name, merged, {}, faults, examples=f"gitdailies_sources.packs.{name}")
+    examples = f"{package}.packs.{name}" if package else ""
+    compiled = SourcePack(given["name"], merged, {}, faults, examples=examples)
     _raise({_moved(place, override): text for place, text in faults.items()})
     return compiled
 
@@ -70,7 +81,7 @@ def _compiled_mapping(
     name: str, given: Mapping[str, Any], places: Mapping[str, Place], written: Document
 ) -> SourcePack:
     faults = Faults()
-    compiled = SourcePack.compiled(name, given, places, faults, examples="")
+    compiled = SourcePack(name, given, places, faults, examples="")
     _raise({place: text + _zone_hint(place, written) for place, text in faults.items()})
     return compiled
 
@@ -132,8 +143,13 @@ def _described(document: Document, node: Mapping[str, Any]) -> dict[Place, str]:
 def _hint(place: Place, value: Any, text: str) -> str:
     if text.startswith("expected a path") and isinstance(value, (bool, int, float)):
         return "; put it in quotes"
-    is_preset = place[-1:] == ("proof",) and isinstance(value, str)
-    return did_you_mean(value, PRESETS) if is_preset else ""
+    if text.startswith("expected a path") and isinstance(value, list):
+        return "; write {first_of: […]} for alternatives"
+    if place[-1:] == ("proof",) and isinstance(value, str):
+        return did_you_mean(value, PRESETS)
+    name = str(next(iter(value), "")) if isinstance(value, Mapping) else str(place[-1]) if place else ""
+    instead = _INSTEAD.get(name.lower(), "") if "got" in text else ""
+    return f"; {instead}" if instead else did_you_mean(name, re.findall(r"\{(\w+): …", text))
 
 
 def _raise(faults: Mapping[Place, str]) -> None:

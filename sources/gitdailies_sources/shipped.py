@@ -1,69 +1,87 @@
-"""The packs that this package ships, found by their folders.
+"""The packs that a package ships, found by their folders: ours, or those of another distribution.
 
-The entry point of the provider is in the group `gitdailies.source_packs`.
+The entry point of the provider is in the group `gitdailies.source_packs`. Another distribution writes
+`provider = Shipped("its_package")` in a module, and names that in its own entry point.
 """
-
-from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from gitdailies_connection.config.document import yaml_document
-from gitdailies_connection.config.document.errors import FileFault, configuration_error, setting_name
 from gitdailies_connection.config.document.yaml_document import Document
 from gitdailies_core.errors import MappingError
 
 from gitdailies_sources import reading
 from gitdailies_sources.source_pack import SourcePack
 
+OURS = "gitdailies_sources"
 FILE, PAGE = "source.yaml", "README.md"
 
 
 @cache
 def schema() -> Mapping[str, Any]:
-    """Return the JSON Schema of a pack."""
-    text = files("gitdailies_sources").joinpath("pack.schema.json").read_text("utf-8")
-    read: Mapping[str, Any] = json.loads(text)
+    """Return the JSON Schema of a pack. Its definitions `mapping` and `single` get the same keys."""
+    text = files(OURS).joinpath("pack.schema.json").read_text("utf-8")
+    read: dict[str, Any] = json.loads(text)
+    for name, fields in (("mapping", {}), ("single", read["$defs"]["entry"]["properties"])):
+        node = read["$defs"][name]
+        node["properties"] = {key: read["properties"][key] for key in node.pop("x-keys")} | fields
     return read
 
 
 @cache
-def document(name: str) -> Document:
+def document(name: str, package: str = OURS) -> Document:
     """Return the document of a pack; raises ConfigurationError if it is no YAML."""
-    file = files("gitdailies_sources").joinpath("packs", name, FILE)
-    return yaml_document.parse(file.read_text("utf-8"), f"packs/{name}/{FILE}")
+    return yaml_document.parse(text(name, package), f"packs/{name}/{FILE}")
+
+
+def text(name: str, package: str = OURS) -> str:
+    """Return the text of a pack's document."""
+    return files(package).joinpath("packs", name, FILE).read_text("utf-8")
 
 
 def page(name: str) -> str:
     """Return the page of a pack in Markdown: what to set up, and what counts."""
-    text = files("gitdailies_sources").joinpath("packs", name, PAGE).read_text("utf-8")
+    written = files(OURS).joinpath("packs", name, PAGE).read_text("utf-8")
     # What is generated has a mark before and behind it.
-    return re.sub(r"<!--.*?-->\n\n?", "", text).rstrip()
+    return re.sub(r"<!--.*?-->\n\n?", "", written).rstrip()
 
 
+@dataclass(frozen=True)
 class Shipped:
-    """The provider of packs: core's registry asks it for an adapter by name."""
+    """The provider of the packs of a *package*, in its folder `packs`: core's registry asks it for one."""
+
+    package: str = OURS
 
     def names(self) -> list[str]:
         """Return the names of all packs, sorted."""
-        folder = files("gitdailies_sources").joinpath("packs")
+        folder = files(self.package).joinpath("packs")
         return sorted(item.name for item in folder.iterdir() if item.joinpath(FILE).is_file())
+
+    def with_history(self) -> list[str]:
+        """Return the names of the packs that say how to fetch the past, sorted."""
+        return [name for name in self.names() if "fetch" in document(name).value]
 
     def load(self, name: str) -> SourcePack:
         """Return a pack as it is shipped; raises ConfigurationError with file and line."""
-        return _loaded(name)
+        return _loaded(name, self.package)
 
-    def compile(self, name: str, mapping: Any, override: Any) -> SourcePack:
+    def compile(self, name: str, mapping: Any, override: Any, file: Document | None = None) -> SourcePack:
         """Compile a user's *mapping*, or the pack *name* with single fields replaced by *override*.
 
-        Raises MappingError with the place of each fault, after `mapping` or `override`.
+        *file* is read in the place of the pack. Raises MappingError with the place of each fault, after
+        `mapping` or `override`, and ConfigurationError with the lines of those in *file*.
         """
+        if file is not None:
+            return _read(file, override)
         if mapping is None:
-            return reading.pack(document(name), schema(), name=name, override=override)
+            own = document(name, self.package)
+            return reading.pack(own, schema(), name=name, package=self.package, override=override)
         try:
             return reading.mapping(mapping, schema(), name=name)
         except MappingError as error:
@@ -71,15 +89,16 @@ class Shipped:
 
 
 @cache
-def _loaded(name: str) -> SourcePack:
-    source = document(name)
+def _loaded(name: str, package: str) -> SourcePack:
+    return _read(document(name, package), name=name, package=package)
+
+
+def _read(source: Document, override: Any = None, **place: str) -> SourcePack:
     try:
-        return reading.pack(source, schema(), name=name)
+        return reading.pack(source, schema(), override=override, **place)
     except MappingError as error:
-        faults = [
-            FileFault(source.line(place), setting_name(place), text) for place, text in error.places.items()
-        ]
-        raise configuration_error(source.file, faults) from None
+        own = {place: text for place, text in error.places.items() if place[:1] != ("override",)}
+        raise source.error(own) if own else error from None
 
 
 provider = Shipped()

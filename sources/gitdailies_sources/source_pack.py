@@ -1,90 +1,59 @@
 """A compiled pack: an adapter like those in code, from values."""
 
-from __future__ import annotations
-
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
-from gitdailies_core import Ignored, Message, Option, Request, Secret
+from gitdailies_core import Ignored, Message, Option, Request
+from gitdailies_core.errors import UnreadableBody
 from gitdailies_core.reasons import UNKNOWN_TYPE
-from gitdailies_core.sources.protocol import Handshake, ProofSettings, Proven
 
 from gitdailies_sources.language import values
-from gitdailies_sources.language.faults import Faults, Place
-from gitdailies_sources.language.nearest import nearest
+from gitdailies_sources.language.faults import Faults, Place, below
+from gitdailies_sources.language.nearest import unfound, unmet
 from gitdailies_sources.language.scope import Scope
-from gitdailies_sources.language.values import Held, Value
 from gitdailies_sources.messages.entries import STATES, Entry
-from gitdailies_sources.proofs.choice import Choice
+from gitdailies_sources.past import Fetch, PackReader
+from gitdailies_sources.proofs.proving import Proving
 
 INCIDENT, ALERT, DEPLOY = "incident", "alert", "deploy"
 MEBIBYTE = 1024 * 1024
 UNDESCRIBED = "no message of this pack describes this delivery"
-_NO_OPTIONS: Mapping[str, Option] = MappingProxyType({})
-_NO_CERTIFICATES: Mapping[str, bytes] = MappingProxyType({})
+# The keys of a document that decide what is accepted, and what it means. The others are about the tool.
+_DECIDING = ("class", "proof", "key", "skip_if", "only_if", "messages", "otherwise", "body_mebibytes")
 
 
-@dataclass(frozen=True, eq=False)
-class SourcePack:
-    """The adapter of one pack, or of one `mapping`.
+class SourcePack(Proving):
+    """The adapter of one pack, or of one `mapping`, compiled from a document that its schema accepts.
 
-    `kind` is incident, alert or deploy. `certificates` are those that a proof by certificate needs, by
-    address; the relay fetches them.
+    `kind` is incident, alert or deploy. `identity` is stored with each delivery that it reads.
+    `body_bytes` is how large a delivery may be.
     """
 
-    name: str
-    title: str
-    kind: str
-    examples: str
-    table: Mapping[str, str] = field(repr=False)
-    proof: Choice = field(repr=False)
-    key: Value | None = field(repr=False)
-    held: tuple[Held, ...] = field(repr=False)
-    entries: tuple[Entry, ...] = field(repr=False)
-    otherwise: str = ""
-    # How large a delivery may be.
-    body_bytes: int = MEBIBYTE
-    options: Mapping[str, Option] = field(default_factory=lambda: _NO_OPTIONS, repr=False)
-    certificates: Mapping[str, bytes] = field(default_factory=lambda: _NO_CERTIFICATES, repr=False)
-
+    options: Mapping[str, Option] = MappingProxyType({})
     # For the contract checks: when the examples were received, and that it is a pack.
     examples_received_at = datetime(2026, 3, 4, 9, 12, 42, tzinfo=UTC)
     is_pack = True
 
-    @property
-    def lists(self) -> tuple[str, ...]:
-        """The fields with lists of messages."""
-        return tuple(dict.fromkeys(entry.each for entry in self.entries if entry.each))
-
-    @property
-    def route_uses(self) -> frozenset[str]:
-        """What a line of `route` may do for its deploys, in the protocol's words; "" for those without."""
-        return frozenset(entry.route_use for entry in self.entries if entry.route_use is not None)
-
-    @property
-    def needs_header(self) -> bool:
-        """Whether a source must name the header of its token."""
-        return self.proof.needs_header
-
-    @classmethod
-    def compiled(
-        cls,
+    def __init__(
+        self,
         name: str,
         given: Mapping[str, Any],
         places: Mapping[str, Place],
         faults: Faults,
         *,
         examples: str,
-    ) -> SourcePack:
-        """Compile a document that its schema accepts. Faults are added to *faults*.
+    ) -> None:
+        """Compile. Faults are added to *faults*.
 
         *places* has the place of an entry of `messages` that is not under `messages`, by its name.
         """
         hint = str(given.get("no_commit_hint", ""))
-        entries = tuple(
+        self.name, self.examples = name, examples
+        self.entries = tuple(
             Entry(
                 entry,
                 fields,
@@ -95,43 +64,29 @@ class SourcePack:
             )
             for entry, fields in given["messages"].items()
         )
-        return cls(
-            name=name,
-            title=str(given.get("title", name)),
-            kind=str(given.get("class", INCIDENT)),
-            examples=examples,
-            table=_table(entries),
-            proof=Choice(given["proof"], ("proof",), faults),
-            key=values.compiled(given["key"], ("key",), faults) if "key" in given else None,
-            held=values.held_back(given, (), faults),
-            entries=entries,
-            otherwise=str(given.get("otherwise", "")),
-            body_bytes=int(given.get("body_mebibytes", 1)) * MEBIBYTE,
-        )
+        super().__init__(given["proof"], ("proof",), faults)
+        self.title = str(given.get("title", name))
+        self.kind = str(given.get("class", INCIDENT))
+        self.identity = identity(name, given)
+        self.table = _table(self.entries)
+        self.key = values.compiled(given["key"], ("key",), faults) if "key" in given else None
+        self.held = values.held_back(given, (), faults)
+        own = set(given).intersection(("key", "skip_if", "only_if"))
+        self._paths = {place: path for place, path in faults.paths.items() if place[0] in own}
+        self._only = below(faults.wanted, ("only_if",))
+        self.otherwise = str(given.get("otherwise", ""))
+        self.fetch = Fetch(given["fetch"], ("fetch",), faults) if "fetch" in given else None
+        self.body_bytes = int(given.get("body_mebibytes", 1)) * MEBIBYTE
 
-    def with_certificates(self, certificates: Mapping[str, bytes]) -> SourcePack:
-        """Return the same pack, which proves with *certificates* by address."""
-        return replace(self, certificates=certificates)
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """The fields with lists of messages."""
+        return tuple(dict.fromkeys(entry.each for entry in self.entries if entry.each))
 
-    def needs_no_secret(self, settings: ProofSettings) -> bool:
-        """Whether a source with these settings works without a secret."""
-        return self.proof.needs_no_secret(settings)
-
-    def is_certified(self, request: Request, settings: ProofSettings) -> bool:
-        """Whether a certificate, and no secret, decides about this delivery."""
-        return self.proof.is_certified(request, settings)
-
-    def handshake(self, request: Request, settings: ProofSettings) -> Handshake | None:
-        """Return what a delivery asks for before the vendor sends; raises ProofError for a wrong one."""
-        return self.proof.handshake(request, settings.allowed)
-
-    def verify(self, request: Request, secrets: Sequence[Secret], settings: ProofSettings) -> None:
-        """Raise ProofError unless the delivery is proved as the pack says."""
-        self.proof.check(request, secrets, settings, self.certificates)
-
-    def sign(self, body: bytes, secret: Secret, settings: ProofSettings, at: datetime) -> Proven:
-        """Return what proves *body*, for an example. Raises ConfigurationError where only the tool can."""
-        return self.proof.sign(body, secret, user=settings.user, at=at)
+    @property
+    def route_uses(self) -> frozenset[str]:
+        """What a line of `route` may do for its deploys, in the protocol's words; "" for those without."""
+        return frozenset(entry.route_use for entry in self.entries if entry.route_use is not None)
 
     def translate(
         self,
@@ -156,22 +111,45 @@ class SourcePack:
             return (Ignored(self.otherwise, key=key),)
         return (Ignored(UNDESCRIBED, key=key, code=UNKNOWN_TYPE),)
 
-    def misspelled(self, request: Request) -> list[str]:
-        """Return a line for each path that is not in a delivery, and is nearly one that is.
+    @property
+    def history(self) -> PackReader | None:
+        """The reader of the tool's past; None if the pack does not say how to fetch it."""
+        return self.fetch.reader(name=self.name, translate=self.translate) if self.fetch else None
 
-        A misspelled path to what a delivery may lack is no error: it is absent, without a word.
+    def unfound(self, requests: Sequence[Request]) -> dict[Place, str]:
+        """Return by place each path that none of some deliveries has, and each table that lacks a word.
+
+        A wrong path to what a delivery may lack is no error: it is absent, without a word.
         """
-        scope = Scope.of(request)
-        found: list[str] = []
+        scopes = []
+        for request in requests:
+            try:
+                scopes.append(Scope.of(request))
+            except UnreadableBody:
+                continue
+        left = [scope for scope in scopes if not any(held.holds(scope) for held in self.held)]
+        found = unfound(self._paths, scopes, is_held=not left)
+        found |= {} if left else unmet(self._only, scopes)
+        unread: list[Entry] = []
         for entry in self.entries:
-            if entry.reads(scope):
-                found += entry.misspelled(scope)
-                if not entry.goes_on:
-                    break
-        meant = nearest(self.key.where, scope) if self.key is not None else ""
-        if self.key is not None and meant:
-            found.append(f"key: {self.key.where}: found nothing; did you mean {meant}")
+            read = [scope for scope in left if entry.reads(scope)]
+            found |= entry.unfound(read)
+            unread += [] if read else [entry]
+            left = left if entry.goes_on else [scope for scope in left if scope not in read]
+        for entry in unread:
+            found |= unfound(entry.condition, left, is_held=True)
+            found |= unmet(entry.wanted, left, is_held=len(unread) == len(self.entries))
         return found
+
+
+def identity(name: str, given: Mapping[str, Any]) -> str:
+    """Return name, version and hash of a document, as in `opsgenie 1 (8d3f1c2a)`.
+
+    The hash changes with what the document decides, so an override has another one. A mapping has no version.
+    """
+    deciding = {key: given[key] for key in _DECIDING if key in given}
+    digest = sha256(json.dumps(deciding, default=str).encode()).hexdigest()[:8]
+    return f"{name} {given.get('version', 'mapping')} ({digest})"
 
 
 def _table(entries: Sequence[Entry]) -> Mapping[str, str]:

@@ -8,8 +8,6 @@ and by its name, that an entry of the timeline comes after another one, and a ke
 is the same however the time is written.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType

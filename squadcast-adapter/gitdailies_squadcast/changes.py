@@ -1,7 +1,5 @@
 """Build the change of one incident of Squadcast, and read its timeline."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 
@@ -34,7 +32,7 @@ def change(
     elif state == UPDATED:
         at = at or started_at
     service, tags = incident.optional_object("service"), _tags(incident)
-    return Change.make(
+    return Change(
         state=state,
         word=word,
         incident=incident.text("id"),

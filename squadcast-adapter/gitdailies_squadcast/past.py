@@ -5,8 +5,6 @@ the same. Sources: Squadcast's API reference, "Incident Export", "Get Incident b
 Services". No schema describes a row of the export; its fields are known from a recorded answer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Fetch Squadcast's past incidents. The entry point is in the group `gitdailies.history`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from urllib.parse import quote
@@ -10,25 +8,18 @@ from gitdailies_core import Fields, Ignored, text_of
 from gitdailies_core.sources.history import Pages, PastMessage, Window, ignore_unreadable
 
 from gitdailies_squadcast import past
-from gitdailies_squadcast.api import rest
+from gitdailies_squadcast.api.rest import Api
 
 # An export has no pages and no documented limit. A month keeps the answer of a busy team small.
 WIDEST = timedelta(days=31)
 
 
-class Reader:
+class Reader(Api):
     """The reader `squadcast`."""
 
-    name = "squadcast"
-    url = rest.URL
-    token_env = rest.TOKEN_ENV
     parameters: Mapping[str, str] = {
         "team?": "the id of one team; without it, all teams that the token may see"
     }
-
-    sign_in = staticmethod(rest.sign_in)
-    access_token = staticmethod(rest.access_token)
-    headers = staticmethod(rest.headers)
 
     def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
         """Yield the incidents that were created in *window*, each with its end."""

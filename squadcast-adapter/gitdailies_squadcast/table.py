@@ -6,8 +6,6 @@ incident. With its new tags or priority, the incident may now pass a filter or a
 reopening shows in the timeline, or by a trigger after the end.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from gitdailies_core import RESOLVED, STARTED, UPDATED

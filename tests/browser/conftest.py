@@ -16,11 +16,11 @@ from gitdailies_dora.accounts.people_store import invite_owner
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.support.dora.running import Receiver, in_thread
+from tests.support.dora.visitor import PASSWORD
 from tests.support.empty_stores import DORA
 from tests.support.forms import short_and_long
 from tests.support.programs import program
 
-PASSWORD = "nine quiet larks at dawn"
 Look = tuple[Literal["light", "dark"], int]
 # The first two have each scheme and each width once.
 LOOKS: dict[str, Look] = {
@@ -28,6 +28,9 @@ LOOKS: dict[str, Look] = {
     "narrow, dark": ("dark", 390),
     "dark": ("dark", 1280),
     "narrow": ("light", 390),
+    "tablet": ("light", 768),
+    "small": ("dark", 1024),
+    "large": ("light", 1920),
 }
 every_look = short_and_long("looks", short=2, long=len(LOOKS))
 _ARGUMENTS = (
@@ -49,6 +52,23 @@ _OUTSIDE = """() => [
   const outer = part.closest(".scroll, .timeline").getBoundingClientRect();
   return inner.width > 0 && (inner.right > outer.right + 0.5 || inner.left < outer.left - 0.5);
 }).map(part => part.outerHTML)"""
+
+# The size of each text as it is drawn, in px: the letters of a drawing are scaled with it.
+SIZES = """() => {
+  const found = {};
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const part = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !part.checkVisibility()) continue;
+    if (part.closest(".aside, title")) continue;
+    const drawing = part.closest("svg");
+    const scale = drawing ? drawing.getScreenCTM().a : 1;
+    const size = parseFloat(getComputedStyle(part).fontSize) * scale;
+    found[drawing ? "drawn" : "written"] ??= [];
+    found[drawing ? "drawn" : "written"].push([size, walker.currentNode.data.trim()]);
+  }
+  return found;
+}"""
 
 
 # Not longer: while it is open, an event loop of its own runs in this thread, and asyncio.run refuses to.
@@ -92,7 +112,7 @@ class Tab:
         """Check the page in each look, with axe too, and take a picture if pictures are asked for.
 
         Nothing may stick out of a narrow screen, no column may lie outside of a table's frame, and no dot
-        outside of its drawing.
+        outside of its drawing. No letters are under 12 px.
         """
         self.pages += 1
         for number, (look, (scheme, width)) in enumerate(self.looks.items()):
@@ -111,6 +131,8 @@ class Tab:
             if wide > width:
                 self.faults.append(f"{name}, {look}: expected a page {width} wide, got {wide}")
             self.faults += [f"{name}, {look}: outside of its frame: {part}" for part in self.outside()]
+            small = [one for sizes in self.page.evaluate(SIZES).values() for one in sizes if one[0] < 11.95]
+            self.faults += [f"{name}, {look}: expected letters of 12 px, got {one}" for one in small]
         self.page.set_viewport_size({"width": 1280, "height": 900})
 
     def _violations(self) -> list[dict[str, Any]]:
@@ -150,7 +172,7 @@ def tab(browser: Browser, tmp_path: Path, looks: int) -> Iterator[Tab]:
     )
     yield Tab(page, pictures, faults, dict(islice(LOOKS.items(), looks)))
     context.close()
-    assert faults == []
+    assert faults == [], "\n".join(faults)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +13,10 @@ from gitdailies_dora.accounts.people_store import invite_owner
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Tab, every_look, join
-from tests.support.databases import KINDS
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver
 from tests.support.dora.with_relay import pages_and_relay
-from tests.support.processes import eventually
-from tests.support.relay.deliveries import ENDED_AT, pagerduty, signed
+from tests.support.relay.deliveries import pagerduty, signed
 from tests.support.relay.running import Relay
 
 NAME = "Checkout API (prod)"
@@ -42,14 +39,8 @@ class Walk:
 
 
 @pytest.fixture
-def kind() -> str:
-    """Which database; a test may ask for another one."""
-    return "sqlite"
-
-
-@pytest.fixture
-def walk(tmp_path: Path, tab: Tab, kind: str) -> Iterator[Walk]:
-    with pages_and_relay(tmp_path, kind) as (relay, receiver):
+def walk(tmp_path: Path, tab: Tab) -> Iterator[Walk]:
+    with pages_and_relay(tmp_path) as (relay, receiver):
         tab.page.goto(receiver.url + invite_owner(receiver.store))
         join(tab.page, "Kim Larkspur")
         tab.page.wait_for_url(re.compile(re.escape(receiver.url)))
@@ -96,100 +87,6 @@ def test_from_an_unmapped_service_to_the_counted_incident(walk: Walk) -> None:
         f'"P-{NAME}": {{repo: larkspur/checkout-api}}  # {NAME}'
         in (walk.relay.store.parent / "gitdailies.yml").read_text()
     )
-
-
-def of_repositories(walk: Walk, key: str) -> dict[str, tuple[int, int, int]]:
-    """Return for each repository its incidents by their starts, how many have an end, and failed deploys."""
-    found = {}
-    asked = {"from": "2026-03-01", "to": "2026-04-01"}
-    for repo in (MISSPELT, "larkspur/shop-search"):
-        kinds = Counter(event["kind"] for event in walk.receiver.events(key, repo=repo))
-        figures = walk.receiver.get(key, "/api/metrics", repo=repo, **asked).json()["figures"]
-        failed = figures["changeFailRate"]["failed"]
-        found[repo] = (kinds["incidentStarted"], kinds["incidentResolved"], failed)
-    return found
-
-
-MISSPELT = "larkspur/shop-saerch"
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_service_of_a_misspelt_repository_is_put_right_in_three_clicks(walk: Walk) -> None:
-    """Edit, Save, Move: each incident counts once, for the right one, and goes back by a click."""
-    page, relay = walk.page, walk.relay
-    key = walk.receiver.key("reader", "send", "read")
-    shipped = [
-        {
-            **body("deploy"),
-            "id": f"d{number}",
-            "repo": "larkspur/shop-search",
-            "time": f"2026-03-0{number}T09:00:00Z",
-            "commitSHA": str(number) * 40,
-        }
-        for number in (3, 4)
-    ]
-    assert walk.receiver.post(key, shipped).status_code == 202
-    for incident in ("Q1", "Q2"):
-        pagerduty("incident.triggered", incident, service="search-frontend").post(relay.url)
-    pagerduty("incident.resolved", "Q1", service="search-frontend", at=ENDED_AT).post(relay.url)
-    walk.open("/settings/services")
-    page.get_by_label(re.compile("^Repository of search-frontend")).fill(MISSPELT)
-    page.get_by_role("button", name=re.compile("^Save the line of search-frontend")).click()
-    expect(page.get_by_role("alert")).to_have_text(
-        f"{MISSPELT} has no deploys; did you mean larkspur/shop-search."
-    )
-    page.get_by_role("button", name=re.compile("^It is a new repository")).click()
-    page.get_by_role("link", name="Its deliveries").click()
-    until(page, "the receiver took 1 event")
-    eventually(lambda: of_repositories(walk, key)[MISSPELT] == (2, 1, 0))
-    walk.open("/dora")
-    expect(page.get_by_text(f"{MISSPELT} has incidents and no deploys")).to_be_visible()
-
-    walk.open("/settings/services")
-    page.get_by_text("Edit the line of P-search-frontend").click()
-    page.get_by_label("Repository of P-search-frontend").fill("shop-search")
-    page.get_by_role("button", name="Save the line of P-search-frontend").click()
-    expect(page.get_by_role("button", name="Undo")).to_be_visible()
-    page.get_by_role("button", name="Move them to larkspur/shop-search").click()
-    expect(page.get_by_role("status")).to_contain_text("2 incidents of larkspur/shop-saerch count for")
-    moved = {MISSPELT: (0, 0, 0), "larkspur/shop-search": (2, 1, 1)}
-    assert of_repositories(walk, key) == moved
-
-    pagerduty("incident.resolved", "Q2", service="search-frontend", at=ENDED_AT).post(relay.url)
-    eventually(lambda: of_repositories(walk, key)["larkspur/shop-search"] == (2, 2, 1))
-    pagerduty("incident.triggered", "Q3", service="search-frontend").post(relay.url)
-    eventually(lambda: of_repositories(walk, key)["larkspur/shop-search"] == (3, 2, 1))
-    page.get_by_role("button", name=re.compile("^Undo the move")).click()
-    expect(page.get_by_text("2 ended")).to_be_visible()
-    assert of_repositories(walk, key) == {MISSPELT: (2, 2, 0), "larkspur/shop-search": (1, 0, 1)}
-
-
-def test_from_a_wrong_request_to_its_reason(walk: Walk) -> None:
-    """A wrong proof at the relay and a wrong event here are two links away, each with what to do."""
-    signed(b"{}", text="wrong").post(walk.relay.url)
-    key = walk.receiver.key("checkout-api on GitHub")
-    walk.receiver.post(key, {**body("deploy"), "repo": "zzz"})
-    page = walk.page
-    page.get_by_role("link", name="Deliveries", exact=True).click()
-    page.get_by_role("link", name="Refused requests", exact=True).first.click()
-    until(page, "expected a signature by a secret of this source")
-    expect(page.get_by_text("Compare the secret at the tool")).to_be_visible()
-    expect(page.get_by_text(re.compile("repo: expected"))).to_be_visible()
-    page.get_by_role("link", name="checkout-api on GitHub").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Key “checkout-api on GitHub”")
-
-
-def test_a_dead_end_is_discarded_with_its_reason(walk: Walk) -> None:
-    """What cannot be read is opened, read, and discarded with a reason that the page shows from then on."""
-    signed(b'{"event": null}').post(walk.relay.url)
-    page = walk.page
-    walk.open("/deliveries?outcome=quarantined")
-    page.get_by_role("link", name="unreadable delivery").click()
-    page.get_by_role("link", name="Discard…").click()
-    page.get_by_label("Reason").fill("a test of the vendor")
-    page.get_by_role("button", name="Discard").click()
-    expect(page.get_by_role("status")).to_have_text("Discarded 1 delivery.")
-    expect(page.get_by_text("Discarded by Kim Larkspur")).to_be_visible()
 
 
 @pytest.fixture

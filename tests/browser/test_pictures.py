@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +20,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Tab
 from tests.support.dora.running import Receiver
+from tests.support.machine import command
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "images"
@@ -131,23 +130,8 @@ def test_the_pictures_show_what_the_documentation_says(page: Page, receiver: Rec
 def test_a_figure_has_a_reason_beside_it(page: Page, receiver: Receiver) -> None:
     """What `gitdailies why` prints of a deploy says what the card says of all of them."""
     asked = "checkout-api-61"
-    said = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "gitdailies_cli",
-            "why",
-            asked,
-            "--url",
-            receiver.url,
-            "--key-env",
-            "READ_KEY",
-        ],
-        env={**os.environ, "READ_KEY": receiver.key("read", "read")},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    env = {"READ_KEY": receiver.key("read", "read")}
+    said = command("why", asked, "--url", receiver.url, "--key-env", "READ_KEY", cwd=ROOT, env=env).stdout
     assert "change fail rate: may have failed: incident INC-061 came within the window" in said
 
     page.goto(f"{receiver.url}/dora?now={text(NOW)}")

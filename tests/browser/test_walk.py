@@ -96,25 +96,6 @@ def test_from_the_figures_to_a_correction_and_back(history: Tab, receiver: Recei
     assert rate(page).startswith("1 of 4")
 
 
-def test_the_review_is_decided_line_by_line(history: Tab, receiver: Receiver) -> None:
-    """A reason and a click decide a line of the review; once all are decided, there is nothing to decide."""
-    page = history.page
-    page.goto(f"{receiver.url}/review?week=2026-W12")
-    expect(page.locator(".to-decide")).to_contain_text("1 to decide")
-    page.get_by_label("Reason of the decision").fill("the provider was down")
-    page.get_by_role("button", name="No deploy caused it", exact=True).click()
-    expect(page.locator(".to-decide")).to_contain_text("Nothing to decide. 1 done.")
-    expect(page.locator(".lines li.done")).to_contain_text("corrected by Kim Larkspur")
-    page.get_by_role("button", name="Undo").click()
-    expect(page.locator(".to-decide")).to_contain_text("1 to decide")
-    page.get_by_role("link", name="incident INC-1200").click()
-    expect(page.get_by_role("heading", name="The bank is down")).to_be_visible()
-    page.goto(f"{receiver.url}/review?week=2026-W11")
-    while (more := page.get_by_role("button", name="Done", exact=True)).count():
-        more.first.click()
-    expect(page.locator(".to-decide")).to_contain_text("Nothing to decide.")
-
-
 @every_look
 def test_the_pages_of_an_event_look_right(history: Tab, receiver: Receiver) -> None:
     """Deploy, incident, review and list: nothing for axe, and no page wider than its window at any width."""
@@ -141,52 +122,22 @@ def test_the_pages_of_an_event_look_right(history: Tab, receiver: Receiver) -> N
                     page.screenshot(path=tab.pictures / f"{name}-{width}-{scheme}.png", full_page=True)
 
 
-class Clicks:
-    """Counts the clicks of a person; to choose from a list takes two."""
-
-    def __init__(self, page: Page) -> None:
-        self._page, self.number = page, 0
-
-    def choose(self, label: str, option: str) -> None:
-        self._page.get_by_label(label, exact=True).select_option(label=option)
-        self.number += 2
-
-    def press(self, button: str) -> None:
-        self._page.get_by_role("button", name=button, exact=True).click()
-        self.number += 1
-
-
-@pytest.mark.parametrize("scripts", [True, False], ids=["script", "no script"])
-def test_two_teams_are_compared_in_five_clicks(
-    browser: Browser, tab: Tab, tmp_path: Path, scripts: bool
-) -> None:
-    """From the overview, with and without script: two teams in each of five charts, and their values."""
+def test_the_comparison_of_two_teams_looks_right(browser: Browser, tab: Tab, tmp_path: Path) -> None:
+    """Chosen in the form of the overview: nothing for axe, and on paper the values without the form."""
     monday = (datetime.now(UTC) - timedelta(days=datetime.now(UTC).weekday() + 7)).replace(hour=0, minute=0)
     DORA.put(tmp_path / "dora.db")
+    page = tab.page
     with in_thread(tmp_path / "dora.db", teams=TEAMS) as running:
         assert running.post(running.key("all", "send"), events_of(monday)).status_code == 202
-        signed_in = cookies_of_owner(browser, running)
-        tab.page.context.add_cookies(signed_in)
-        with browser.new_context(java_script_enabled=scripts) as context:
-            context.add_cookies(signed_in)
-            page = context.new_page()
-            page.goto(f"{running.url}/dora")
-            clicks = Clicks(page)
-            clicks.choose("Team", "Storefront")
-            clicks.choose("Compare with", "Payments")
-            clicks.press("Show")
-            assert clicks.number <= 5
-            expect(page.get_by_role("heading", level=1)).to_have_text("Storefront and Payments")
-            expect(page.locator("svg.chart[role=img]")).to_have_count(5)
-            # No incident of Storefront has ended, so there is no recovery to draw.
-            for chart in page.locator("section:not([aria-labelledby^=failed]) svg.chart[role=img]").all():
-                expect(chart.locator("g.one :is(path, circle)").first).to_be_attached()
-                expect(chart.locator("g.other :is(path, circle)").first).to_be_attached()
-            expect(page.locator(".sides dd")).to_have_count(10)
-            address = page.url
-        tab.page.goto(address)
+        page.context.add_cookies(cookies_of_owner(browser, running))
+        page.goto(f"{running.url}/dora")
+        page.get_by_label("Team", exact=True).select_option(label="Storefront")
+        page.get_by_label("Compare with", exact=True).select_option(label="Payments")
+        page.get_by_role("button", name="Show", exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Storefront and Payments")
+        expect(page.locator("svg.chart[role=img]")).to_have_count(5)
         tab.look("walk-two-teams")
-        tab.page.emulate_media(media="print")
-        expect(tab.page.locator(".filters")).to_be_hidden()
-        expect(tab.page.locator(".sides").first).to_be_visible()
-        tab.page.goto("about:blank")
+        page.emulate_media(media="print")
+        expect(page.locator("form.filters")).to_be_hidden()
+        expect(page.locator(".sides").first).to_be_visible()
+        page.goto("about:blank")

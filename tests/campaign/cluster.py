@@ -56,11 +56,7 @@ class Cluster:
     def kill(self) -> None:
         """End it as the kernel does when memory is out: all its processes at once, with SIGKILL."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)
-        for child in _children(self.process.pid):
-            with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-        self.process.kill()
+        kill_with_children(self.process.pid)
         self.process.wait()
 
     def _started(self) -> subprocess.Popen[bytes]:
@@ -98,5 +94,11 @@ def cluster() -> Iterator[Cluster]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _children(parent: int) -> list[int]:
-    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+def kill_with_children(process: int) -> None:
+    """End PostgreSQL's first process, stopped first, so that it starts no other, and all that it started."""
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGSTOP)
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        for one in (*map(int, children), process):
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)

@@ -13,11 +13,10 @@ from typing import Any
 import jq
 import msgspec
 import numpy as np
-import pytest
 from gitdailies_dora.api.gauges import as_gauges, series_as_gauges
 from gitdailies_dora.api.openapi import document
 from gitdailies_dora.figures.answers.chance import Pools
-from gitdailies_dora.figures.answers.numbers import FIGURES, Figures, Rolling, each_number
+from gitdailies_dora.figures.answers.numbers import FIGURES, each_number
 from gitdailies_dora.figures.answers.report import (
     FiguresAnswer,
     FiguresFilter,
@@ -51,8 +50,6 @@ NAMES = {
     "deploymentReworkRate": "value rework deploys inferred range.low range.high interval.low interval.high",
 }
 ALL = {(figure, field) for figure, fields in NAMES.items() for field in fields.split()}
-# Names that numbers had before.
-GONE = re.compile(r"\b(numerator|denominator|medianGap|gapP90|failedYoung|failed-young|timeZone)\b")
 
 TIME = "2026-03-01T00:00:00Z"
 ONE = np.array([60_000_000, 120_000_000])
@@ -158,9 +155,8 @@ def test_openapi_has_the_same_names() -> None:
 
 
 def test_the_board_reads_numbers_that_are_there() -> None:
-    """Every query of Grafana's board finds what it names in an answer, and nothing under an old name."""
+    """Every query of Grafana's board finds what it names in an answer."""
     text = BOARD.read_text()
-    assert not GONE.search(text)
     answer = msgspec.to_builtins(SERIES)
     found = set()
     for query in re.findall(r'"root_selector": ("(?:\\.|[^"\\])*")', text):
@@ -176,12 +172,6 @@ def test_the_board_reads_numbers_that_are_there() -> None:
     assert {figure for figure, _ in found} == set(FIGURES)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "docs").rglob("*.md")), ids=lambda path: path.stem)
-def test_documents_have_no_name_of_before(path: Path) -> None:
-    """No page uses a name that a number had before."""
-    assert not GONE.search(path.read_text())
-
-
 def test_the_page_of_figures_lists_every_name() -> None:
     """The table of names has each figure with its numbers."""
     table = FIGURES_PAGE.read_text().partition("### Names of numbers")[2].partition("\n### ")[0]
@@ -189,11 +179,3 @@ def test_the_page_of_figures_lists_every_name() -> None:
         (row,) = re.findall(rf"^\| `{figure}` \| (.*) \|$", table, re.MULTILINE)
         words = set(re.findall(r"`(\w+)`", row))
         assert words == {part for field in fields.split() for part in field.split(".")}, figure
-
-
-def test_the_classes_hold_these_numbers() -> None:
-    """Code has the same words in snake case."""
-    assert {(figure, field) for figure, field, _, _ in each_number(FOUND)} == ALL
-    assert {(figure, field) for figure, field, _, _ in each_number(ROLLED)} < ALL
-    for cls in (Figures, Rolling):
-        assert set(FIGURES) >= set(cls.__struct_encode_fields__) - {"from"}

@@ -19,13 +19,3 @@ def test_no_name_becomes_public_unnoticed() -> None:
     new = sorted(set(names()) - set(FILE.read_text("utf-8").splitlines()))
 
     assert new == [], f"if they are to be kept from now on, {WRITE}"
-
-
-def test_the_list_has_every_kind_of_name() -> None:
-    """The list was read from the code: each kind that the page names has entries."""
-    listed = FILE.read_text("utf-8").splitlines()
-    kinds = ("event", "setting", "command", "exit code", "reason", "metric", "api", "step input")
-
-    assert listed == sorted(set(listed))
-    assert [kind for kind in kinds if not any(line.startswith(f"{kind} ") for line in listed)] == []
-    assert {"event deployed.commitSHA required", "setting relay.listen", "exit code 3"} <= set(listed)

@@ -95,7 +95,9 @@ def test_the_page_names_the_image_that_it_builds() -> None:
     images = {one["image"] for pod in pods(rendered(SHOWN)).values() for one in pod["spec"]["containers"]}
 
     assert pushed is not None
-    assert images == {f"{pushed[1]}:latest"}
+    # A tag that stays, such as latest, would leave the old image on the nodes.
+    assert images == {pushed[1]}
+    assert set(re.findall(r"registry\.example\.com/gitdailies:\S+", PAGE)) == images
 
 
 def used() -> Iterator[str]:
@@ -143,7 +145,9 @@ def test_helm_reads_what_a_release_packs(tmp_path: Path) -> None:
     tree = trees.chart(ROOT, PUBLISHED)
     (tmp_path / "gitdailies-0.1.0.tgz").write_bytes(packed(tree, "gitdailies", 1_772_000_000))
 
-    assert rendered(SHOWN, chart=tmp_path / "gitdailies-0.1.0.tgz") == rendered(SHOWN)
+    packed_up = json.dumps(rendered(SHOWN, chart=tmp_path / "gitdailies-0.1.0.tgz"))
+    page = "docs/do/alerts.md"
+    assert json.loads(packed_up.replace(PUBLISHED.page(page), page)) == rendered(SHOWN)
     assert b"](../../" not in tree["README.md"].data
     # Who has the archive alone has no docs/.
     assert not [path for path, file in tree.items() if re.search(rb"(?<![/\w])docs/[\w/-]+\.md", file.data)]
@@ -163,11 +167,13 @@ def test_helm_reads_what_a_release_packs(tmp_path: Path) -> None:
         ({"ingress": {"enabled": True, "tlsSecret": "x"}}, "ingress.host: expected a host name"),
         ({"webhooks": {"keepDays": 30}}, "webhooks: these values are called dora now; rename them"),
         ({"relay": {"replica": 2}}, "replica"),
+        ({"dora": {"replicas": 2}}, "dora.replicas: expected 1 with SQLite, got 2; set store.url"),
         ({"stores": {}}, "stores"),
         (
             {"store": {"url": "postgresql://gitdailies:pa55@db/x"}},
             "store.url: expected an address without a password",
         ),
+        ({"store": {"url": "postgresql://db/x?password=pa55"}}, "store.url: expected an address without"),
         ({"store": {"url": "pa55"}}, "store.url: expected postgresql://USER@HOST/DATABASE, got another form"),
     ],
 )
@@ -176,6 +182,21 @@ def test_a_wrong_value_is_refused(values: Mapping[str, Any], said: str) -> None:
     with pytest.raises(Refused, match=re.escape(said)) as caught:
         rendered(values)
     assert "pa55" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://gd@db1:5432,db2:5432/gd?target_session_attrs=read-write&sslmode=verify-full",
+        "postgresql://gd@/gd?host=db1,db2&port=5432,5433",
+        "postgres://db/gd",
+    ],
+)
+def test_an_address_of_libpq_is_taken(url: str) -> None:
+    """Both servers get the address as it was written."""
+    manifests = rendered({**POSTGRESQL, "store": {"url": url}})
+    texts = [json.dumps(one, ensure_ascii=False) for one in manifests]
+    assert sum(url in text for text in texts) >= 2
 
 
 def test_sqlite_has_one_relay_and_a_volume_for_each_server() -> None:
@@ -193,15 +214,31 @@ def test_sqlite_has_one_relay_and_a_volume_for_each_server() -> None:
     assert of_kind(manifests, "PodDisruptionBudget") == {}
 
 
-def test_postgresql_has_two_relays_and_no_volume() -> None:
-    """One relay may be away. The DORA server is one process in any case."""
+def test_postgresql_has_two_pods_of_each_server_and_no_volume() -> None:
+    """One of either may be away, and an upgrade replaces one after the other."""
     manifests = rendered(POSTGRESQL)
-    relay, dora = (of_kind(manifests, "Deployment")[f"gitdailies-{part}"] for part in ("relay", "dora"))
-    assert (relay["spec"]["replicas"], dora["spec"]["replicas"]) == (2, 1)
-    assert relay["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
-    assert of_kind(manifests, "PodDisruptionBudget")["gitdailies-relay"]["spec"]["maxUnavailable"] == 1
-    assert relay["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    for part in ("relay", "dora"):
+        deployment = of_kind(manifests, "Deployment")[f"gitdailies-{part}"]["spec"]
+        assert deployment["replicas"] == 2
+        assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+        assert of_kind(manifests, "PodDisruptionBudget")[f"gitdailies-{part}"]["spec"]["maxUnavailable"] == 1
+        spread = deployment["template"]["spec"]["topologySpreadConstraints"]
+        assert [one["topologyKey"].rpartition("/")[2] for one in spread] == ["hostname", "zone"]
     assert of_kind(manifests, "PersistentVolumeClaim") == {}
+
+
+@pytest.mark.parametrize(("values", "only"), [(POSTGRESQL, []), (NO_DORA, ["--only=relay"]), (SQLITE, None)])
+def test_a_job_migrates_before_anything_else(values: Mapping[str, Any], only: list[str] | None) -> None:
+    """It is a hook, needs no ConfigMap and no Secret but the password, and is for PostgreSQL alone."""
+    jobs = of_kind(rendered(values), "Job")
+    assert bool(jobs) is (only is not None)
+    for job in jobs.values():
+        assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+        spec = job["spec"]["template"]["spec"]
+        assert spec["containers"][0]["args"] == ["migrate", "--store=$(GITDAILIES_STORE)", *(only or [])]
+        needs = {one["secret"]["secretName"] for one in spec["volumes"] if "secret" in one}
+        assert needs == {"database"}
+        assert "configMap" not in str(spec["volumes"])
 
 
 @every_case
@@ -236,7 +273,9 @@ def test_every_name_leads_to_what_there_is(values: Mapping[str, Any]) -> None:
 @every_case
 def test_pods_may_do_what_they_must_and_no_more(values: Mapping[str, Any]) -> None:
     """Every container runs as the image's user, read-only, without capabilities and without a token."""
-    for pod in pods(rendered(values)).values():
+    manifests = rendered(values)
+    jobs = [one["spec"]["template"] for one in of_kind(manifests, "Job").values()]
+    for pod in (*pods(manifests).values(), *jobs):
         spec = pod["spec"]
         assert spec["automountServiceAccountToken"] is False
         assert spec["securityContext"]["runAsNonRoot"] is True
@@ -272,7 +311,8 @@ def test_probes_restart_what_is_dead_and_keep_work_from_what_is_not_ready(values
             for name in ("startup", "readiness", "liveness")
         }
         assert paths == {"startup": "/healthz", "readiness": "/readyz", "liveness": "/healthz"}
-        assert deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] >= 15
+        assert container["lifecycle"]["preStop"]["exec"]["command"] == ["sleep", "5"]
+        assert deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] >= 5 + 15
 
 
 @every_case

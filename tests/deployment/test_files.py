@@ -42,9 +42,10 @@ def instructions() -> list[tuple[str, str]]:
     return [(word, rest) for word, _, rest in (line.partition(" ") for line in joined.splitlines() if line)]
 
 
-def test_compose_fits_its_schema() -> None:
+@pytest.mark.parametrize("file", ["compose.yaml", "cluster/compose.yaml"])
+def test_compose_fits_its_schema(file: str) -> None:
     """The compose file is one by the schema of the Compose specification."""
-    fits_schema("vendor.compose-spec", DEPLOYMENT / "compose.yaml")
+    fits_schema("vendor.compose-spec", DEPLOYMENT / file)
 
 
 def test_every_file_that_compose_mounts_and_builds_exists() -> None:
@@ -292,14 +293,6 @@ def test_systemd_knows_every_line_of_a_unit(file: Path, tmp_path: Path) -> None:
     copy.write_text(text)
     done = _analyze("verify", "--man=no", "--recursive-errors=no", str(copy))
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
-
-
-def test_units_are_hardened_alike() -> None:
-    """From NoNewPrivileges on both units say the same, but for what the receiver's own processes need."""
-    relay, dora = (file.read_text().partition("NoNewPrivileges")[2].splitlines() for file in UNITS)
-    assert [line for line in relay if line not in dora] == []
-    extra = [line for line in dora if line not in relay and not line.startswith("#")]
-    assert extra == ["SystemCallFilter=setpriority"]
 
 
 def _analyze(*arguments: str) -> subprocess.CompletedProcess[str]:

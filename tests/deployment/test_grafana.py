@@ -14,9 +14,9 @@ import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as published
 
-from tests.deployment.test_alerts import exposed
+from tests.deployment.test_alerts import exposed, texts
 
-__all__ = ["exposed"]
+__all__ = ["exposed", "texts"]
 
 FOLDER = Path(__file__).resolve().parents[2] / "deployment/grafana"
 FILES = sorted((FOLDER / "dashboards").glob("*.json"))

@@ -9,6 +9,7 @@ import pytest
 from gitdailies_connection.config.load import load
 from gitdailies_dora.pages.frame.documentation import place
 from gitdailies_dora.pages.settings import page_list
+from gitdailies_sources import shipped
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -99,6 +100,10 @@ def test_configuration_of_a_task_loads(text: str, tmp_path: Path) -> None:
     lines = text.splitlines()
     indent = min(len(line) - len(line.lstrip()) for line in lines if line.strip())
     text = "\n".join(line[indent:] for line in lines) + "\n"
+    # A copy of a shipped pack, as the page makes it, and two in the place of a user's own.
+    (tmp_path / "packs").mkdir()
+    for name, copied in (("opsgenie", "opsgenie"), ("lantern", "rootly"), ("shipit", "jenkins")):
+        (tmp_path / f"packs/{name}.yaml").write_text(shipped.text(copied))
     (tmp_path / "gitdailies.yml").write_text(text if text.startswith("gitdailies:") else ENOUGH + text)
 
     assert load(tmp_path / "gitdailies.yml").gitdailies.url

@@ -69,7 +69,7 @@ def test_lines_of_a_platform(title: str, number: int, tmp_path: Path) -> None:
 
 def test_every_platform_that_has_tokens_has_lines() -> None:
     """The page names the platforms that the step and the settings know, and no other."""
-    titles = {platform.title for platform in PLATFORMS if platform.step.oidc}
+    titles = {platform.title for platform in PLATFORMS if platform.oidc}
     assert {title for title, _ in LINES} == titles
     assert len(titles) == len(ISSUERS)
 

@@ -1,28 +1,22 @@
-"""Deploys out of webhooks: GitHub and GitLab, the relay, the DORA server, and the step beside them."""
+"""Deploys out of webhooks, from the relay's commands to the figures of the DORA server."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
-from tests.end_to_end.test_rerun_stories import Story as StepStory
 from tests.support.history_fetch.api import Api, listening
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import Delivery
 from tests.support.relay.deploys import (
     NOTHING,
     add_sources,
-    argo_rollout,
-    argocd,
     deployment_status,
-    flux,
     gitlab,
     gitlab_push,
     minutes_ago,
@@ -30,7 +24,6 @@ from tests.support.relay.deploys import (
     workflow_run,
 )
 from tests.support.relay.pair import Pair, running_pair
-from tests.support.steps import DoraServer
 
 A, B, C, D = "a1" * 20, "b2" * 20, "c3" * 20, "d4" * 20
 _numbers = itertools.count(1)
@@ -51,14 +44,13 @@ class Story:
 
     pair: Pair
     repo: str
-    steps: StepStory
 
-    def send(self, *deliveries: Delivery, expected: int = 202) -> list[str]:
-        """Send deliveries one after the other; return the word of each answer."""
-        return [self.pair.post(one, expected)["status"] for one in deliveries]
+    def send(self, *deliveries: Delivery, expected: int = 202) -> None:
+        for one in deliveries:
+            self.pair.post(one, expected)
 
-    def deploy(self, sha: str, minutes: float = 0, **more: Any) -> Delivery:
-        return deployment_status(self.repo, sha, at=minutes_ago(minutes), **more)
+    def deploy(self, sha: str, minutes: float, run: int) -> Delivery:
+        return deployment_status(self.repo, sha, at=minutes_ago(minutes), run=run)
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -68,157 +60,21 @@ class Story:
 
     @property
     def counted(self) -> tuple[int, int]:
-        """Return how many deploys count, and how many of them are rollbacks."""
+        """Return how many deploys count, and how many of them are rework."""
         eventually(lambda: self.pair.status()["waiting"] == 0)
-        return self.steps.counted
+        rework = self.pair.figures(self.repo)["deploymentReworkRate"]
+        return rework["deploys"], rework["rework"]
 
 
 @pytest.fixture
-def story(pair: Pair, tmp_path: Path) -> Story:
-    repo = f"larkspur/webhooks-{next(_numbers)}"
-    key = (pair.folder / "webhook-key").read_text().strip()
-    receiver = DoraServer(f"http://127.0.0.1:{pair.port}/webhooks", key, pair.reading)
-    return Story(pair, repo, StepStory(receiver, tmp_path, repo))
-
-
-def test_a_job_that_runs_again_is_one_deploy(story: Story) -> None:
-    """GitHub makes a deployment for each attempt. The run is the same, and so is the commit."""
-    answers = story.send(
-        *(story.deploy(A, 9 - attempt, run=1, attempt=attempt) for attempt in (1, 2, 3)),
-    )
-
-    assert answers == ["stored"] * 3
-    assert story.counted == (1, 0)
-
-
-def test_a_rollback_by_running_an_old_job_again(story: Story) -> None:
-    """Going back to A is a deploy of its own, and a rollback."""
-    story.send(
-        story.deploy(A, 30, run=1),
-        story.deploy(B, 20, run=2),
-        story.deploy(A, 10, run=1, attempt=2),
-    )
-
-    assert story.counted == (3, 1)
-
-
-def test_a_redelivery_is_repeated(story: Story) -> None:
-    """The same delivery again, and another status of its deployment, are answered with the same event."""
-    first = story.deploy(A, 5, run=1, deployment=77001)
-    again = story.deploy(A, 4, run=1, deployment=77001)
-
-    assert story.send(first, first, again) == ["stored", "repeated", "repeated"]
-    assert story.counted == (1, 0)
-
-
-def test_a_preview_does_not_count(story: Story) -> None:
-    """A transient environment is answered 200 with the reason."""
-    answer = story.pair.post(story.deploy(A, transient=True, environment="pr-12"), expected=200)
-
-    assert answer["reasons"] == ["a preview: the environment is transient"]
-    assert story.events == []
-
-
-def test_a_tag_claims_no_branch(story: Story) -> None:
-    """A ref that looks like a version counts, and names no branch."""
-    story.send(story.deploy(A, ref="v1.4.0"))
-
-    (event,) = story.events
-    assert "branch" not in event
-    assert story.counted == (1, 0)
-
-
-def test_two_environments_are_two_events(story: Story) -> None:
-    """A commit goes to staging and then to production; production counts it once."""
-    story.send(
-        story.deploy(A, 20, run=1, environment="staging"),
-        story.deploy(A, 10, run=1, environment="production"),
-    )
-
-    by_time = sorted(story.events, key=lambda event: str(event["time"]))
-    assert [event["environment"] for event in by_time] == ["staging", "production"]
-    assert story.counted == (1, 0)
-
-
-@pytest.mark.parametrize("step_first", [True, False])
-def test_a_step_and_a_webhook_of_one_run(step_first: bool, story: Story) -> None:
-    """What the step and GitHub's webhook report of one run is one deploy, in either order."""
-    for sha, run in ((A, 1), (B, 2)):
-        if step_first:
-            story.steps.job("github", sha, run=run)
-        story.send(story.deploy(sha, run=run))
-        assert len(story.events) == 2 * run - (not step_first)
-        if not step_first:
-            story.steps.job("github", sha, run=run)
-
-    assert story.counted == (2, 0)
-
-
-@pytest.mark.parametrize("first", ["build.success.production", "deployment.success"])
-def test_gitlabs_job_and_deployment_hook_are_one(first: str, story: Story) -> None:
-    """Both name the job. The second is a repeat, in either order."""
-    hooks = {
-        name: gitlab(name, story.repo, A, job=88012, pipeline=44120, at=minutes_ago(3))
-        for name in ("build.success.production", "deployment.success")
-    }
-    (second,) = set(hooks) - {first}
-
-    assert story.send(hooks[first], hooks[second]) == ["stored", "repeated"]
-    assert story.counted == (1, 0)
-
-
-def test_two_workflows_of_a_monorepo_are_two_services(story: Story) -> None:
-    """The slower one deploys each commit later. A line of route tells them apart, so nothing went back."""
-    told = [(A, "api", 40), (B, "api", 30), (A, "web", 29), (B, "web", 20)]
-    sent = [
-        story.deploy(sha, minutes, run=run, workflow=f".github/workflows/{name}.yml")
-        for run, (sha, name, minutes) in enumerate(told, 1)
-    ]
-    story.send(*(replace(one, source="monorepo") for one in sent))
-
-    assert [event["service"] for event in story.events] == ["api", "api", "web", "web"]
-    assert story.counted == (4, 0)
-
-
-def test_an_incident_belongs_to_a_deploy_of_an_application_of_another_name(story: Story) -> None:
-    """Two applications in two regions are one deploy, whatever Argo CD calls them."""
-    story.send(
-        argocd(story.repo, A, history=1, at=minutes_ago(60), app="ledger-production-eu"),
-        argocd(story.repo, A, history=1, at=minutes_ago(50), app="ledger-production-us"),
-    )
-    receiver = story.steps.receiver
-    started = {"kind": "incidentStarted", "incidentId": "Q1", "repo": story.repo, "service": "ledger",
-               "environment": "production", "time": minutes_ago(40).isoformat()}  # fmt: skip
-    answer = requests.post(receiver.url, json=started, headers={"webhook-key": receiver.key}, timeout=20)
-    assert answer.status_code == 202
-
-    assert [event.get("service") for event in story.events if event["kind"] == "deployed"] == [None, None]
-    assert story.counted == (1, 0)
-    assert story.pair.figures(story.repo)["changeFailRate"]["unlinked"] == 0
-
-
-def test_pushes_give_a_deploy_its_commits(story: Story) -> None:
-    """Doubled and out of order, they come before the deploy; the event has each commit once, newest first."""
-    times = {sha: minutes_ago(60 - number) for number, sha in enumerate((A, B, C, D))}
-    earlier = push(story.repo, A, [(B, times[B])])
-    later = push(story.repo, B, [(C, times[C]), (D, times[D])])
-    story.send(push(story.repo, NOTHING, [(A, times[A])]), expected=200)
-    story.send(story.deploy(A, 50, run=1))
-    story.send(later, earlier, later, expected=200)
-    story.send(story.deploy(D, 5, run=2))
-
-    first, second = story.events
-    assert "commits" not in first
-    assert [commit["sha"] for commit in second["commits"]] == [D, C, B]
-    assert [commit["time"] for commit in second["commits"]] == [
-        times[sha].isoformat().replace("+00:00", "Z") for sha in (D, C, B)
-    ]
+def story(pair: Pair) -> Story:
+    return Story(pair, f"larkspur/webhooks-{next(_numbers)}")
 
 
 def test_a_push_after_its_deploy_completes_it(story: Story) -> None:
     """Two deploys wait for pushes that come last first, and say so; then each goes once, with its commits."""
     story.send(push(story.repo, NOTHING, [(A, minutes_ago(40))]), expected=200)
-    story.send(story.deploy(A, 30, run=1), story.deploy(B, 20, run=2), story.deploy(D, 10, run=3))
+    story.send(story.deploy(A, 30, 1), story.deploy(B, 20, 2), story.deploy(D, 10, 3))
     assert [event["commitSHA"] for event in story.events] == [A]
     name = f"{story.repo} production"
     (_, second, _) = story.pair.ask("explain", name)["events"]
@@ -237,31 +93,6 @@ def test_a_push_after_its_deploy_completes_it(story: Story) -> None:
     assert [commit["sha"] for commit in second["commits"]] == [B]
     assert [commit["sha"] for commit in third["commits"]] == [D, C]
     assert story.counted == (3, 0)
-
-
-def test_a_gap_is_explained(story: Story) -> None:
-    """A push that lists fewer commits than it brought leads nowhere: the deploy goes without, and says so."""
-    story.send(story.deploy(A, 30, run=1), story.deploy(B, 20, run=2))
-    story.send(push(story.repo, NOTHING, [(D, minutes_ago(15))]), expected=200)
-    story.send(story.deploy(D, 10, run=3))
-
-    assert [event.get("commits") for event in story.events] == [None] * 3
-    timeline = story.pair.ask("explain", f"{story.repo} production")
-    assert [one["reason"] for one in timeline["deliveries"]] == [
-        "no commits: no deploy before it is known at its place",
-        "no commits: no push of its commit came",
-        f"no commits: the pushes that came do not lead back to {B[:12]}, deployed before",
-    ]
-
-
-def test_a_push_alone_stores_no_body(story: Story) -> None:
-    """It is remembered. No route names it, and nothing is stored to be replayed."""
-    delivery = push(story.repo, NOTHING, [(A, minutes_ago(1))])
-    answer = story.pair.post(delivery, expected=200)
-
-    assert answer["reasons"][0] == "pushed: a push makes no event; its commits are remembered"
-    assert story.pair.ask("show", answer["delivery"])["stored"] is None
-    assert story.events == []
 
 
 def test_a_deploy_is_replayed_after_a_route_was_added(story: Story) -> None:
@@ -284,59 +115,6 @@ def test_a_deploy_is_replayed_after_a_route_was_added(story: Story) -> None:
         file.write_text(before)
 
     assert story.counted == (1, 0)
-
-
-def test_acting_on_a_deploy(story: Story) -> None:
-    """A deploy can be shown and explained by repository, delivery and event, and sent again."""
-    delivery = story.pair.post(story.deploy(A, 5, run=1))
-    (event,) = delivery["events"]
-    assert [one["id"] for one in story.events] == [event]
-    for name in (f"{story.repo} production", delivery["delivery"], event):
-        assert event in story.pair.command("explain", name)
-    assert story.repo in story.pair.command("show", delivery["delivery"])
-    assert event not in story.pair.command("failed")
-
-    story.pair.command("replay", "--id", event, "--delivered")
-
-    assert story.counted == (1, 0)
-
-
-def test_flux_goes_back_to_an_old_revision(story: Story) -> None:
-    """A revision that is told again is one deploy. One that comes back is another, and a rollback."""
-    told = [(A, 60), (A, 50), (B, 40), (B, 30), (A, 20), (A, 10)]
-    sent = [flux(story.repo, sha, at=minutes_ago(minutes)) for sha, minutes in told]
-    answers = story.send(*sent)
-
-    assert answers == ["stored", "repeated", "stored", "repeated", "stored", "repeated"]
-    assert [event["commitSHA"] for event in story.events] == [A, B, A]
-    assert story.counted == (3, 1)
-    # What Flux sends again is a repeat, also of the time before it went back.
-    assert set(story.send(*sent)) == {"repeated"}
-    assert story.counted == (3, 1)
-
-
-def test_a_late_message_of_flux_is_no_way_back(story: Story) -> None:
-    """It is older than the deploy of the other revision. Two objects do not disturb one another."""
-    story.send(flux(story.repo, A, at=minutes_ago(60)), flux(story.repo, B, at=minutes_ago(40)))
-    late = flux(story.repo, A, at=minutes_ago(50))
-    other = [flux(story.repo, A, at=minutes_ago(minutes), name="jobs") for minutes in (58, 35, 25)]
-
-    assert story.send(late, *other) == ["repeated", "stored", "repeated", "repeated"]
-    assert len(story.events) == 3
-
-
-@pytest.mark.parametrize("vendor", [argocd, argo_rollout])
-def test_a_cluster_goes_back(vendor: Any, story: Story) -> None:
-    """Argo CD and Argo Rollouts number each deploy, so going back to A is one more, and a rollback."""
-    number = "history" if vendor is argocd else "generation"
-    sent = [
-        vendor(story.repo, sha, at=minutes_ago(30 - 10 * index), **{number: 40 + index})
-        for index, sha in enumerate((A, B, A))
-    ]
-
-    assert story.send(*sent) == ["stored"] * 3
-    assert story.send(*sent) == ["repeated"] * 3
-    assert story.counted == (3, 1)
 
 
 @pytest.mark.parametrize("fetched_first", [False, True])

@@ -18,16 +18,40 @@ from typing import Any
 import pytest
 from gitdailies_dora.accounts.keys.key_store import create_key
 
-from tests.end_to_end.test_rerun_stories import PLATFORMS, PREFIXES, STEP
+from scripts import joiner
 from tests.support import processes
 from tests.support.empty_stores import DORA
 from tests.support.servers import free_port
-from tests.support.steps import Ended
+from tests.support.steps import ROOT, Ended, case
 
-FIVE = ("azure", "bitbucket", "buildkite", "github", "gitlab")
+STEP = ROOT / joiner.STEP
+# How the platforms name an input.
+PREFIXES = ("INPUT", "PARAM", "GITDAILIES")
 REPO = "larkspur/checkout-api"
 # A minute of attempts, the last answer, and a machine that is busy with all of them.
 LONGEST_JOB_SECONDS = 75
+# The variable that holds the run.
+RUNS = {
+    "azure": "BUILD_BUILDID",
+    "bitbucket": "BITBUCKET_BUILD_NUMBER",
+    "buildkite": "BUILDKITE_BUILD_ID",
+    "github_actions": "GITHUB_RUN_ID",
+    "gitlab": "CI_PIPELINE_ID",
+}
+
+
+def variables(number: int) -> dict[str, str]:
+    """Return those of a job of one of the platforms, with a commit and a run of its own."""
+    platform = list(RUNS)[number % len(RUNS)]
+    found = case(platform, "push" if platform == "github_actions" else "branch")
+    sha = found["expected"]["events"][0]["commitSHA"]
+    own = {sha: f"{number + 1:040x}", "larkspur/shop/": "larkspur/"}
+    environ: dict[str, str] = found["environ"]
+    for old, new in own.items():
+        environ = {name: text.replace(old, new) for name, text in environ.items()}
+    # A printed address of Azure's page would need a shell.
+    environ.pop("SYSTEM_COLLECTIONURI", None)
+    return {**environ, RUNS[platform]: str(number + 1)}
 
 
 @dataclass(frozen=True)
@@ -64,7 +88,7 @@ class Outage:
                 env={
                     "PATH": "/nowhere",
                     **outputs,
-                    **PLATFORMS[FIVE[number % len(FIVE)]](REPO, f"{number + 1:040x}", number + 1, 1),
+                    **variables(number),
                     **named,
                     **self.known,
                 },

@@ -6,10 +6,12 @@ import stat
 import subprocess
 
 import pytest
+from gitdailies_cli.commands.start import up
+from gitdailies_connection.config.load import load
 
 from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import Visitor
-from tests.support.machine import Process, command, environment, get, on_terminal, post, until
+from tests.support.machine import Process, command, environment, get, post, until
 from tests.support.servers import free_port
 
 FLAGS = ("--dora-port", "--relay-port", "--status-port")
@@ -57,6 +59,14 @@ def started(tmp_path_factory):
     running.process.stop()
 
 
+@pytest.fixture
+def alone(tmp_path):
+    """A start of one test, for what others would not expect in the shared one. Tests have no order."""
+    running = Started(tmp_path)
+    yield running
+    running.process.stop()
+
+
 def test_each_line_gives_one_event_at_every_paste(started):
     """The lines give a deploy, or an incident of each vendor and its end."""
     assert len(started.lines) == 4
@@ -100,35 +110,35 @@ def test_a_demo_without_names_sends_a_deploy_and_an_incident(started):
     until(lambda: f"attributed to deploy {deploy}" in command("why", incident, cwd=started.folder).stdout)
 
 
-def test_a_demo_is_undone(started):
+def test_a_demo_is_undone(alone):
     """`demo --undo` erases all of it from both stores, beside the running servers, and nothing else.
 
     An event that fell on the demo's repository stays. An incident that a line counted elsewhere does not.
     """
-    key = (started.data / "webhook-key").read_text().strip()
+    key = (alone.data / "webhook-key").read_text().strip()
     mine = {"kind": "deployed", "repo": "larkspur/checkout-api", "commitSHA": "4f0c2d6b8e1a", "id": "mine"}
-    post(f"http://127.0.0.1:{started.ports[0]}/webhooks", json.dumps(mine).encode(), {"webhook-key": key})
-    file = started.data / "gitdailies.yml"
+    post(f"http://127.0.0.1:{alone.ports[0]}/webhooks", json.dumps(mine).encode(), {"webhook-key": key})
+    file = alone.data / "gitdailies.yml"
     text = file.read_text()
     file.write_text(text.replace("{repo: larkspur/checkout-api,", "{repo: larkspur/own,", 1))
-    assert command("reload", cwd=started.folder).returncode == 0
-    command("demo", "pagerduty", cwd=started.folder)
-    until(lambda: "larkspur/own" in {event["repo"] for event in started.events()})
+    assert command("reload", cwd=alone.folder).returncode == 0
+    command("demo", "pagerduty", cwd=alone.folder)
+    until(lambda: "larkspur/own" in {event["repo"] for event in alone.events()})
     file.write_text(text)
-    assert command("reload", cwd=started.folder).returncode == 0
-    command("demo", cwd=started.folder)
-    cut_short = Process(started.folder, "demo", "pagerduty", name="cut-short")
+    assert command("reload", cwd=alone.folder).returncode == 0
+    command("demo", cwd=alone.folder)
+    cut_short = Process(alone.folder, "demo", "pagerduty", name="cut-short")
     cut_short.wait_for("accepted by")
     cut_short.stop()
-    until(lambda: started.events()[-1]["kind"] == "incidentStarted")
-    undone = command("demo", "--undo", cwd=started.folder)
+    until(lambda: alone.events()[-1]["kind"] == "incidentStarted")
+    undone = command("demo", "--undo", cwd=alone.folder)
 
     assert (undone.returncode, undone.stderr) == (0, "")
     assert undone.stdout.endswith("left, since the demo did not send it: 1 event of larkspur/checkout-api\n")
     assert re.findall(r"\((.+)\): erased \d+ ", undone.stdout) == ["the DORA server", "relay"]
-    assert [event["id"] for event in started.events()] == ["mine"]
-    assert "no open incidents" in command("relay", "incidents", "--config", started.data / "gitdailies.yml",
-                                           cwd=started.folder).stdout  # fmt: skip
+    assert [event["id"] for event in alone.events()] == ["mine"]
+    assert "no open incidents" in command("relay", "incidents", "--config", alone.data / "gitdailies.yml",
+                                           cwd=alone.folder).stdout  # fmt: skip
 
 
 def test_reload_waits_and_prints_what_is_wrong(started):
@@ -206,22 +216,6 @@ def test_a_demo_proves_itself_by_what_the_file_names(started):
     assert (without.returncode, "expected a secret of sources.squadcast" in without.stderr) == (2, True)
 
 
-def test_explain_tells_the_story_of_a_pasted_incident(started):
-    """`relay explain` names delivery, proof, event, attempt and occurrence of an incident."""
-    started.paste(started.lines[1])
-    incident = until(lambda: [e for e in started.events() if e.get("source") == "pagerduty"])[-1]
-    printed = until(
-        lambda: (
-            "delivered"
-            in (out := command("relay", "explain", incident["incidentId"], cwd=started.folder).stdout)
-            and out
-        )
-    )
-
-    for part in ("incident.triggered", "pagerduty-secret", incident["id"], "202 delivered", "closed from"):
-        assert part in printed
-
-
 def test_the_pages_are_connected_to_the_relay(started):
     """Without a line of configuration, the pages list what the relay received, and its services."""
     store = f"sqlite:{started.data / 'dora.db'}"
@@ -250,41 +244,17 @@ def test_check_finds_nothing_wrong_with_what_up_wrote(started):
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_a_folder_of_an_earlier_version_says_what_to_rename(tmp_path):
-    """A gitdailies.yml with `webhooks:` ends the start with one sentence, and no store is made."""
-    data = tmp_path / "gitdailies-data"
-    data.mkdir()
-    (data / "gitdailies.yml").write_text("gitdailies: {}\nwebhooks: {timezone: UTC}\n")
-    refused = command("up", cwd=tmp_path)
-
-    assert refused.returncode == 2
-    assert refused.stderr.endswith(
-        "webhooks: this section is called `dora` now; rename it, and leave what is in it\n"
-    )
-    assert refused.stderr.count("\n") == 1
-
-
-def test_a_second_server_on_the_same_data_is_refused(started):
-    """A second `up` on one folder ends with code 2 and names the process that has it."""
-    second = command("up", "--dora-port", free_port(), "--relay-port", free_port(), cwd=started.folder)
-
-    assert second.returncode == 2
-    assert "another server uses this file" in second.stderr
-
-
 def test_a_taken_port_names_the_flag_to_change(started, tmp_path):
     """A port in use ends the start with code 2 and one line, which names the flag that changes it."""
-    for taken, flag in zip((*started.ports, started.ports[0]), FLAGS, strict=True):
-        ports = {name: free_port() for name in FLAGS} | {flag: taken}
-        flags = [part for name, port in ports.items() for part in (name, port)]
-        refused = command("up", "--data", tmp_path / flag, *flags, cwd=tmp_path)
+    taken = started.ports[1]
+    flags = ("--dora-port", free_port(), "--relay-port", taken, "--status-port", free_port())
+    refused = command("up", "--data", tmp_path / "data", *flags, cwd=tmp_path)
 
-        assert refused.returncode == 2
-        (line,) = refused.stderr.splitlines()
-        assert line == (
-            f"gitdailies: 127.0.0.1:{taken}: cannot listen there: address already in use; "
-            f"change {flag}, or stop what runs there"
-        )
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        f"gitdailies: 127.0.0.1:{taken}: cannot listen there: address already in use; "
+        "change --relay-port, or stop what runs there\n"
+    )
 
 
 def test_a_second_start_finds_everything(started):
@@ -304,72 +274,63 @@ def test_a_second_start_finds_everything(started):
     until(lambda: len(started.events()) == len(before) + 2)
 
 
-def test_other_ports_are_written_where_commands_look(started):
+def test_other_ports_are_written_where_commands_look(alone):
     """A start with other ports writes them into gitdailies.yml, where other commands find the servers."""
-    assert started.process.stop() == 0
-    file, old = started.data / "gitdailies.yml", started.ports
+    assert alone.process.stop() == 0
+    file, old = alone.data / "gitdailies.yml", alone.ports
     before = file.read_text()
-    started.ports = free_port(), free_port()
-    started.start("elsewhere")
+    alone.ports = free_port(), free_port()
+    alone.start("elsewhere")
 
-    assert "runs, version" in command("relay", "status", cwd=started.folder).stdout
-    assert command("deploy", "--repo", "a/b", "--sha", "4f0c2d6b" * 5, cwd=started.folder).returncode == 0
+    assert "runs, version" in command("relay", "status", cwd=alone.folder).stdout
+    assert command("deploy", "--repo", "a/b", "--sha", "4f0c2d6b" * 5, cwd=alone.folder).returncode == 0
     changed = [line for line in file.read_text().splitlines() if line not in before.splitlines()]
     assert [line.split(":")[0].strip() for line in changed] == ["url", "listen", "status"]
     assert not any(str(port) in line for port in old for line in changed)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_a_port_set_in_another_way_is_named(started):
+@pytest.mark.parametrize(
+    ("relay", "dora", "status"),
+    [(0, 8700, 0), (8701, 8700, 8702), (8701, 8702, 8703), (65535, 8700, 65534), (65534, 65535, 65533)],
+)
+def test_the_port_of_the_status_is_a_free_one_beside_the_relay(tmp_path, relay, dora, status):
+    """The highest ports have none above them. The file, which later starts read, has a legal one."""
+    settings = load(up._prepare(tmp_path, up.Flags(None, dora, relay, None)))
+    assert settings.relay.status.port == status
+    again = up._with_flags(settings, up.Flags(None, None, relay, None))
+    assert again.relay.status.port == status
+
+
+def test_a_port_set_in_another_way_is_named(alone):
     """If the file sets the port in another way, it is left unchanged and the start prints what to set."""
-    assert started.process.stop() == 0
-    file = started.data / "gitdailies.yml"
+    assert alone.process.stop() == 0
+    file = alone.data / "gitdailies.yml"
     text = file.read_text().replace("  listen:", "  # listen:")
     file.write_text(text)
-    started.start("left as it is")
+    alone.start("left as it is")
 
     assert file.read_text() == text
-    assert "set relay.listen to" in started.process.printed
+    assert "set relay.listen to" in alone.process.printed
 
 
-def test_ports_that_cannot_be_written_end_no_server(started):
+def test_ports_that_cannot_be_written_end_no_server(alone):
     """If the file cannot be written, the servers still run, and the start prints the reason."""
-    assert started.process.stop() == 0
-    in_the_way = started.data / "gitdailies.yml.part"
+    assert alone.process.stop() == 0
+    in_the_way = alone.data / "gitdailies.yml.part"
     in_the_way.mkdir()
-    started.ports = free_port(), free_port()
-    started.start("in the way")
+    alone.ports = free_port(), free_port()
+    alone.start("in the way")
     in_the_way.rmdir()
 
-    assert "cannot write the ports: is a directory" in started.process.printed
-    assert started.events()
+    assert "cannot write the ports: is a directory" in alone.process.printed
+    assert alone.events() == []
 
 
 def test_no_secret_is_printed_or_logged(started):
     """None of the keys and secrets that `up` made shows in its output."""
     for name in SECRETS:
         assert (started.data / name).read_text().strip() not in started.process.printed
-
-
-def test_a_terminal_shows_lines_for_people_and_a_pipe_shows_json(tmp_path):
-    """On a terminal no line is JSON; into a pipe each log line is, unless --log-format says otherwise."""
-    flags = [part for name in FLAGS for part in (name, str(free_port()))]
-    screen = on_terminal(
-        tmp_path,
-        "up",
-        "--demo",
-        *flags,
-        until=lambda text: "delivery=" in text and "to see what arrived" in text,
-    )
-    piped = Process(tmp_path, "up", "--log-format", "json", *flags, name="piped")
-    piped.wait_for(" events\n")
-    piped.stop()
-
-    assert not [line for line in screen.splitlines() if line.startswith("{")]
-    assert re.search(r"^\d\d:\d\d:\d\d  relay started  listen=127", screen, re.MULTILINE)
-    assert "deploy: accepted by http://" in screen
-    assert "pagerduty: accepted by http://" in screen
-    assert [line for line in piped.err.read_text().splitlines() if not line.startswith("{")] == []
 
 
 def test_a_container_prints_addresses_that_a_browser_can_open(tmp_path):

@@ -5,6 +5,7 @@ first rule that fits a module's room and file name holds for it. A room that the
 is held to the rule of those that read a CI platform's past.
 """
 
+import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,9 +38,18 @@ CORE_VALUES = words(
     sources.protocol sources.request sources.signatures values""",
     prefix="gitdailies_core.",
 )
+
+
+def _exports() -> Iterator[str]:
+    """Yield the names that the file of `gitdailies_core` imports for others."""
+    for node in ast.parse(Path(gitdailies_core.__file__).read_text("utf-8")).body:
+        if isinstance(node, ast.ImportFrom):
+            yield from (alias.name for alias in node.names)
+
+
 # The names that core exports for authors of adapters. Each is defined in a module of CORE_VALUES,
 # which a test checks, so `from gitdailies_core import …` allows nothing more.
-CORE_EXPORTS = frozenset(f"gitdailies_core.{name}" for name in gitdailies_core.__all__)
+CORE_EXPORTS = frozenset(f"gitdailies_core.{name}" for name in _exports())
 CORE = frozenset({"gitdailies_core"})
 CONNECTION = frozenset({"gitdailies_connection"})
 SERVER = frozenset({"gitdailies_server"})
@@ -104,6 +114,12 @@ RULES = (
         },
         pure=True,
     ),
+    # libpq reads the address of a store, where it is installed.
+    Rule(
+        "connection",
+        "postgresql_address",
+        ANY_STDLIB | CORE | {"psycopg", "psycopg.conninfo"},
+    ),
     Rule("connection", "*", ANY_STDLIB | CORE | {"jsonschema", "msgspec", "requests", "urllib3", "yaml"}),
     Rule(
         "server",
@@ -113,6 +129,7 @@ RULES = (
         | CONNECTION
         | {
             "alembic",
+            "greenlet",
             "httptools",
             "orjson",
             "prometheus_client",
@@ -155,8 +172,7 @@ RULES = (
             "psycopg",
             "sqlalchemy",
         }
-        | {"orjson", "prometheus_client", "sqlalchemy", "starlette", "structlog"}
-        | {"wtforms"},
+        | {"orjson", "prometheus_client", "sqlalchemy", "starlette", "structlog"},
     ),
     # A row's meaning, order and cut are decided without a file, a clock or a network.
     *(

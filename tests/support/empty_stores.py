@@ -24,7 +24,7 @@ class Tables:
     """The tables of a server's store: their schema in PostgreSQL, and the function that makes them."""
 
     schema: str
-    migrate: Callable[[Database], None]
+    migrate: Callable[[Database], object]
 
     def put(self, path: Path) -> None:
         """Write an empty SQLite store to *path*, unless that file exists."""
@@ -38,7 +38,7 @@ DORA = Tables("gitdailies_webhooks", dora.migrate)
 
 
 @cache
-def _made(migrate: Callable[[Database], None]) -> bytes:
+def _made(migrate: Callable[[Database], object]) -> bytes:
     def make(folder: Path) -> None:
         database = SqliteDatabase(folder / "store.db")
         migrate(database)

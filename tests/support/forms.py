@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # The profiles of Hypothesis that `make quick`, `make test` and `make test-long` ask for.
 QUICK, USUAL, THOROUGH = "quick", "usual", "thorough"
@@ -63,6 +63,20 @@ def thin_matrices(items: Iterable[pytest.Item]) -> None:
 def examples(count: int) -> int:
     """Return how many of *count* examples a search has: all in the long form, else a fifth."""
     return count if settings.get_current_profile_name() == THOROUGH else count // 5
+
+
+def search(count: int) -> settings:
+    """Return the settings of a search with *count* examples, which share what the test is given."""
+    return settings(
+        max_examples=examples(count),
+        deadline=None,
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.too_slow,
+            HealthCheck.data_too_large,
+            HealthCheck.differing_executors,
+        ],
+    )
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from gitdailies_core.reasons import Code
 from gitdailies_dora.api.openapi import document
 from gitdailies_dora.operations.metrics import ReceiverMetrics
 from gitdailies_relay.operations.metrics import RelayMetrics
+from gitdailies_server.readiness import Readiness
 from msgspec.structs import replace
 
 from scripts.builders.launchers.inputs import ABOUT
@@ -119,10 +120,13 @@ def _metrics() -> Iterator[str]:
         receiver="ours",
         receiver_is_sure=True,
     )
-    metrics.add_gauges(lambda: state, lambda: health)
+    store: Any = SimpleNamespace(
+        writer=SimpleNamespace(fault="", waiting_seconds=0.0), database=SimpleNamespace(is_local=True)
+    )
+    metrics.add_gauges(lambda: state, lambda: health, Readiness(store))
     receiver = ReceiverMetrics()
     size: Any = SimpleNamespace(bytes=0, free_bytes=0)
-    receiver.add_gauges(lambda: (0.0, size), lambda: "")
+    receiver.add_gauges(lambda: (0.0, size), Readiness(store))
     for family in (*metrics.registry.collect(), *receiver.registry.collect()):
         if family.name.startswith("gitdailies_"):
             yield f"{family.name}{'_total' if family.type == 'counter' else ''}"

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from gitdailies_relay.store.source_fields import add_missing
 from gitdailies_server.storage import migrations
 from gitdailies_server.storage.database import Database, Session
 
@@ -128,6 +129,8 @@ def load(database: Database, folder: Path, stored: Mapping[str, Any], scratch: P
             shutil.copy(script, scratch / "versions")
     migrations.upgrade(database, scratch)
     tables = stored["tables"]
+    if "pack" in tables.get("deliveries", {"columns": ()})["columns"]:
+        add_missing(database)
     with closing(database.connect()) as session:
         database.begin(session)
         # Events refer to keys.

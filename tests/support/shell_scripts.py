@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import yaml
-from gitdailies_core.ci.reporting import console
 
 from scripts.builders import script
 from scripts.builders.launchers.variables import PLAIN
@@ -29,8 +28,7 @@ SCRIPTS = {folder.module: folder for folder in folders(ROOT) if folder.form == "
 
 def name_of(room: str, input_: str) -> str:
     """Return what the platform calls an input: a variable where it has no manifest to name it in."""
-    names = SCRIPTS[room].platform.step.names
-    return (console.variables() if names is None else names).get(input_, input_)
+    return SCRIPTS[room].platform.names.get(input_, input_)
 
 
 def mark(room: str, level: str) -> str:

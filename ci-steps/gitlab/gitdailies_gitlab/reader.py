@@ -3,8 +3,6 @@
 Source: GitLab's "Deployments API".
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any

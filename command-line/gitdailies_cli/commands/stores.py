@@ -26,21 +26,58 @@ RECEIVER_STORE = (
 
 STORE = click.option(
     "--store",
-    help="sqlite:PATH or postgresql://…; default: relay.store of gitdailies.yml, and of the DORA server"
-    f" {RECEIVER_STORE}",
+    help="sqlite:PATH or postgresql://…; default: relay.store of gitdailies.yml; DORA server: "
+    f"{RECEIVER_STORE}",
 )
 
 
 @dataclass(frozen=True)
 class Store:
-    """A store of one of the two servers, at the address *setting*."""
+    """The store of one of the two servers that is, or is to be, at the address *setting*."""
 
     kind: str
     setting: StoreSetting
-    database: Database
 
     def __str__(self) -> str:
         return f"{self.setting} ({self.kind})"
+
+    @property
+    def database(self) -> Database:
+        database: Database = self._server.database_of(self.setting)
+        return database
+
+    @property
+    def _server(self) -> Any:
+        """The module of its server's store. One server may be installed without the other."""
+        if self.kind == RELAY:
+            from gitdailies_relay.store import store
+
+            return store
+        from gitdailies_dora.sql import database
+
+        return database
+
+    def migrate(self) -> tuple[str, str]:
+        """Bring it to this version's schema; return its revision before, "" for an empty one, and after."""
+        done: tuple[str, str] = self._server.migrate(self.database)
+        return done
+
+    def refuse_newer(self) -> None:
+        """Raise ConfigurationError if its schema is newer than this version's."""
+        from gitdailies_server.storage import migrations
+
+        migrations.refuse_newer(self.database, self._server.MIGRATIONS)
+
+    def begin_epoch(self) -> bool:
+        """Make cursors of readers invalid, since the store is another one now; return whether it has any."""
+        if self.kind == RELAY:  # no list of a relay has a cursor that outlives a restore
+            return False
+        from gitdailies_dora.sql import store_facts
+        from gitdailies_dora.sql.database import transaction
+
+        with transaction(self.database) as session:
+            store_facts.begin_epoch(session)
+        return True
 
 
 def named_by(store: str) -> StoreSetting:
@@ -57,79 +94,44 @@ def find(store: str | None, config: Path | None) -> list[Store]:
 
     if store is not None:
         named = named_by(store)
-        found = _at(named)
+        found = at(named)
         if not found:
             raise UsageError(
-                f"--store: {named} is no store of a relay or of the DORA server; "
+                f"--store: {named} is not a store of a relay or of the DORA server; "
                 "name the one that a server was started with"
             )
         return found
     settings = [StoreSetting.parse(RECEIVER_STORE, Path.cwd())]
     if config is not None or find_config.find(None) is not None:
         settings.append(find_config.load_configuration(config).relay.store)
-    found = [one for setting in settings for one in _at(setting)]
+    found = [one for setting in settings for one in at(setting)]
     if not found:
         places = " and ".join(map(str, settings))
-        raise UsageError(f"store: there is none at {places}; name one with --store")
+        raise UsageError(f"store: none found at {places}; name one with --store")
     # On PostgreSQL both servers may use one database.
-    return list({(one.kind, str(one.setting)): one for one in found}.values())
+    return list({str(one): one for one in found}.values())
 
 
-def only(found: list[Store]) -> Store:
-    """Return the one store of *found*; raises UsageError where there are two."""
-    if len(found) > 1:
-        raise UsageError(f"--store: name one of {', '.join(map(str, found))}")
-    return found[0]
+def places(only: str | None, store: str | None, config: Path | None) -> list[Store]:
+    """Return the stores of the servers that are or are to be; raises UsageError."""
+    kinds = [only] if only else [RELAY, RECEIVER]
+    if only is None and store is not None and (file := named_by(store)).path is not None:
+        kinds = [one.kind for one in at(file)]
+        if not kinds:
+            raise UsageError(f"--store: {file} is not a store; name its server with --only")
+    if only is None and store is None and config is None and find_config.find(None) is None:
+        kinds = [RECEIVER]
+    return [place_of(kind, store, config) for kind in kinds]
 
 
-def _of(kind: str) -> Any:
-    """Return the module of a kind of server's store. One server may be installed without the other."""
-    if kind == RELAY:
-        from gitdailies_relay.store import store
-
-        return store
-    from gitdailies_dora.sql import database
-
-    return database
-
-
-def of_kind(kind: str, setting: StoreSetting) -> Database:
-    """Return the database of a kind of server at an address."""
-    database: Database = _of(kind).database_of(setting)
-    return database
-
-
-def migrate(kind: str, database: Database) -> None:
-    """Bring a store to this version's schema."""
-    _of(kind).migrate(database)
-
-
-def kind_of(file: Path) -> str:
-    """Return the kind of server that an SQLite file is of; raises UsageError where it is of none."""
-    from gitdailies_connection.config.sections.settings import SQLITE, StoreSetting
-
-    found = _at(StoreSetting(SQLITE, path=file))
-    if not found:
-        raise UsageError(f"{file}: this is no store of a relay or of the DORA server")
-    return found[0].kind
-
-
-def place_of(kind: str, store: str | None, config: Path | None) -> StoreSetting:
-    """Return where the store of a kind of server is, or is to be; raises UsageError."""
+def place_of(kind: str, store: str | None, config: Path | None) -> Store:
+    """Return the store of a kind of server that is, or is to be; raises UsageError."""
     if store is None and kind == RELAY:
-        return find_config.load_configuration(config).relay.store
+        return Store(kind, find_config.load_configuration(config).relay.store)
     setting = named_by(store or RECEIVER_STORE)
-    if setting.path is not None and (other := [one for one in _at(setting) if one.kind != kind]):
-        raise UsageError(f"--store: expected a store of {kind}, which the file is of, got {other[0]}")
-    return setting
-
-
-def refuse_newer(kind: str, file: Path) -> None:
-    """Raise ConfigurationError for a file with a newer schema than this version's."""
-    from gitdailies_server.storage import migrations
-    from gitdailies_server.storage.sqlite import SqliteDatabase
-
-    migrations.refuse_newer(SqliteDatabase(file), _of(kind).MIGRATIONS)
+    if setting.path is not None and (other := [one for one in at(setting) if one.kind != kind]):
+        raise UsageError(f"--store: expected a store of {kind}, as the file is, got {other[0]}")
+    return Store(kind, setting)
 
 
 def ask(question: str, command: str) -> None:
@@ -142,7 +144,7 @@ def ask(question: str, command: str) -> None:
     raise UsageError(f"{command}: nothing was done")
 
 
-def _at(setting: StoreSetting) -> list[Store]:
+def at(setting: StoreSetting) -> list[Store]:
     """Return the stores at an address, by the tables that exist."""
     from contextlib import closing
 
@@ -152,8 +154,8 @@ def _at(setting: StoreSetting) -> list[Store]:
         return []
     found = []
     for kind, table in ((RELAY, "deliveries"), (RECEIVER, "keys")):
-        database = of_kind(kind, setting)
+        database = (one := Store(kind, setting)).database
         with closing(database.connect(read_only=True)) as session:
             if database.has_table(session, table):
-                found.append(Store(kind, setting, database))
+                found.append(one)
     return found

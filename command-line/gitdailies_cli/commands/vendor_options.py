@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,28 +16,34 @@ from gitdailies_core.sources.connecting import Vendor
 from gitdailies_core.sources.history import Reader, SecondKey, TokenApi
 from gitdailies_core.values.secret import Secret
 
+from gitdailies_cli.common_options import added
+
 if TYPE_CHECKING:
-    from gitdailies_history.fetch.api_client import SignedApi
+    from gitdailies_history.fetch.http_api import HttpApi
 
-TOKEN_ENV = click.option(
-    "--token-env", multiple=True, help="environment variable of the token; repeat it for a second token"
+_OPTIONS = added(
+    click.option("--token-env", multiple=True, help="variable with the token; repeatable"),
+    click.option(
+        "--token-file",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="file with the token; repeatable",
+    ),
 )
-TOKEN_FILE = click.option(
-    "--token-file",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="file that holds the token; repeat it for a second token",
-)
 
 
-def secrets_of(token_env: Sequence[str], token_file: Sequence[Path]) -> list[SecretSource]:
-    """Return where the tokens are that `--token-env` or `--token-file` name."""
-    if token_env and token_file:
-        raise UsageError("--token-env: expected it or --token-file, got both")
-    return [
-        *(SecretSource.make(env=name) for name in token_env),
-        *(SecretSource.make(file=path) for path in token_file),
-    ]
+def token_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--token-env` and `--token-file`. *function* receives where the tokens are as `tokens`."""
+
+    @functools.wraps(function)
+    def collected(token_env: Sequence[str], token_file: Sequence[Path], **given: Any) -> Any:
+        if token_env and token_file:
+            raise UsageError("--token-env: expected it or --token-file, got both")
+        named = (SecretSource.make(env=name) for name in token_env)
+        return function(tokens=[*named, *(SecretSource.make(file=path) for path in token_file)], **given)
+
+    with_options: Callable[..., Any] = _OPTIONS(collected)
+    return with_options
 
 
 def tokens_of(api: TokenApi, given: Sequence[SecretSource]) -> list[Secret]:
@@ -51,14 +58,13 @@ def tokens_of(api: TokenApi, given: Sequence[SecretSource]) -> list[Secret]:
 
 
 @contextmanager
-def opened(api: TokenApi, url: str, tokens: Sequence[Secret], **more: Any) -> Iterator[SignedApi]:
+def opened(api: TokenApi, url: str, tokens: Sequence[Secret], **more: Any) -> Iterator[HttpApi]:
     """Open the API at *url*, with *more* as HttpApi has it. A PayloadError gets the address."""
-    from gitdailies_history.fetch.api_client import SignedApi
-    from gitdailies_history.fetch.http_api import HttpApi
+    from gitdailies_history.fetch import http_api
 
-    with closing(HttpApi(url, tokens, **more)) as http:
+    with closing(http_api.HttpApi(api, url, tokens, **more)) as http:
         try:
-            yield SignedApi(api, http)
+            yield http
         except PayloadError as error:
             raise PayloadError(f"{http.url}: {error}") from None
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_core.errors import UsageError
 from gitdailies_core.sources.history import CatchesUp, FailedDelivery
 from gitdailies_core.values import times
 
 from gitdailies_cli import find_config, output
-from gitdailies_cli.commands.vendor_options import TOKEN_ENV, TOKEN_FILE, opened, secrets_of, tokens_of
+from gitdailies_cli.commands.vendor_options import opened, token_options, tokens_of
 from gitdailies_cli.common_options import CONFIG, JSON, moment
 from gitdailies_cli.history.fetch import read_by
 from gitdailies_cli.output import DONE, NOT_DELIVERED, PARTLY, REFUSED
@@ -28,17 +29,16 @@ _MOST = 1_000
 
 @click.command("catch-up", short_help="have a vendor send again the webhook deliveries that failed")
 @click.argument("source")
-@click.option("--repo", multiple=True, metavar="OWNER/NAME", help="a repository with a webhook; may repeat")
-@click.option("--org", multiple=True, help="an organization with a webhook; may repeat")
-@click.option("--hook", help="the id of the webhook; default: those whose address ends in /hooks/SOURCE")
+@click.option("--repo", multiple=True, metavar="OWNER/NAME", help="a repository with a webhook; repeatable")
+@click.option("--org", multiple=True, help="an organization with a webhook; repeatable")
+@click.option("--hook", help="the webhook's id; default: those to /hooks/SOURCE")
 @click.option("--since", help="a day or a time, UTC; default: three days ago")
 @click.option(
-    "--most", type=click.IntRange(1), default=_MOST, show_default=True, help="send no more than these"
+    "--most", type=click.IntRange(1), default=_MOST, show_default=True, help="send at most this many"
 )
-@click.option("--print", "print_", is_flag=True, help="show what failed, and change nothing")
-@TOKEN_ENV
-@TOKEN_FILE
-@click.option("--api-url", help="another URL of the API, as https://HOST/api/v3")
+@click.option("--print", "print_", is_flag=True, help="only show what failed")
+@token_options
+@click.option("--api-url", help="the API's URL, such as https://HOST/api/v3")
 @CONFIG
 @JSON
 def catch_up(
@@ -49,8 +49,7 @@ def catch_up(
     since: str | None,
     most: int,
     print_: bool,
-    token_env: tuple[str, ...],
-    token_file: tuple[Path, ...],
+    tokens: Sequence[SecretSource],
     api_url: str | None,
     config: Path | None,
     as_json: bool,
@@ -58,7 +57,7 @@ def catch_up(
     """Ask GitHub to send again what the relay missed, each delivery once, oldest first.
 
     SOURCE is a source of gitdailies.yml, or github. GitHub repeats nothing by itself, and forgets after three
-    days. What arrived later is not sent again.
+    days. What has arrived since is not sent again.
 
     \b
     gitdailies history catch-up github --repo larkspur/checkout-api --print
@@ -74,7 +73,7 @@ def catch_up(
             f"SOURCE: expected a source whose vendor sends again when asked (github), got {source!a}"
         )
     began = moment(since, "--since") if since else datetime.now(UTC) - OLDEST
-    (token,) = tokens_of(reader, secrets_of(token_env, token_file))
+    (token,) = tokens_of(reader, tokens)
     with opened(reader, api_url or reader.url, [token], waits=output.say_wait) as api:
         failed: list[FailedDelivery] = []
         for owner in owners:

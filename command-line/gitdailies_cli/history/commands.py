@@ -1,4 +1,4 @@
-"""`gitdailies history`: import past events from files, in the order that GitDailies asks for."""
+"""`gitdailies history`: import past events from files, in the order that GitDailies expects."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import click
+from gitdailies_connection.config import timezones
 from gitdailies_connection.config.document import yaml_document
 from gitdailies_connection.config.load import load_dora
 from gitdailies_core.errors import GitDailiesError, UsageError
@@ -18,14 +18,15 @@ from gitdailies_history.files import atomic_file, formats
 from gitdailies_history.files.mapping import Mapped
 from gitdailies_history.files.rows import ReadOptions
 from gitdailies_history.plan.faults import FaultLog
-from gitdailies_history.sending.checkpoint import locked
+from gitdailies_history.plan.summary import summary_of
 
 from gitdailies_cli import find_config, output
+from gitdailies_cli.common_options import naming
 from gitdailies_cli.history import outcome
 from gitdailies_cli.history.catch_up import catch_up
 from gitdailies_cli.history.fetch import fetch
-from gitdailies_cli.history.handover import Handover, handover_options, summed_up
-from gitdailies_cli.output import PARTLY, counted
+from gitdailies_cli.history.handover import Handover, handover_options
+from gitdailies_cli.output import counted
 
 if TYPE_CHECKING:
     from gitdailies_history.files.input_files import InputFile, ReadResult
@@ -40,25 +41,22 @@ SKIP_BAD = "--skip-bad"
 
 @click.group()
 def history() -> None:
-    """Send past events, each once, in the order that GitDailies asks for.
+    """Send past events, each once, in the order that GitDailies expects.
 
     \b
-    gitdailies history import deploys.csv incidents.csv --dry-run
-    gitdailies history import deploys.csv incidents.csv
+    gitdailies history import deploys.csv --timezone Europe/Berlin --dry-run
     """
 
 
 @history.command("import", short_help="send the events of CSV, NDJSON or JSON files")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--mapping", type=click.Path(path_type=Path), help="YAML file that maps columns to fields")
+@click.option("--mapping", type=click.Path(path_type=Path), help="a YAML file that maps columns to fields")
 @click.option("--format", "format_", type=click.Choice(formats.FORMATS), help="default: from the file name")
-@click.option("--timezone", help="for times without a zone, like Europe/Berlin; otherwise these are refused")
+@click.option("--timezone", help="of times without one, such as Europe/Berlin; else refused")
 @click.option(
-    SKIP_BAD, type=click.Path(path_type=Path), help="write faulty rows to this new file and send the others"
+    SKIP_BAD, type=click.Path(path_type=Path), help="write faulty rows to this new file, send the others"
 )
-@click.option(
-    "--undo", is_flag=True, help="delete what an import of the same files sent; the key must be one that may"
-)
+@click.option("--undo", is_flag=True, help="delete what an import of these files sent; needs a key that may")
 @handover_options
 def import_(
     files: tuple[str, ...],
@@ -71,60 +69,37 @@ def import_(
 ) -> None:
     """Send the events of CSV, NDJSON or JSON files, deploys first, each once. Use - for standard input.
 
-    Nothing is sent if a row is faulty. After an interruption, run the same command to continue.
+    A faulty row stops it before anything is sent. After an interruption, run the same command again.
 
     \b
     gitdailies history import deploys.csv --timezone Europe/Berlin --dry-run
     gitdailies history import pagerduty.csv --mapping pagerduty.yml --skip-bad faulty.csv
-    gitdailies history import deploys.csv --timezone Europe/Berlin --undo
     """
     from gitdailies_history.files import input_files
-    from gitdailies_history.plan.plan import Plan
-
-    from gitdailies_cli.history.progress import ImportProgress
 
     if skip_bad is not None and len(files) > 1:
         raise UsageError(f"{SKIP_BAD}: expected one file to import, got {len(files)}")
     options = _read_options(mapping, timezone, handover.config)
     where = handover.where()
-    with (
-        locked(handover.state) as folder,
-        Plan(folder / "plan.db") as plan,
-        ImportProgress(folder / "refused.ndjson") as watch,
-    ):
+    with handover.opened() as (folder, plan, watch):
         found = [input_files.find(name, format_, folder) for name in files]
         try:
-            with input_files.cleaned(found):
-                result = _read(plan, found, options, watch, skip_bad)
+            result = _read(plan, found, options, watch, skip_bad)
         except KeyboardInterrupt:
             watch.say("interrupted; nothing was sent")
             raise
         total = plan.count()
-        counts = {
-            "rows": result.rows,
-            "bad": result.bad,
-            "repeated": plan.repeated,
-            "unpaired": plan.unpaired,
-            "unended": len(plan.unended),
-        }
-        names = plan.unpaired_incidents
         if undo and where:
             undone = handover.undo(where, plan, folder)
             output.as_json(undone) if handover.as_json else output.pairs(undone)
             if not undone["deleted"]:
                 click.echo("nothing is left to undo: no event of this import is stored", err=True)
             return
-        report = handover.send(where, plan, total, folder, watch) if where else None
-        summary = None if where else summed_up(plan)
+        sent = handover.send(where, plan, total, folder, watch) if where else summary_of(plan.entries())
     if not handover.as_json:
         outcome.note_unended(plan.unended)
-    if summary is not None:
-        outcome.show_summary(summary, counts, names, as_json=handover.as_json)
-        if result.bad:
-            raise click.exceptions.Exit(PARTLY if total else outcome.USAGE)
-    if report is not None:
-        outcome.show_report(report, counts, names, total, as_json=handover.as_json)
-        raise click.exceptions.Exit(outcome.exit_code(report, bad=result.bad))
+    rows = {"rows": result.rows, "bad": result.bad, "unended": len(plan.unended)}
+    outcome.finish(sent, plan, total, rows, as_json=handover.as_json)
 
 
 def _read_options(mapping: Path | None, timezone: str | None, config: Path | None) -> ReadOptions:
@@ -133,13 +108,8 @@ def _read_options(mapping: Path | None, timezone: str | None, config: Path | Non
         if mapping is None
         else Mapped.of(yaml_document.parse(yaml_document.read_text(mapping), str(mapping)))
     )
-    try:
-        zone = ZoneInfo(timezone) if timezone else None
-    except (ValueError, OSError, KeyError):
-        # ZoneInfoNotFoundError is a KeyError; a folder's name is an OSError.
-        zone = None
-    if timezone and zone is None:
-        raise UsageError(f"--timezone: expected a name like Europe/Berlin, got {timezone!a}")
+    with naming("--timezone"):
+        zone = timezones.zone(timezone) if timezone else None
     routes = find_config.load_configuration(config).routes if mapped.routed else None
     options = ReadOptions(latest=datetime.now(UTC) + AHEAD, mapped=mapped, zone=zone, routes=routes)
     if mapping is None or not mapped.has_tags:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 from gitdailies_connection.config.secret_source import SecretSource
@@ -22,20 +22,18 @@ from gitdailies_core.values.secret import Secret
 from gitdailies_history.fetch.fetch import events
 from gitdailies_history.fetch.state import State
 from gitdailies_history.files import atomic_file
-from gitdailies_history.sending.checkpoint import locked
+from gitdailies_history.plan.summary import summary_of
 
 from gitdailies_cli import find_config, output
 from gitdailies_cli.commands.vendor_options import (
-    TOKEN_ENV,
-    TOKEN_FILE,
     opened,
     parameters_of,
-    secrets_of,
+    token_options,
     tokens_of,
 )
 from gitdailies_cli.common_options import moment
 from gitdailies_cli.history import outcome
-from gitdailies_cli.history.handover import Handover, handover_options, summed_up
+from gitdailies_cli.history.handover import Handover, handover_options
 
 if TYPE_CHECKING:
     from gitdailies_history.plan.plan import Plan
@@ -68,23 +66,20 @@ class _Asked:
 
 @click.command(short_help="read past events through a vendor's API and send them")
 @click.argument("source")
+@click.option("--since", required=True, help="UTC: 2025-01-01 or 2025-01-01T08:00:00Z")
+@click.option("--until", help="end, not included; default: now")
 @click.option(
-    "--since", required=True, help="a day like 2025-01-01, or a time like 2025-01-01T08:00:00Z; UTC"
+    "--with", "with_", multiple=True, metavar="NAME=VALUE", help="a parameter of the source; repeatable"
 )
-@click.option("--until", help="end of the window, not included; default: now")
-@click.option(
-    "--with", "with_", multiple=True, metavar="NAME=VALUE", help="a parameter of the source; may repeat"
-)
-@TOKEN_ENV
-@TOKEN_FILE
-@click.option("--api-url", help="another URL of the API, for example of another region")
+@token_options
+@click.option("--api-url", help="the API's URL, such as another region's")
 @click.option(
     "--live-since",
-    help="time of the relay's first live event; the window ends there, so nothing counts twice",
+    help="end at the relay's first live event, so that nothing counts twice",
 )
 @click.option("--overlap", is_flag=True, help="also fetch events that may count twice")
 @click.option(
-    "--output", "output_", type=click.Path(path_type=Path), help="write NDJSON to this file and send nothing"
+    "--output", "output_", type=click.Path(path_type=Path), help="write NDJSON to this file, send nothing"
 )
 @handover_options
 def fetch(
@@ -92,8 +87,7 @@ def fetch(
     since: str,
     until: str | None,
     with_: tuple[str, ...],
-    token_env: tuple[str, ...],
-    token_file: tuple[Path, ...],
+    tokens: Sequence[SecretSource],
     api_url: str | None,
     live_since: str | None,
     overlap: bool,
@@ -102,34 +96,32 @@ def fetch(
 ) -> None:
     """Read past events of SOURCE through its API and send them, deploys first, each once.
 
-    SOURCE is a source of gitdailies.yml, or a vendor's name. After an interruption, run the same command to
-    continue.
+    SOURCE is a source of gitdailies.yml, or a vendor's name. After an interruption, run the same command
+    again.
 
     \b
     gitdailies history fetch pagerduty --since 2025-01-01 --dry-run
     gitdailies history fetch pagerduty --since 2025-01-01 --output pagerduty.ndjson
     """
-    from gitdailies_history.plan.plan import Plan
-
-    from gitdailies_cli.history.progress import ImportProgress
-
-    asked = _asked(source, since, until, with_, secrets_of(token_env, token_file), api_url, handover.config)
+    asked = _asked(source, since, until, with_, tokens, api_url, handover.config)
     if live_since and overlap:
         raise UsageError("--live-since: expected it or --overlap, got both")
-    if not overlap:
-        asked = _apart_from_live(asked, live_since)
+    why = asked.reader.may_count_twice(asked.parameters) if isinstance(asked.reader, MayCountTwice) else ""
+    if live_since and not why:
+        raise UsageError(
+            f"--live-since: {asked.source.name} does not need it, because fetched events never count twice; "
+            "--until ends the window"
+        )
+    if why and not overlap:
+        live = moment(live_since, "--live-since") if live_since else None
+        until_live = end_before_live(why, asked.source.name, asked.configuration, asked.until, live)
+        asked = replace(asked, until=until_live)
     where = None if output_ else handover.where()
-    with (
-        locked(handover.state) as folder,
-        Plan(folder / "plan.db") as plan,
-        State(folder) as pages,
-        ImportProgress(folder / "refused.ndjson") as watch,
-    ):
+    with handover.opened() as (folder, plan, watch), State(folder) as pages:
         ignored: Counter[str] = Counter()
         try:
             _read(asked, plan, pages, watch, ignored, handover.retries)
             total = plan.count()
-            summary = None if where else summed_up(plan)
             if output_ is not None:
                 # What `gitdailies history import` takes.
                 with atomic_file.written(output_, "--output") as file:
@@ -140,26 +132,20 @@ def fetch(
                 f"interrupted after {read}; nothing was sent; run the same command within a day to continue"
             )
             raise
-        counts = {"rows": total + plan.repeated, "bad": 0}
-        counts |= {"repeated": plan.repeated, "unpaired": plan.unpaired}
-        names = plan.unpaired_incidents
-        report = handover.send(where, plan, total, folder, watch) if where else None
-        if not handover.dry_run and (report is None or not report.stopped):
+        sent = handover.send(where, plan, total, folder, watch) if where else summary_of(plan.entries())
+        if not handover.dry_run and not getattr(sent, "stopped", ""):
             pages.finish()
     notes = (f"note: {count:,} gave no event: {reason}" for reason, count in sorted(ignored.items()))
     output.lines(notes, err=True)
-    if summary is not None:
-        outcome.show_summary(summary, counts, names, as_json=handover.as_json)
-    if report is not None:
-        outcome.show_report(report, counts, names, total, as_json=handover.as_json)
-        raise click.exceptions.Exit(outcome.exit_code(report, bad=0))
+    rows = {"rows": total + plan.repeated, "bad": 0}
+    outcome.finish(sent, plan, total, rows, as_json=handover.as_json)
 
 
 def _read(
     asked: _Asked, plan: Plan, state: State, watch: ImportProgress, ignored: Counter[str], retries: int
 ) -> None:
     """Fill the plan. An error that stops the reading says how to continue."""
-    from gitdailies_history.fetch.api_client import StoredPages
+    from gitdailies_history.fetch.http_api import StoredPages
 
     until = state.begin(
         asked.job, None if asked.until is None else times.text_of(asked.until), datetime.now(UTC)
@@ -200,7 +186,7 @@ def _asked(
 ) -> _Asked:
     configuration = find_config.load_configuration(config) if find_config.find(config) else None
     reader, source = read_by(name, configuration)
-    if configuration is None and reader.name in registry.names():
+    if configuration is None and reader.name not in {*registry.names(history.GROUP)} - {*registry.names()}:
         # It reads incidents, and `services` decides which repository they count for.
         configuration = find_config.load_configuration(config)
     url = api_url or reader.url
@@ -221,42 +207,22 @@ def _asked(
 def read_by(name: str, configuration: Configuration | None) -> tuple[Reader, Source]:
     """Return the reader and the source for *name*, a source or a vendor."""
     source = configuration.sources.get(name) if configuration else None
-    readers = registry.names(history.GROUP)
     vendor = source.adapter if source else name
-    if vendor not in readers:
-        raise UsageError(f"SOURCE: expected a source to fetch from ({', '.join(readers)}), got {name!a}")
     if source is None and configuration is not None:
         same = [one for one in configuration.sources.values() if one.adapter == vendor]
         if len(same) > 1:
             names = ", ".join(one.name for one in same)
             raise UsageError(f"SOURCE: expected one of {names}, which all use {vendor}, got {name!a}")
         source = same[0] if same else None
-    return cast(Reader, registry.load(vendor, history.GROUP)), source or Source(vendor, vendor, ())
-
-
-def _apart_from_live(asked: _Asked, live_since: str | None) -> _Asked:
-    """End the window at the first live event, if fetched events could count twice."""
-    why = asked.reader.may_count_twice(asked.parameters) if isinstance(asked.reader, MayCountTwice) else ""
-    if not why and live_since:
-        raise UsageError(
-            f"--live-since: {asked.source.name} does not need it, because fetched events never count twice; "
-            "--until ends the window"
-        )
-    if not why:
-        return asked
-    until = end_before_live(
-        why,
-        source=asked.source.name,
-        configuration=asked.configuration,
-        until=asked.until,
-        live_since=moment(live_since, "--live-since") if live_since else None,
-    )
-    return replace(asked, until=until)
+    reader = registry.history_reader(vendor, source.pack if source else None)
+    if reader is None:
+        known = ", ".join(registry.history_names())
+        raise UsageError(f"SOURCE: expected a source to fetch from ({known}), got {name!a}")
+    return reader, source or Source(vendor, vendor, ())
 
 
 def end_before_live(
     why: str,
-    *,
     source: str,
     configuration: Configuration | None,
     until: datetime | None,
@@ -292,15 +258,14 @@ def end_before_live(
 
 def _first_delivery(configuration: Configuration, source: str) -> tuple[bool, datetime | None]:
     """Return whether the relay's store can be read, and the time of its oldest delivery that counted."""
-    store = configuration.relay.store
-    if store.path is not None and not store.path.is_file():
-        # The relay may run on another machine.
-        return False, None
     try:
         from gitdailies_relay.operations.status import first_delivery
-        from gitdailies_relay.store.store import database_of, reading
+        from gitdailies_relay.store.store import reading
 
-        with reading(database_of(store)) as session:
+        from gitdailies_cli.relay import options
+
+        with reading(options.store(configuration)) as session:
             return True, first_delivery(session, source)
     except (GitDailiesError, ImportError):
+        # The relay may run on another machine.
         return False, None

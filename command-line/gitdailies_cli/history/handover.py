@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,13 @@ from gitdailies_core.errors import Refused, UsageError
 from gitdailies_core.events.receivers import OURS
 
 from gitdailies_cli import find_config
+from gitdailies_cli.common_options import added
 from gitdailies_cli.reporting import delivery_options
 
 if TYPE_CHECKING:
     from gitdailies_connection.config.sections.settings import Destination
     from gitdailies_core.values.secret import Secret
     from gitdailies_history.plan.plan import Plan
-    from gitdailies_history.plan.summary import Summary
     from gitdailies_history.sending.sending import Report
 
     from gitdailies_cli.history.progress import ImportProgress
@@ -44,6 +45,25 @@ class Handover:
     dry_run: bool
     as_json: bool
 
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Path, Plan, ImportProgress]]:
+        """Lock the folder of the state; yield it, a new plan in it, and what shows the progress."""
+        from gitdailies_history.files.input_files import COPY
+        from gitdailies_history.plan.plan import Plan
+        from gitdailies_history.sending.checkpoint import locked
+
+        from gitdailies_cli.history.progress import ImportProgress
+
+        with (
+            locked(self.state) as folder,
+            Plan(folder / "plan.db") as plan,
+            ImportProgress(folder / "refused.ndjson") as watch,
+        ):
+            try:
+                yield folder, plan, watch
+            finally:
+                (folder / COPY).unlink(missing_ok=True)
+
     def where(self) -> tuple[Destination, Secret] | None:
         """Return address and key, or None for a dry run."""
         if self.dry_run:
@@ -61,17 +81,17 @@ class Handover:
         from gitdailies_history.sending.sending import Stream
 
         destination, key = where
-        checkpoint = Checkpoint(folder, destination.address)
-        if self.again:
-            checkpoint.forget()
         watch.begin(total)
-        with Sender.to(destination) as sender:
-            stream = Stream(sender, destination, key, checkpoint, watch, self.retries)
+        with Checkpoint(folder, destination.address) as checkpoint, Sender.to(destination) as sender:
+            if self.again:
+                checkpoint.forget()
+            stream = Stream(
+                sender, destination, key, checkpoint, watch, retries=self.retries, waits=watch.waits
+            )
             try:
                 stream.send(plan.entries())
             except KeyboardInterrupt:
                 stream.report.stopped = INTERRUPTED_BY
-        checkpoint.close()
         return stream.report
 
     def undo(self, where: tuple[Destination, Secret], plan: Plan, folder: Path) -> dict[str, int]:
@@ -85,8 +105,7 @@ class Handover:
         from gitdailies_history.sending.checkpoint import Checkpoint
 
         (destination, key), counts = where, {"deleted": 0, "gone": 0, "left": 0}
-        checkpoint = Checkpoint(folder, destination.address)
-        with Sender.to(destination) as sender:
+        with Checkpoint(folder, destination.address) as checkpoint, Sender.to(destination) as sender:
             if (destination.receiver or sender.receiver()) != OURS:
                 raise UsageError("--undo: only the DORA server of this project can delete events")
             for entry in plan.entries():
@@ -98,18 +117,7 @@ class Handover:
                     raise Refused(f"{answer.message(key)}; deleted before that: {counts['deleted']}")
                 counts["deleted" if answer.status == 200 else "gone"] += 1
                 checkpoint.take_back(entry.id)
-        checkpoint.close()
         return counts
-
-
-def summed_up(plan: Plan) -> Summary:
-    """Summarize the events of a plan."""
-    from gitdailies_history.plan.summary import Summary
-
-    summary = Summary()
-    for entry in plan.entries():
-        summary.add(entry)
-    return summary
 
 
 def handover_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -121,9 +129,7 @@ def handover_options(function: Callable[..., Any]) -> Callable[..., Any]:
         handover = Handover(**{name: given.pop(name) for name in names})
         return function(handover=handover, **given)
 
-    with_delivery = delivery_options(collected, timeout=60.0, retries=8)
-    for option in (
-        click.option("--again", is_flag=True, help="also send events that were sent to this address before"),
+    return added(
         click.option(
             "--state",
             type=click.Path(path_type=Path),
@@ -131,6 +137,6 @@ def handover_options(function: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="folder of the checkpoint",
         ),
-    ):
-        with_delivery = option(with_delivery)
-    return with_delivery
+        click.option("--again", is_flag=True, help="also send what this address got before"),
+        delivery_options(timeout=60.0, retries=8),
+    )(collected)

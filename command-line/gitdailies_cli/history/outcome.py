@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,37 @@ from gitdailies_cli.history.handover import INTERRUPTED_BY
 from gitdailies_cli.output import DONE, NOT_DELIVERED, PARTLY, REFUSED, counted
 
 if TYPE_CHECKING:
-    from gitdailies_history.plan.summary import Summary
+    from gitdailies_history.plan.plan import Plan
     from gitdailies_history.sending.sending import Report
 
 USAGE, INTERRUPTED = 2, 130
 _RESOLVE = "to end one: gitdailies incident resolve ID --repo OWNER/NAME --environment NAME --time TIME"
+
+
+def finish(
+    sent: Report | dict[str, Any], plan: Plan, total: int, rows: dict[str, int], *, as_json: bool
+) -> None:
+    """Print what became of the *total* events of a plan, and end the command with its exit code.
+
+    *sent* is a summary if nothing was sent. *rows* counts the rows of the file.
+    """
+    bad = rows["bad"]
+    numbers = {**rows, "repeated": plan.repeated, "unpaired": plan.unpaired}
+    more = {**numbers, "unpairedIncidents": plan.unpaired_incidents}
+    # A summary needs no module that sends.
+    if isinstance(sent, dict):
+        code = (PARTLY if total else USAGE) if bad else DONE
+        _show_summary(sent, more, as_json=as_json)
+    else:
+        code = exit_code(sent, bad=bad)
+        _show_report(sent, total, more, as_json=as_json)
+    if not as_json:
+        _show_notes(numbers, plan.unpaired_incidents)
+    if not as_json and not isinstance(sent, dict) and sent.stopped:
+        click.echo(
+            f"stopped: {output.printable(sent.stopped)}; run the same command again to continue", err=True
+        )
+    raise click.exceptions.Exit(code)
 
 
 def exit_code(report: Report, *, bad: int) -> int:
@@ -32,10 +59,8 @@ def exit_code(report: Report, *, bad: int) -> int:
     return DONE
 
 
-def show_report(
-    report: Report, rows: dict[str, int], unpaired: Sequence[str], total: int, *, as_json: bool
-) -> None:
-    """Print the result of sending, and the counts of *rows*; *unpaired* are some of the incidents counted."""
+def _show_report(report: Report, total: int, more: dict[str, Any], *, as_json: bool) -> None:
+    """Print the result of sending, and as JSON *more*."""
     left = total - report.delivered - report.skipped - report.refused
     counts = {
         "sent": report.sent,
@@ -46,33 +71,29 @@ def show_report(
     }
     if as_json:
         stopped = {"stopped": report.stopped} if report.stopped else {}
-        output.as_json({**counts, "otherDetails": report.known, **_numbers(rows, unpaired), **stopped})
+        output.as_json({**counts, "otherDetails": report.known, **more, **stopped})
         return
     about = {
         "unchanged": f", {report.known} of them with other details at the receiver" if report.known else "",
         "skipped": ", sent to this address before; --again sends them again" if report.skipped else "",
     }
     output.pairs({name: f"{count:,}{about.get(name, '')}" for name, count in counts.items()})
-    _show_notes(rows, unpaired)
-    if report.stopped:
-        click.echo(
-            f"stopped: {output.printable(report.stopped)}; run the same command again to continue", err=True
-        )
 
 
-def show_summary(summary: Summary, rows: dict[str, int], unpaired: Sequence[str], *, as_json: bool) -> None:
-    """Print a summary of the events that would be sent."""
+def _show_summary(summary: dict[str, Any], more: dict[str, Any], *, as_json: bool) -> None:
+    """Print a summary of the events that would be sent, and as JSON *more*."""
     if as_json:
-        output.as_json({**summary.to_wire(), **_numbers(rows, unpaired)})
+        output.as_json({**summary, **more})
         return
-    for name, entries in (("first", summary.first), ("last", summary.last)):
-        for entry in entries.values():
-            click.echo(output.printable(f"{name}: {entry.body}"))
-    months = [(month, *counts.values()) for month, counts in summary.by_month()]
-    output.table("events a month", ("month", *summary.kinds), months)
-    events, read = counted(summary.months.total(), "event"), counted(rows["rows"], "row")
+    for name in ("first", "last"):
+        for event in summary[name].values():
+            click.echo(
+                output.printable(f"{name}: {json.dumps(event, ensure_ascii=False, separators=(',', ':'))}")
+            )
+    months = [list(counts.values()) for counts in summary["months"]]
+    output.table("events a month", ("month", *summary["first"]), months)
+    events, read = counted(summary["events"], "event"), counted(more["rows"], "row")
     click.echo(f"{events} of {read}; nothing was sent")
-    _show_notes(rows, unpaired)
 
 
 def note_unended(incidents: Sequence[str]) -> None:
@@ -81,10 +102,6 @@ def note_unended(incidents: Sequence[str]) -> None:
         named = ", ".join([*incidents[:5], *(["…"] if incidents[5:] else [])])
         text = f"note: {counted(len(incidents), 'incident')} without an end, open: {named}; {_RESOLVE}"
         click.echo(output.printable(text), err=True)
-
-
-def _numbers(rows: dict[str, int], unpaired: Sequence[str]) -> dict[str, Any]:
-    return {**rows, "unpairedIncidents": list(unpaired)}
 
 
 def _show_notes(rows: dict[str, int], unpaired: Sequence[str]) -> None:

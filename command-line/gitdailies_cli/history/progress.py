@@ -1,7 +1,5 @@
 """Show progress while a history is read and sent: two bars on a terminal, plain lines elsewhere."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -84,8 +82,7 @@ class ImportProgress:
 
     def waits(self, reason: str, seconds: float) -> None:
         """Print why the run waits."""
-        if reason:
-            self.say(f"retry in {seconds:.1f} s: {reason}")
+        self.say(f"retry in {seconds:.1f} s: {reason}")
 
     def refused(self, verdict: Verdict) -> None:
         """Show a refused event, and write it to the file with its reason."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from gitdailies_core.errors import DeliveryError, Refused, UsageError
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_cli import find_config
-from gitdailies_cli.common_options import CONFIG, naming
+from gitdailies_cli.common_options import CONFIG, added, naming
 from gitdailies_cli.find_config import URL_VARIABLE
 
 if TYPE_CHECKING:
@@ -33,24 +33,24 @@ _SECONDS = 30
 _LARGEST = 16 * 1024 * 1024
 
 
-def server_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of a command that reads: `url`, `key_env` and `config`."""
-    for option in (
-        CONFIG,
-        click.option(
-            "--key-env",
-            default=READ_KEY,
-            show_default=True,
-            help="the variable with a key that may read; else the key of `gitdailies up`",
-        ),
-        click.option(
-            URL,
-            help=f"the address of a server, such as http://127.0.0.1:8700; default: {URL_VARIABLE}, "
-            "else gitdailies.yml",
-        ),
-    ):
-        function = option(function)
-    return function
+# The options of a command that reads: `url`, `key_env` and `config`.
+server_options = added(
+    click.option(
+        URL,
+        help=f"a server, such as http://127.0.0.1:8700; default: {URL_VARIABLE}, else gitdailies.yml",
+    ),
+    click.option(
+        "--key-env",
+        default=READ_KEY,
+        show_default=True,
+        help="variable with a key that may read; else that of `gitdailies up`",
+    ),
+    CONFIG,
+)
+
+
+class CursorGone(DeliveryError):
+    """A cursor of a time before the store of the server was restored."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,8 @@ class ReadServer:
             raise Refused(message)
         if answer.status == 400:
             raise UsageError(message)
+        if answer.status == 410:
+            raise CursorGone(message)
         raise DeliveryError(f"{self.where}: {self.url} answered with {answer.status}: {message}")
 
     def unexpected(self, what: str) -> DeliveryError:

@@ -1,14 +1,12 @@
 """Subcommands that act on the store of a relay, which may be running: replay to discard, pause to confirm."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import DeliveryError, UsageError
 
-from gitdailies_cli import common_options, find_config, output
+from gitdailies_cli import common_options, output
 from gitdailies_cli.common_options import CONFIG, JSON
 from gitdailies_cli.relay import options, status_text
 from gitdailies_cli.relay.options import ID, SINCE, SOURCE, UNTIL
@@ -22,15 +20,15 @@ _LARGEST_BODY = 1024 * 1024
 @SOURCE
 @SINCE
 @UNTIL
-@click.option("--unmapped", is_flag=True, help="only deliveries of services that had no repository")
-@click.option("--filtered", is_flag=True, help="deliveries that `only` kept back or no `route` names")
-@click.option("--ignored", is_flag=True, help="deliveries that gave no event for another reason")
-@click.option("--delivered", is_flag=True, help="events that the receiver took; their ids stay the same")
-@click.option("--all", "everything", is_flag=True, help="all that the other options do not limit")
+@click.option("--unmapped", is_flag=True, help="only services that had no repository")
+@click.option("--filtered", is_flag=True, help="what `only` kept back or no `route` names")
+@click.option("--ignored", is_flag=True, help="what gave no event for another reason")
+@click.option("--delivered", is_flag=True, help="events that the receiver took; ids stay")
+@click.option("--all", "everything", is_flag=True, help="all, within the other options")
 @click.option(
     "--body",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="a file in place of the stored body of the delivery that --id names",
+    help="a file in place of the body of --id",
 )
 @CONFIG
 @JSON
@@ -50,16 +48,15 @@ def replay(
 ) -> None:
     """Translate stored deliveries again, and send events again.
 
-    Without --filtered, --ignored and --delivered it takes quarantined deliveries and dead letters.
-    You can repeat it: nothing counts twice. `gitdailies relay show DELIVERY --json` has the body that
-    you can correct for --body.
+    Without --filtered, --ignored and --delivered it takes quarantined deliveries and dead letters. You may
+    repeat it: nothing counts twice. `gitdailies relay show DELIVERY --json` has the body for --body.
 
     \b
     gitdailies relay replay --unmapped     after you added lines under services
     gitdailies relay replay --filtered --since 2026-03-04T09:00:00Z
     gitdailies relay replay --id d0652f1a7c3b4e1f2a3b4c --body corrected.json
     """
-    from gitdailies_core.reasons import FILTERED
+    from gitdailies_core.reasons import FILTERED, UNMAPPED
     from gitdailies_relay.operations import replay as operation
 
     limited = bool(id_ or source or since or until or everything)
@@ -72,18 +69,18 @@ def replay(
         )
     if body is not None and id_ is None:
         raise UsageError("--body: name the delivery with --id")
-    configuration = find_config.load_configuration(config)
-    database = options.store(configuration)
-    options.known_source(source, configuration)
-    named = {FILTERED: filtered, operation.IGNORED: ignored, operation.DELIVERED: delivered}
+    configuration, database = options.opened(config, source)
+    named = {
+        UNMAPPED: unmapped,
+        FILTERED: filtered,
+        operation.IGNORED: ignored,
+        operation.DELIVERED: delivered,
+    }
     states = tuple(state for state, wanted in named.items() if wanted)
-    if unmapped:
-        states = (operation.QUARANTINED, *states)
     selection = operation.ReplaySelection(
         id_,
         source,
         *options.span(since, until),
-        unmapped=unmapped and not (filtered or ignored or delivered),
         states=states or (operation.QUARANTINED, operation.DEAD_LETTERS),
     )
     replayed = operation.replay(
@@ -125,9 +122,9 @@ def requeue(
     config: Path | None,
     as_json: bool,
 ) -> None:
-    """Put dead letters back into their place in the outbox, as if they had never been tried.
+    """Send dead letters again, in their old order, as if never tried.
 
-    ID is an event, or a delivery with all its dead letters. Quarantined deliveries stay as they are.
+    ID is an event, or a delivery with all its dead letters. Quarantined deliveries stay.
 
     \b
     gitdailies relay requeue --all
@@ -136,10 +133,8 @@ def requeue(
     from gitdailies_relay.operations import replay as operation
 
     _one_way_to_choose("requeue", ids, source, since, until, everything)
-    configuration = find_config.load_configuration(config)
-    database = options.store(configuration)
+    configuration, database = options.opened(config, source)
     begin, end = options.span(since, until)
-    options.known_source(source, configuration)
     events: list[str] = []
     unknown: list[str] = []
     for id_ in ids or (None,):
@@ -155,7 +150,7 @@ def requeue(
 
 @click.command(short_help="give up dead letters and quarantined deliveries, with a reason")
 @click.argument("ids", metavar="[ID]...", nargs=-1, type=ID)
-@click.option("--reason", required=True, help="why; `relay show` and `relay explain` print it")
+@click.option("--reason", required=True, help="why, for `relay show` and `relay explain`")
 @SOURCE
 @SINCE
 @UNTIL
@@ -172,10 +167,10 @@ def discard(
     config: Path | None,
     as_json: bool,
 ) -> None:
-    """Discard dead letters and quarantined deliveries: they are never sent or replayed, and raise no alert.
+    """Discard dead letters and quarantined deliveries: no sending, no replay, no alert.
 
-    ID is an event, also one that waits, or a delivery. The store keeps what was discarded for as long as
-    what was delivered, with who did it and why.
+    ID is a delivery or an event, even one that waits. The store keeps it as long as what was delivered, with
+    who discarded it and why.
 
     \b
     gitdailies relay discard d0652f1a7c3b4e1f2a3b4c --reason "a drill"
@@ -186,9 +181,7 @@ def discard(
     _one_way_to_choose("discard", ids, source, since, until, everything)
     if not reason.strip():
         raise UsageError("--reason: expected a text, got nothing")
-    settings = find_config.load_configuration(config)
-    database = options.store(settings)
-    options.known_source(source, settings)
+    _, database = options.opened(config, source)
     begin, end = options.span(since, until)
     who = options.person()
     if ids:
@@ -212,8 +205,8 @@ def _one_way_to_choose(command: str, ids: tuple[str, ...], *limits: object) -> N
 
 
 @click.command(short_help="stop delivering; deliveries are still accepted")
-@click.option("--reason", default="by hand", help="the reason that status shows")
-@click.option("--source", help="pause only the events of this source")
+@click.option("--reason", default="by hand", help="why, for `relay status`")
+@click.option("--source", help="only the events of this source")
 @CONFIG
 def pause(reason: str, source: str | None, config: Path | None) -> None:
     """Stop delivering; deliveries are still accepted and stored.
@@ -225,9 +218,8 @@ def pause(reason: str, source: str | None, config: Path | None) -> None:
     from gitdailies_relay.operations import acting
     from gitdailies_server.storage.database import transaction
 
-    settings = find_config.load_configuration(config)
-    options.known_source(source, settings)
-    with transaction(options.store(settings)) as session:
+    _, database = options.opened(config, source)
+    with transaction(database) as session:
         before, now = acting.pause(session, source, person=options.person(), reason=reason)
     if before == now:
         click.echo(f"nothing changed, delivery is {output.printable(status_text.pauses(before))}")
@@ -240,16 +232,15 @@ def pause(reason: str, source: str | None, config: Path | None) -> None:
 
 
 @click.command(short_help="end a pause, deliver at once")
-@click.option("--source", help="end only the pause of this source")
+@click.option("--source", help="only the pause of this source")
 @CONFIG
 def resume(source: str | None, config: Path | None) -> None:
-    """End every pause, whatever caused it, and deliver at once. What waits for a retry is sent, too."""
+    """End every pause, whatever caused it, and deliver at once, retries included."""
     from gitdailies_relay.operations import acting
     from gitdailies_server.storage.database import transaction
 
-    settings = find_config.load_configuration(config)
-    options.known_source(source, settings)
-    with transaction(options.store(settings)) as session:
+    _, database = options.opened(config, source)
+    with transaction(database) as session:
         before, now = acting.resume(session, source, person=options.person())
     if before != now:
         click.echo("resumed")
@@ -267,9 +258,8 @@ def resume(source: str | None, config: Path | None) -> None:
 def confirm(source: str, only_show: bool, config: Path | None, as_json: bool) -> None:
     """Confirm the subscriptions of Amazon SNS to SOURCE.
 
-    SNS sends a request with an address, and sends nothing else until the address was opened. It is
-    opened only if it is one of Amazon SNS, and if the topic is under `allowed` of the source. No
-    redirect is followed. It does no harm to confirm twice.
+    SNS first sends an address, and nothing else until it is opened. The command opens it only if it is
+    Amazon's, and the topic is under `allowed` of the source. You may confirm twice.
 
     \b
     gitdailies relay confirm aws-sns --show
@@ -281,9 +271,7 @@ def confirm(source: str, only_show: bool, config: Path | None, as_json: bool) ->
     from gitdailies_relay.store.store import reading
     from gitdailies_server.storage.database import transaction
 
-    settings = find_config.load_configuration(config)
-    options.known_source(source, settings, "SOURCE")
-    database = options.store(settings)
+    settings, database = options.opened(config, source, "SOURCE")
     with reading(database) as session:
         asked = handshakes(session, settings.sources[source])
     wanted = [(one, one.address) for one in asked if one.address is not None]
@@ -302,7 +290,7 @@ def confirm(source: str, only_show: bool, config: Path | None, as_json: bool) ->
             certificates.fetch(address)
         except DeliveryError as error:
             raise DeliveryError(
-                f"{handshake.topic}: not confirmed: {error}; the address works for three days, after that"
+                f"{handshake.topic}: not confirmed: {error}; the address works for three days; after that,"
                 " request the confirmation again at the vendor"
             ) from None
         with transaction(database) as session:

@@ -1,7 +1,5 @@
 """`gitdailies relay`: run the server, or one of its subcommands."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -19,11 +17,10 @@ from gitdailies_cli.relay.reading import explain, failed, show, status, unmapped
 @LOG_FORMAT
 @click.pass_context
 def relay(ctx: click.Context, config: Path | None, log_format: str | None) -> None:
-    """Run the relay, or ask about one that is running or stopped.
+    """Run the relay, or ask about a running or stopped one.
 
     \b
-    gitdailies relay --config gitdailies.yml
-    gitdailies relay status --config gitdailies.yml
+    gitdailies relay
     """
     ctx.obj = config
     if ctx.invoked_subcommand is not None:
@@ -37,12 +34,10 @@ def relay(ctx: click.Context, config: Path | None, log_format: str | None) -> No
     configuration = find_config.load_configuration(config)
 
     async def serve(signals: process.Signals) -> None:
-        await server.serve(
-            configuration,
-            os.environ,
+        relay = server.RelayProcess(configuration, os.environ, lambda: find_config.load_configuration(config))
+        await relay.run(
             ready=lambda address: click.echo(f"relay listens on {address}/hooks/NAME"),
             stop=signals.stop,
-            reload=lambda: find_config.load_configuration(config),
             reloading=signals.reloading(),
         )
 

@@ -1,13 +1,11 @@
 """Subcommands about open incidents: incidents, close."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click
 from gitdailies_core.errors import UsageError
 
-from gitdailies_cli import find_config, output
+from gitdailies_cli import output
 from gitdailies_cli.common_options import CONFIG, JSON, moment
 from gitdailies_cli.relay import options, status_text
 from gitdailies_cli.relay.options import ID, SOURCE
@@ -18,27 +16,22 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 @click.command(short_help="open incidents, the oldest first, and how to close them")
 @SOURCE
 @click.option(
-    "--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="show at most this many"
+    "--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="at most this many"
 )
 @click.option("--skip", type=click.IntRange(0), default=0, help="skip this many")
 @CONFIG
 @JSON
 def incidents(source: str | None, limit: int, skip: int, config: Path | None, as_json: bool) -> None:
-    """List incidents that were started and not ended, the oldest first.
+    """List open incidents, the oldest first.
 
-    An incident stays open if its end was lost, or if its vendor never sent one. Resolve it at the vendor,
-    which sends the end. If the vendor has it resolved, close it here.
-
-    \b
-    gitdailies relay incidents
-    gitdailies relay close Q1LARK7XW2M4CD --at 2026-03-04T10:02:18Z --reason "its end was lost"
+    One stays open if its end was lost or never sent. Resolve it at the vendor, which sends the end. If it is
+    resolved there already, use `gitdailies relay close`.
     """
     from gitdailies_relay.operations.incidents import open_incidents
     from gitdailies_relay.store.store import reading
 
-    settings = find_config.load_configuration(config)
-    options.known_source(source, settings)
-    with reading(options.store(settings)) as session:
+    _, database = options.opened(config, source)
+    with reading(database) as session:
         found = open_incidents(session, source=source, limit=limit, skip=skip)
     if as_json:
         options.show(found)
@@ -83,9 +76,9 @@ def _age(seconds: float) -> str:
 
 @click.command(short_help="end an incident by hand")
 @click.argument("incident", type=ID)
-@click.option("--reason", required=True, help="why; `relay explain` prints it")
-@click.option("--at", help="when it was over, as 2026-03-04T10:02:18Z; default: now")
-@click.option("--source", help="the source of the incident, if several have one with this id")
+@click.option("--reason", required=True, help="why, for `relay explain`")
+@click.option("--at", help="when it ended, such as 2026-03-04T10:02:18Z; default: now")
+@click.option("--source", help="its source, if several have this id")
 @CONFIG
 @JSON
 def close(
@@ -96,7 +89,7 @@ def close(
     config: Path | None,
     as_json: bool,
 ) -> None:
-    """End INCIDENT by hand wherever it is open. An end of its vendor that comes later counts no second time.
+    """End INCIDENT by hand wherever it is open. A later end from its vendor does not count again.
 
     \b
     gitdailies relay close Q1LARK7XW2M4CD --at 2026-03-04T10:02:18Z --reason "its end was lost"
@@ -105,7 +98,7 @@ def close(
 
     if not reason.strip():
         raise UsageError("--reason: expected a text, got nothing")
-    database = options.store(find_config.load_configuration(config))
+    _, database = options.opened(config)
     events = end(
         database,
         incident,

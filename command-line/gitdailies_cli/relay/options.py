@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.values.nearest_name import did_you_mean
 
-from gitdailies_cli import common_options, output
+from gitdailies_cli import common_options, find_config, output
 from gitdailies_cli.relay import status_text
 
 if TYPE_CHECKING:
@@ -20,10 +21,19 @@ if TYPE_CHECKING:
     from gitdailies_server.storage.database import Database
 
 SOURCE = click.option("--source", help="a source of gitdailies.yml")
-SINCE = click.option("--since", help="received at or after this time, as 2026-03-04T09:00:00Z")
+SINCE = click.option("--since", help="received at or after, such as 2026-03-04T09:00:00Z")
 UNTIL = click.option("--until", help="received before this time")
 # A pasted id may have spaces around it. No vendor's id has any.
 ID = str.strip
+
+
+def opened(
+    config: Path | None, source: str | None = None, where: str = "--source"
+) -> tuple[Configuration, Database]:
+    """Return gitdailies.yml and the relay's database; raises as `known_source` and `store`."""
+    settings = find_config.load_configuration(config)
+    known_source(source, settings, where)
+    return settings, store(settings)
 
 
 def store(settings: Configuration) -> Database:
@@ -48,13 +58,19 @@ def _never_started(database: Database, reason: str) -> UsageError:
     return UsageError(f"{database}: no relay has used this store yet, {reason}; start the relay first")
 
 
-def server_of(settings: Configuration) -> ServerState | None:
-    """Return what the server of this relay says of itself, None where none runs here."""
+def server_of(settings: Configuration) -> tuple[ServerState | None, str]:
+    """Return what the server of this relay says of itself, None where none runs here or answers in time.
+
+    The text says that it did not answer in time.
+    """
     from gitdailies_relay.operations.status import store_location
 
-    found = status_text.answer(settings.relay, status_text.Served)
+    try:
+        found = status_text.answer(settings.relay, status_text.Served)
+    except status_text.Silent as silent:
+        return None, str(silent)
     uses_it = found is not None and found.server.store == store_location(settings.relay.store)
-    return found.server if found is not None and uses_it else None
+    return (found.server if found is not None and uses_it else None), ""
 
 
 def show(value: object, texts: Iterable[str] = (), *, as_json: bool = True) -> None:

@@ -1,7 +1,5 @@
 """Subcommands that read a relay's store: status, failed, show, explain, unmapped."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,19 +17,18 @@ from gitdailies_cli.relay.options import ID
 @CONFIG
 @JSON
 def status(config: Path | None, as_json: bool) -> None:
-    """Show whether the server runs, what waits, dead letters, quarantine, pauses, and each source."""
+    """Show whether the server runs, what waits, dead letters, quarantine, pauses and sources."""
     from gitdailies_relay.operations.status import status as read
     from gitdailies_relay.store.store import reading
 
-    settings = find_config.load_configuration(config)
-    database = options.store(settings)
+    settings, database = options.opened(config)
     with reading(database) as session:
-        size, server = database.size(session), options.server_of(settings)
+        size, (server, silent) = database.size(session), options.server_of(settings)
         current = read(session, settings.sources, size, server, settings.routes.renames)
     if as_json:
         options.show(current)
         return
-    output.pairs(status_text.pairs(current, settings.relay.status))
+    output.pairs(status_text.pairs(current, settings.relay.status, silent))
     output.table("alerts", ("code", "what"), [(alert.code, alert.text) for alert in current.alerts])
     output.table("sources", ("source", "last delivery", ""), status_text.sources(current.sources))
     # A push of GitHub is two: one for its commits, and one for a route that may name its branch.
@@ -46,16 +43,16 @@ def status(config: Path | None, as_json: bool) -> None:
     type=click.IntRange(1, 100_000),
     default=1000,
     show_default=True,
-    help="show at most this many of each list",
+    help="at most this many of each list",
 )
-@click.option("--after", default="0-0", help="where the page before ended, as it says itself")
+@click.option("--after", default="0-0", help="where the previous page ended, as it says")
 @CONFIG
 @JSON
 def failed(limit: int, after: str, config: Path | None, as_json: bool) -> None:
     """List dead letters and quarantined deliveries, with their reasons.
 
-    A dead letter is an event that the receiver refused or that was given up. A quarantined delivery
-    could not be read or has no repository. Both wait until you requeue, replay or discard them.
+    A dead letter is an event that was refused or given up. A quarantined delivery could not be read or has
+    no repository. Both wait until you requeue, replay or discard them.
     """
     from gitdailies_relay.operations import deliveries
     from gitdailies_relay.store.store import reading
@@ -97,9 +94,9 @@ def _shown(rows: Sequence[object], total: int) -> str:
 def show(id_: str, config: Path | None, as_json: bool) -> None:
     """Show a delivery: what came, what was decided, and each attempt to send its events.
 
-    DELIVERY is its id, or that of one of its events. The body and the headers, without the proof, are
-    stored if the delivery was quarantined, filtered or ignored. They are printed as they came, with
-    names of people that a vendor wrote there. Of a delivery that was counted, the events are stored.
+    DELIVERY is its id, or that of one of its events. If it was quarantined, filtered or ignored, its body and
+    headers, without the proof, are printed as they came, names of people included. If it was counted, only
+    its events are stored.
 
     \b
     gitdailies relay show d0652f1a7c3b4e1f2a3b4c
@@ -107,8 +104,8 @@ def show(id_: str, config: Path | None, as_json: bool) -> None:
     from gitdailies_relay.operations import deliveries
     from gitdailies_relay.store.store import reading
 
-    settings = find_config.load_configuration(config)
-    with reading(options.store(settings)) as session:
+    settings, database = options.opened(config)
+    with reading(database) as session:
         found = deliveries.one(session, id_, settings.routes, settings.path, bodies=True)
     if found is None:
         raise UsageError(f"DELIVERY: expected a delivery or an event of this store, got {got(id_)}")
@@ -122,10 +119,9 @@ def show(id_: str, config: Path | None, as_json: bool) -> None:
 def explain(id_: str, config: Path | None, as_json: bool) -> None:
     """Show the timeline of an incident or of deploys: deliveries, decisions, occurrences, events, attempts.
 
-    ID is the incident's, as its vendor writes it, or that of one of its deliveries or events. Deploys
-    have repository and environment. JSON is one object. Where a delivery is about several incidents,
-    `others` lists the rest. `paused` and `server` are as in `status`: a pause or a stopped server may be
-    why an event waits. `gitdailies why` explains events that did not come by a relay.
+    ID is an incident's at its vendor, a delivery's or an event's; for deploys, repository and environment.
+    In the JSON, `others` lists further incidents of a delivery, and `paused` and `server` say why an event
+    may wait. `gitdailies why` explains events that came by no relay.
 
     \b
     gitdailies relay explain Q1LARK7XW2M4CD
@@ -154,8 +150,8 @@ def unmapped(config: Path | None, as_json: bool) -> None:
     from gitdailies_relay.operations.services import lines_to_paste, unmapped_services
     from gitdailies_relay.store.store import reading
 
-    configuration = find_config.load_configuration(config)
-    with reading(options.store(configuration)) as session:
+    configuration, database = options.opened(config)
+    with reading(database) as session:
         found = unmapped_services(session, configuration.sources, configuration.routes)
     lines = lines_to_paste(found, fallback=configuration.routes.has_fallback)
     options.show(found, lines, as_json=as_json)

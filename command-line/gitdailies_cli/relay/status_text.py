@@ -1,7 +1,5 @@
 """The status of a relay, for people: what its store holds, and what its server says if one runs here."""
 
-from __future__ import annotations
-
 import http.client
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -18,13 +16,12 @@ from gitdailies_connection.relay.answers import (
     ServerState,
     SourceHealth,
 )
+from gitdailies_core.errors import GitDailiesError
 from gitdailies_core.values.times import optional_text
 
 from gitdailies_cli import output
 
-_SECONDS = 2.0
-# Addresses to listen on, and those to reach the same server at.
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  this is not listened on
+_SECONDS = 5.0
 Value = TypeVar("Value", bound=RelayAnswer)
 
 
@@ -34,15 +31,21 @@ class Served(RelayAnswer, frozen=True):
     server: ServerState
 
 
+class Silent(GitDailiesError):
+    """A server took the question and did not answer in time."""
+
+
 def answer(relay: RelaySettings, wanted: type[Value]) -> Value | None:
-    """Return the status of the relay on this machine, None where none answers."""
+    """Return the status of the relay on this machine, None where none answers; raises Silent."""
     if not relay.status.port:
         return None
-    host = _EVERYWHERE.get(relay.status.host, relay.status.host)
-    connection = http.client.HTTPConnection(host, relay.status.port, timeout=_SECONDS)
+    address = relay.status.local()
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=_SECONDS)
     try:
         connection.request("GET", "/status")
         return msgspec.json.decode(connection.getresponse().read(), type=wanted)
+    except TimeoutError:
+        raise Silent(f"{address} (relay.status) did not answer within {_SECONDS:g} s") from None
     except (OSError, ValueError, RecursionError, http.client.HTTPException):
         return None
     finally:
@@ -54,8 +57,11 @@ def moment(at: datetime | None) -> str:
     return output.moment(optional_text(at))
 
 
-def pairs(status: RelayStatus, address: Listen) -> dict[str, str]:
-    """Return a status as names and values for a person. *address* is where a server was asked."""
+def pairs(status: RelayStatus, address: Listen, silent: str = "") -> dict[str, str]:
+    """Return a status as names and values for a person.
+
+    *address* is where a server was asked; *silent* says that it did not answer in time.
+    """
     waiting = str(status.waiting)
     if status.waiting:
         oldest = moment(status.oldest_waiting_since)
@@ -69,7 +75,7 @@ def pairs(status: RelayStatus, address: Listen) -> dict[str, str]:
         waiting += f"; {output.counted(status.waiting_for_push, 'deploy')} held for late pushes"
     quarantined = "; ".join(f"{count} {code}" for code, count in status.quarantined.items())
     return {
-        "server": _server(status.server, address),
+        "server": silent or _server(status.server, address),
         "delivery": _delivery(status),
         "receiver": _receiver(status),
         "waiting": waiting,
@@ -89,15 +95,13 @@ def _open(status: RelayStatus) -> str:
 
 
 def sources(found: Mapping[str, SourceHealth]) -> list[tuple[str, str, str]]:
-    """Return a row for each source: when its last delivery came, and whether it is silent for too long."""
-    return [
-        (name, moment(health.last_delivery) or "never", _silence(health)) for name, health in found.items()
-    ]
+    """Return a row for each source: when its last delivery came, and what is wrong with it."""
+    return [(name, moment(health.last_delivery) or "never", _wrong(health)) for name, health in found.items()]
 
 
-def _silence(health: SourceHealth) -> str:
+def _wrong(health: SourceHealth) -> str:
     if not health.silent:
-        return ""
+        return f"sends no {', no '.join(health.missing)} any more" if health.missing else ""
     hours = (health.usual_silence_seconds or 0) / 3600
     return f"silent for longer than usual, which is at most {hours:.1f} h; look at the vendor's webhook"
 

@@ -1,7 +1,5 @@
 """What a relay's store knows of a delivery, of an incident or of an event, as lines."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from gitdailies_connection.config.sections.settings import Configuration
@@ -45,7 +43,7 @@ def explanation(settings: Configuration, id_: str) -> Explanation | None:
     if not found:
         return None
     first, *others = found
-    server = options.server_of(settings)
+    server, _ = options.server_of(settings)
     return Explanation(**structs.asdict(first), others=tuple(others), paused=paused, server=server)
 
 
@@ -120,6 +118,7 @@ def _delivery(
     message: DecidedMessage, events: Mapping[str, ShownEvent], *, is_last: bool = True
 ) -> Iterator[str]:
     proof = f", proven by {message.proof}" if message.proof else ""
+    proof += f", read by {message.pack}" if message.pack else ""
     word = message.word or "a body"
     if message.proof == _BY_HAND:
         said, proof = word, ""

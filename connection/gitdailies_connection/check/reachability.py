@@ -1,10 +1,9 @@
 """`gitdailies check`: whether the secrets and the receiver in gitdailies.yml exist and work."""
 
-from __future__ import annotations
-
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from gitdailies_core.errors import ConfigurationError, DeliveryError, UnreadableBody
 from gitdailies_core.events.dialect import VERIFIED
@@ -16,6 +15,7 @@ from gitdailies_connection.addresses import origin
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.sections.services import lines_of
 from gitdailies_connection.config.sections.settings import Configuration, Destination
+from gitdailies_connection.config.sections.sources import refuse_unfit
 from gitdailies_connection.http.response import Response
 from gitdailies_connection.http.sender import Sender
 
@@ -45,7 +45,8 @@ def check(configuration: Configuration, environ: Mapping[str, str]) -> list[Find
     for source in sources:
         for index, secret_source in enumerate(source.secrets):
             where = f"sources.{source.name}.secrets[{index}]"
-            findings += [finding for finding, _ in _secret(where, secret_source, environ)]
+            fit = partial(refuse_unfit, source)
+            findings += [finding for finding, _ in _secret(where, secret_source, environ, fit)]
         findings.append(Finding(OK, f"sources.{source.name}: adapter {source.adapter} loads"))
     included = Counter(
         line.file.name for line in lines_of(configuration.path).values() if line.file != configuration.path
@@ -68,10 +69,14 @@ def check(configuration: Configuration, environ: Mapping[str, str]) -> list[Find
 
 
 def _secret(
-    where: str, source: SecretSource, environ: Mapping[str, str]
+    where: str,
+    source: SecretSource,
+    environ: Mapping[str, str],
+    refuse_unfit: Callable[[Secret], None] = lambda _: None,
 ) -> Iterator[tuple[Finding, Secret | None]]:
     try:
         secret = source.read(environ)
+        refuse_unfit(secret)
     except ConfigurationError as error:
         remedy = f"export {source.env}=…" if source.env else "write the secret, alone, into that file"
         yield Finding(FAULT, f"{where}: {error}", remedy), None

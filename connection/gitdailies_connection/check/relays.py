@@ -1,7 +1,5 @@
 """Whether a relay of `dora.relay` answers the pages: its address, its key, its version."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from importlib.metadata import version
 

@@ -1,7 +1,5 @@
 """Replaces gitdailies.yml as a whole or not at all, and only if nobody changed it meanwhile."""
 
-from __future__ import annotations
-
 import codecs
 import contextlib
 import os

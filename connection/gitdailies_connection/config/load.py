@@ -4,15 +4,12 @@
 cannot.
 """
 
-from __future__ import annotations
-
 import glob
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from gitdailies_core.deploys.service_paths import ServicePaths
 from gitdailies_core.error_text import got
@@ -29,6 +26,7 @@ from gitdailies_connection.config.document import yaml_document
 from gitdailies_connection.config.document.errors import Place
 from gitdailies_connection.config.document.schema_errors import is_secret, schema
 from gitdailies_connection.config.reader import SettingsReader
+from gitdailies_connection.config.secret_source import NO_SOURCE
 from gitdailies_connection.config.sections import repositories, services, sources, teams
 from gitdailies_connection.config.sections.settings import (
     MIRROR_NAME,
@@ -48,24 +46,12 @@ from gitdailies_connection.config.sections.trusted_ci import read_trusted_ci
 NAME = "gitdailies.yml"
 STORE = "sqlite:gitdailies-data/relay.db"
 
-# The settings of a relay that need no more than a type.
-_PLAIN_OF_RELAY: Mapping[str, Callable[[Any], Any]] = {
-    "status_hosts": tuple,
-    **dict.fromkeys(
-        ("give_up_days", "quarantine_days", "filtered_days", "delivered_days", "closed_occurrence_days"),
-        float,
-    ),
-    **dict.fromkeys(("in_flight", "queue_bytes", "connections"), int),
-}
+_DEFAULTS = Defaults()
 _WORDS = tuple(kind.word for kind in KINDS)
 _FIELDS = tuple(dict.fromkeys(field.name for kind in KINDS for field in kind.fields))
 
 
-def load(
-    path: Path,
-    *,
-    defaults: Defaults = Defaults(),  # noqa: B008  frozen
-) -> Configuration:
+def load(path: Path, *, defaults: Defaults = _DEFAULTS) -> Configuration:
     """Read a file; raises ConfigurationError, whose `complaints` have one line for each fault."""
     return read(_text(path), path, defaults=defaults)
 
@@ -89,12 +75,7 @@ def load_dora_alone(path: Path) -> DoraSettings | None:
     return load_dora(path) if names and names <= {"dora", "teams", "repositories"} else None
 
 
-def read(
-    text: str,
-    path: Path,
-    *,
-    defaults: Defaults = Defaults(),  # noqa: B008  frozen
-) -> Configuration:
+def read(text: str, path: Path, *, defaults: Defaults = _DEFAULTS) -> Configuration:
     """Read the text of *path*: messages name that file, and paths are relative to its folder."""
     reading = _reading(text, path, "gitdailies with url and key")
     if reading.absent(("gitdailies",)):
@@ -126,7 +107,7 @@ def _reading(text: str, path: Path, expected: str) -> SettingsReader:
     if isinstance(document.value, dict) and "webhooks" in document.value:
         line = document.line(("webhooks",))
         raise ConfigurationError(
-            f"{path}:{line}: webhooks: this section is called `dora` now; rename it, and leave what is in it"
+            f"{path}:{line}: webhooks: this section is now called `dora`; rename it, and keep its contents"
         )
     return SettingsReader(document, path.parent)
 
@@ -134,27 +115,23 @@ def _reading(text: str, path: Path, expected: str) -> SettingsReader:
 def _destination(reading: SettingsReader) -> Destination:
     place: Place = ("gitdailies",)
     dialect: Place = (*place, "dialect")
-    default = Destination("", sources.secret(reading, (*place, "key")))
-    allow_http = reading.of((*place, "allow_http"), bool, default.allow_http)
+    allow_http = reading.of((*place, "allow_http"), bool, default=False)
     for where, known in (("kinds", _WORDS), ("rename", ("kind", *_FIELDS))):
         for name in reading.names((*dialect, where)):
             _known(reading, (*dialect, where, name), name, known)
     for where in ("drop", "add"):
         for index, name in enumerate(reading.get((*dialect, where)) or ()):
             _known(reading, (*dialect, where, index), name, _FIELDS)
-    destination = Destination(
-        url=reading.of((*place, "url"), lambda url: addresses.check_receiver(url, allow_http=allow_http), ""),
-        key=default.key,
-        receiver=reading.get((*place, "receiver")),
-        kinds=reading.of((*dialect, "kinds"), MappingProxyType, MappingProxyType({})),
-        rename=reading.of((*dialect, "rename"), MappingProxyType, MappingProxyType({})),
-        drop=reading.of((*dialect, "drop"), tuple, ()),
-        add=reading.of((*dialect, "add"), tuple, ()),
-        path=reading.get((*dialect, "path")),
-        proxy=reading.of((*place, "proxy"), addresses.check_proxy, None),
-        ca_file=reading.of((*place, "ca_file"), lambda path: reading.folder / path, None),
-        timeout_seconds=reading.of((*place, "timeout_seconds"), float, default.timeout_seconds),
-        allow_http=allow_http,
+    destination = reading.settings(
+        place,
+        reading.settings(dialect, Destination("", NO_SOURCE), {"path": str}),
+        {
+            "url": partial(addresses.check_receiver, allow_http=allow_http),
+            "key": reading.secret,
+            "receiver": str,
+            "proxy": addresses.check_proxy,
+            "ca_file": reading.path,
+        },
     )
     try:
         destination.dialect(destination.receiver or OURS)
@@ -162,16 +139,6 @@ def _destination(reading: SettingsReader) -> Destination:
         where, _, text = str(error).removeprefix("dialect.").partition(": ")
         reading.fault((*dialect, where), text)
     return destination
-
-
-def _lease_seconds(reading: SettingsReader, place: Place, default: float) -> float:
-    attempt = reading.of(("gitdailies", "timeout_seconds"), float, 0.0)
-    lease = reading.of(place, float, max(default, 2 * attempt))
-    if lease <= attempt:
-        reading.fault(
-            place, f"expected more than gitdailies.timeout_seconds, which is {attempt:g}, got {lease:g}"
-        )
-    return lease
 
 
 def _known(reading: SettingsReader, place: Place, name: str, known: Sequence[str]) -> None:
@@ -198,22 +165,22 @@ def _relay(reading: SettingsReader, defaults: Defaults) -> RelaySettings:
         listen=addresses.Listen(defaults.host, 8701),
         status=addresses.Listen(defaults.host, 8702),
     )
-    settings = RelaySettings(
-        store=reading.of((*place, "store"), store, default.store),
-        listen=reading.of((*place, "listen"), addresses.parse_listen, default.listen),
-        status=reading.of((*place, "status"), addresses.parse_listen, default.status),
-        status_key=(
-            None
-            if reading.get((*place, "status_key")) is None
-            else sources.secret(reading, (*place, "status_key"))
-        ),
-        lease_seconds=_lease_seconds(reading, (*place, "lease_seconds"), default.lease_seconds),
-        **{
-            name: reading.of((*place, name), kind, getattr(default, name))
-            for name, kind in _PLAIN_OF_RELAY.items()
+    attempt = reading.of(("gitdailies", "timeout_seconds"), float, 0.0)
+    settings = reading.settings(
+        place,
+        replace(default, lease_seconds=max(default.lease_seconds, 2 * attempt)),
+        {
+            "store": store,
+            "listen": addresses.parse_listen,
+            "status": addresses.parse_listen,
+            "status_key": reading.secret,
         },
-        trusted_proxies=_networks(reading, (*place, "trusted_proxies")),
+        trusted_proxies=reading.each((*place, "trusted_proxies"), addresses.parse_network),
     )
+    lease = settings.lease_seconds
+    if lease <= attempt:
+        expected = f"expected more than gitdailies.timeout_seconds, which is {attempt:g}"
+        reading.fault((*place, "lease_seconds"), f"{expected}, got {lease:g}")
     if settings.listen == settings.status and settings.listen.port:
         where = "status" if reading.get((*place, "status")) is not None else "listen"
         reading.fault(
@@ -222,34 +189,21 @@ def _relay(reading: SettingsReader, defaults: Defaults) -> RelaySettings:
     return settings
 
 
-def _networks(reading: SettingsReader, place: Place) -> tuple[addresses.Network, ...]:
-    read = (
-        reading.of((*place, index), addresses.parse_network, None)
-        for index, _ in enumerate(reading.get(place) or ())
-    )
-    return tuple(network for network in read if network is not None)
-
-
 def _dora(reading: SettingsReader, renames: Renames, paths: ServicePaths) -> DoraSettings:
     place: Place = ("dora",)
-    default = DoraSettings()
-    timezone = reading.of((*place, "timezone"), str, default.timezone)
-    reading.of((*place, "timezone"), timezones.zone, None)
     mirrors, mirror_folders = _mirrors(reading, (*place, "mirrors"), renames)
-    settings = DoraSettings(
-        window_hours=reading.of((*place, "window_hours"), float, default.window_hours),
-        timezone=timezone,
-        production=reading.of((*place, "production"), tuple, default.production),
-        count_same_commit=reading.of((*place, "count_same_commit"), bool, default.count_same_commit),
-        failures=reading.of((*place, "failures"), str, default.failures),
-        deploys=DeploySettings(reading.of((*place, "deploys", "hotfix"), tuple, default.deploys.hotfix)),
+    reading.of((*place, "timezone"), timezones.zone, None)
+    settings = reading.settings(
+        place,
+        DoraSettings(),
+        {"window_hours": float},
+        deploys=reading.settings((*place, "deploys"), DeploySettings()),
         mirrors=mirrors,
         mirror_folders=mirror_folders,
-        trusted_proxies=_networks(reading, (*place, "trusted_proxies")),
+        trusted_proxies=reading.each((*place, "trusted_proxies"), addresses.parse_network),
         teams=teams.teams(reading, renames),
         repositories=renames,
         service_paths=paths,
-        corrections=reading.of((*place, "corrections"), str, default.corrections),
         relay=_relays(reading, (*place, "relay")),
         sign_in=read_sign_in(reading),
         trusted_ci=read_trusted_ci(reading),
@@ -266,14 +220,15 @@ def _relays(reading: SettingsReader, place: Place) -> tuple[RelayAddress, ...]:
     places = [(*place, index) for index in range(len(value))] if isinstance(value, list) else [place]
     found: dict[str, RelayAddress] = {}
     for where in places if value is not None else ():
-        name = reading.of((*where, "name"), str, "relay")
         allow_http = reading.of((*where, "allow_http"), bool, default=False)
-        url = reading.of(
-            (*where, "url"), partial(addresses.check_receiver, allow_http=allow_http), "http://localhost"
+        relay = reading.settings(
+            where,
+            RelayAddress("relay", "http://localhost", NO_SOURCE),
+            {"url": partial(addresses.check_receiver, allow_http=allow_http), "key": reading.secret},
         )
-        if name in found:
-            reading.fault((*where, "name"), f"expected names that differ, got {got(name)} twice")
-        found[name] = RelayAddress(name, url, sources.secret(reading, (*where, "key")))
+        if relay.name in found:
+            reading.fault((*where, "name"), f"expected names that differ, got {got(relay.name)} twice")
+        found[relay.name] = relay
     return tuple(found.values())
 
 
@@ -287,7 +242,7 @@ def _mirrors(
     found: dict[str, Path] = {}
     folders: dict[str, Path] = {}
     for name in reading.names(place):
-        path = reading.of((*place, name), lambda path: reading.folder / path, Path())
+        path = reading.of((*place, name), reading.path, Path())
         owner = name.removesuffix("/*")
         if owner != name:
             if path.name.count(MIRROR_NAME) != 1 or "*" in owner or not REPO.accepts(f"{owner}/a"):

@@ -1,18 +1,19 @@
 """Convert the settings of a document one by one, and collect every fault."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from gitdailies_core.errors import ConfigurationError
 
 from gitdailies_connection.config.document import schema_errors
 from gitdailies_connection.config.document.errors import FileFault, Place, configuration_error, setting_name
 from gitdailies_connection.config.document.yaml_document import Document
+from gitdailies_connection.config.secret_source import SecretSource
 
 T = TypeVar("T")
+Settings = TypeVar("Settings")
 
 
 class SettingsReader:
@@ -65,6 +66,41 @@ class SettingsReader:
         except ValueError as error:
             self.fault(place, str(error))
             return default
+
+    def each(self, place: Place, convert: Callable[[Any], T]) -> tuple[T, ...]:
+        """Convert each item of the list at *place*, if there is one; an item with a fault is left out."""
+        items = (self.of((*place, index), convert, None) for index, _ in enumerate(self.get(place) or ()))
+        return tuple(item for item in items if item is not None)
+
+    def settings(
+        self,
+        place: Place,
+        default: Settings,
+        convert: Mapping[str, Callable[[Any], Any]] | None = None,
+        /,
+        **read: Any,
+    ) -> Settings:
+        """Return *default* with what the mapping at *place* sets, whose names are those of the fields.
+
+        *convert* says how to convert a value. By default it becomes what the field has, such as a tuple.
+        *read* are fields that were read already.
+        """
+        names = [one.name for one in fields(cast("Any", default)) if one.name not in read]
+        plain = {name: getattr(default, name) for name in names}
+        found = {
+            name: self.of((*place, name), (convert or {}).get(name, type(plain[name])), plain[name])
+            for name in self.names(place)
+            if name in plain
+        }
+        return cast("Settings", replace(cast("Any", default), **found, **read))
+
+    def path(self, text: str) -> Path:
+        """Convert the path of a file."""
+        return self.folder / text
+
+    def secret(self, value: Mapping[str, str]) -> SecretSource:
+        """Convert `{env: NAME}` or `{file: PATH}`."""
+        return SecretSource.of(value, self.folder)
 
     def fault(self, place: Place, text: str) -> None:
         """Add a fault: `expected X, got Y`."""

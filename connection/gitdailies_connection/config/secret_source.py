@@ -58,16 +58,6 @@ class SecretSource:
             )
         return Secret(text, self.describe())
 
-    def version(self) -> tuple[int, ...] | None:
-        """Return a value that is another one once the file was written or replaced; None without a file."""
-        if self.file is None:
-            return None
-        try:
-            found = self.file.stat()
-        except (OSError, ValueError):
-            return ()
-        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-
     def warning(self) -> str:
         """Return a warning if other users of this machine can read the file, or ""."""
         if self.file is None:
@@ -92,3 +82,7 @@ class SecretSource:
             raise ConfigurationError(f"{self.describe()}: expected at most {_LARGEST} bytes, got more")
         # `read` refuses all characters outside ASCII, so the encoding does not matter.
         return raw.decode("latin-1")
+
+
+# Of what names none.
+NO_SOURCE = SecretSource(None, None)

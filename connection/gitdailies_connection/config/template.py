@@ -1,8 +1,5 @@
 """The commented gitdailies.yml that `gitdailies init` and `gitdailies up` write."""
 
-from __future__ import annotations
-
-import json
 from collections.abc import Mapping, Sequence
 
 # The header for vendors that do not sign; the documentation uses this name everywhere.
@@ -71,7 +68,7 @@ def first_file(
     their settings, in place of the comments, and *repo* is the repository of every service.
     """
     editors = _EDITORS.format(schema) if schema else ""
-    lines = [editors + _HEAD + f"  url: {scalar(url)}", f"  key: {_flow(key)}"]
+    lines = [editors + _HEAD + f"  url: {plain_or_quoted(url)}", f"  key: {_flow(key)}"]
     if receiver is not None:
         lines.append(f"  receiver: {receiver}    # documented: only documented fields; ours: all fields")
     else:
@@ -79,11 +76,11 @@ def first_file(
     lines += [
         _PROXY,
         "relay:",
-        f"  listen: {scalar(listen)}    # for webhooks at /hooks/NAME, and for /healthz and /readyz",
-        f"  status: {scalar(status)}    # for /metrics and status; do not make it public",
-        f"  store: {scalar(store)}    # relative to this file, or postgresql://HOST/DATABASE",
+        f"  listen: {plain_or_quoted(listen)}    # for webhooks at /hooks/NAME, and for /healthz and /readyz",
+        f"  status: {plain_or_quoted(status)}    # for /metrics and status; do not make it public",
+        f"  store: {plain_or_quoted(store)}    # relative to this file, or postgresql://HOST/DATABASE",
         _SERVICES + f"  {_comment(not example)}{_EXAMPLE}{'    # of gitdailies demo' if example else ''}",
-        (_EVERY_SERVICE.format(scalar(repo)) if repo else _OTHER_SERVICES) + _SOURCES_HEAD,
+        (_EVERY_SERVICE.format(plain_or_quoted(repo)) if repo else _OTHER_SERVICES) + _SOURCES_HEAD,
         *(
             (_source(name, keys, (secrets or {}).get(name)) for name, keys in _SOURCES.items())
             if chosen is None
@@ -124,16 +121,7 @@ def _comment(absent: bool) -> str:
 
 
 def _flow(values: Mapping[str, str]) -> str:
-    return "{" + ", ".join(f"{name}: {scalar(value)}" for name, value in values.items()) + "}"
-
-
-def scalar(value: str) -> str:
-    """Write text for YAML: plain if that is safe even in braces, else quoted as in JSON."""
-    # A colon is safe only inside a word; text with other special characters is quoted.
-    safe = value.replace(":", "").replace("/", "").replace(".", "").replace("-", "").replace("_", "")
-    plain = safe.isascii() and safe.isalnum() and value[:1].isalpha() and not value.endswith(":")
-    word = value.lower() in ("true", "false", "null")
-    return value if plain and not word else json.dumps(value)
+    return "{" + ", ".join(f"{name}: {plain_or_quoted(value)}" for name, value in values.items()) + "}"
 
 
 def quoted(text: str) -> str:
@@ -144,4 +132,8 @@ def quoted(text: str) -> str:
 
 def plain_or_quoted(text: str) -> str:
     """Write a text for YAML: plain if that is safe even in braces, else in double quotes."""
-    return text if scalar(text) == text else quoted(text)
+    # A colon is safe only inside a word; text with other special characters is quoted.
+    safe = text.replace(":", "").replace("/", "").replace(".", "").replace("-", "").replace("_", "")
+    plain = safe.isascii() and safe.isalnum() and text[:1].isalpha() and not text.endswith(":")
+    word = text.lower() in ("true", "false", "null")
+    return text if plain and not word else quoted(text)

@@ -1,7 +1,5 @@
 """Time zones by name."""
 
-from __future__ import annotations
-
 from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo, available_timezones
 

@@ -3,8 +3,6 @@
 Metadata services are refused. No redirect is followed, no cookie kept, and no netrc read.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping
@@ -24,7 +22,10 @@ from gitdailies_connection.http.response import Response
 from gitdailies_connection.published import PACKAGE
 
 LARGEST_ANSWER = 64 * 1024
-_KEPT_HEADERS = ("Content-Type", "Content-Encoding", "Retry-After", "Location")
+_KEPT_HEADERS = (
+    *("Content-Type", "Content-Encoding", "Retry-After", "Location", "Link"),
+    *("RateLimit-Reset", "X-RateLimit-Reset", "X-RateLimit-Remaining"),
+)
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
 
 
@@ -167,5 +168,5 @@ def _trusted(ca_file: Path | None, setting: str) -> str | bool:
     named = [(name, os.environ[name]) for name in _CA_VARIABLES if os.environ.get(name)]
     where, path = (setting, str(ca_file)) if ca_file else named[0] if named else ("", "")
     if path and not Path(path).exists():
-        raise ConfigurationError(f"{where}: there is no file of certificates at {path}")
+        raise ConfigurationError(f"{where}: no certificate file at {path}")
     return path or True

@@ -3,9 +3,6 @@
 The form is that of the DORA server: a JSON array, answered with `{"results": [{"status", "error"}]}`.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gitdailies_core.errors import UnreadableBody
@@ -32,11 +29,6 @@ class EventResult:
 
 
 _ACCEPTED = {status: EventResult(status) for status in (CREATED, UNCHANGED)}
-
-
-def join_events(events: Iterable[bytes]) -> bytes:
-    """Join events, each as JSON, to the body of one request."""
-    return b"[" + b",".join(events) + b"]"
 
 
 def parse_results(answer: Response, count: int, *secrets: Secret) -> list[EventResult]:

@@ -1,7 +1,5 @@
 """The reason why there is no response, as a short and safe text."""
 
-from __future__ import annotations
-
 import re
 import ssl
 from collections.abc import Iterator
@@ -38,11 +36,6 @@ def is_unreachable(error: BaseException) -> bool:
     return any(isinstance(one, kinds) for one in _chain(error))
 
 
-def _host(address: str) -> str:
-    """Return host and port of the address of a proxy, without its password."""
-    return urlsplit(address if "//" in address else f"//{address}").netloc.rpartition("@")[2]
-
-
 def failure_reason(error: BaseException, *, url: str, proxy: str | None, seconds: float) -> str:
     """Return why there was no response, from *error*, with host and port, also of the *proxy*."""
     parts = urlsplit(url)
@@ -54,7 +47,9 @@ def failure_reason(error: BaseException, *, url: str, proxy: str | None, seconds
 
     if proxy is not None:
         is_of_proxy = any_is(urllib3.exceptions.ProxyError, requests.exceptions.ProxyError)
-        named = f"the proxy {_host(proxy)}"
+        # Without its password. It may be no address at all.
+        host = re.split("[/?#]", (proxy.partition("//")[2] or proxy).rpartition("@")[2])[0]
+        named = f"the proxy {host}"
         where = f"{named} for {where}" if is_of_proxy else f"{where} through {named}"
     blocked = next((one for one in chain if isinstance(one, ForbiddenAddress)), None)
     if blocked is not None:

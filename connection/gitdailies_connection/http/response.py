@@ -1,7 +1,5 @@
 """A receiver's response, and what it says as a short and safe text."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from typing import Any

@@ -5,6 +5,7 @@ It makes no decisions: one attempt gives one outcome, without retry, redirect or
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from pathlib import Path
 from gitdailies_core.errors import DeliveryError, UnreadableBody
 from gitdailies_core.events.receivers import DOCUMENTED, ID_HEADER, KEY_HEADER, OURS
 from gitdailies_core.retry import Outcome
+from gitdailies_core.values import trace_context
 from gitdailies_core.values.secret import Secret, redact
+from gitdailies_core.values.trace_context import Trace
 
 from gitdailies_connection.addresses import origin
 from gitdailies_connection.config.sections.settings import Destination
@@ -81,21 +84,26 @@ class Sender(AbstractContextManager["Sender"]):
             in_flight=in_flight,
         )
 
-    def send(self, body: bytes, *, key: Secret, event_id: str | None) -> Outcome:
+    def send(
+        self, body: bytes, *, key: Secret, event_id: str | None, traces: Sequence[Trace] = ()
+    ) -> Outcome:
         """Post one event; a missing answer is an outcome too."""
         try:
-            return self.post(body, key=key, event_id=event_id).outcome(key)
+            return self.post(body, key=key, event_id=event_id, traces=traces).outcome(key)
         except DeliveryError as error:
             return Outcome(None, redact(str(error), key))
 
-    def send_list(self, events: Sequence[bytes], *, key: Secret) -> tuple[Outcome, list[EventResult]]:
+    def send_list(
+        self, events: Sequence[bytes], *, key: Secret, traces: Sequence[Trace] = ()
+    ) -> tuple[Outcome, list[EventResult]]:
         """Post several events in one request to a receiver of ours, and return the result of each.
 
         If the request was refused as a whole, there are no results. An answer without a result for
         every event counts as no answer.
         """
         try:
-            answer = self.post(event_lists.join_events(events), key=key, largest=event_lists.LARGEST_ANSWER)
+            body, largest = b"[%s]" % b",".join(events), event_lists.LARGEST_ANSWER
+            answer = self.post(body, key=key, largest=largest, traces=traces)
             outcome = answer.outcome(key)
             results = [] if outcome.is_html else event_lists.parse_results(answer, len(events), key)
         except (DeliveryError, UnreadableBody) as error:
@@ -103,13 +111,23 @@ class Sender(AbstractContextManager["Sender"]):
         return outcome, results
 
     def post(
-        self, body: bytes, *, key: Secret, event_id: str | None = None, largest: int = LARGEST_ANSWER
+        self,
+        body: bytes,
+        *,
+        key: Secret,
+        event_id: str | None = None,
+        largest: int = LARGEST_ANSWER,
+        traces: Sequence[Trace] = (),
     ) -> Response:
-        """Post JSON to the address, and return the answer.
+        """Post JSON to the address, and return the answer. *traces* has the trace of each event, or is empty.
 
         At most *largest* bytes of the answer are read. Raises DeliveryError if no answer came.
         """
         headers = _headers(key)
+        if traces:
+            headers[trace_context.HEADER] = traces[0].traceparent(secrets.token_hex(8))
+        if len(traces) > 1:
+            headers[trace_context.LIST_HEADER] = ",".join(trace.id for trace in traces)
         if event_id:
             headers[ID_HEADER] = event_id
         return self._exchange("POST", self.url, headers, body, largest)

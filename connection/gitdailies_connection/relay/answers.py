@@ -4,8 +4,6 @@ The relay and its command write JSON from these classes, and the pages read it i
 here, and nowhere else. In JSON, names are in camel case. Times are aware.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Any, TypeAlias
 
@@ -30,7 +28,8 @@ def for_json(value: Any) -> Any:
 class DecidedMessage(RelayAnswer, frozen=True):
     """What was decided about one message of a delivery, at its arrival or in a replay.
 
-    `proof` names the secret that proved it. `events` are the ids of its events.
+    `proof` names the secret that proved it. `events` are the ids of its events. `pack` names the source pack
+    that read it, with version and hash, and is "" for an adapter in code.
     """
 
     delivery: str
@@ -41,6 +40,7 @@ class DecidedMessage(RelayAnswer, frozen=True):
     outcome: str
     reason: str
     events: tuple[str, ...]
+    pack: str = ""
 
 
 class StoredRequest(RelayAnswer, frozen=True):
@@ -293,12 +293,13 @@ class IncidentTimeline(RelayAnswer, frozen=True):
 class SourceHealth(RelayAnswer, frozen=True):
     """When the last delivery of a source came, and whether it is silent for longer than usual.
 
-    The usual silence is None where it is not known.
+    The usual silence is None where it is not known. `missing` are fields that decide, and come no more.
     """
 
     last_delivery: Time | None = None
     usual_silence_seconds: int | None = None
     silent: bool = False
+    missing: tuple[str, ...] = ()
 
 
 class ServerState(RelayAnswer, frozen=True):

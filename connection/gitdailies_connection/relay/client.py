@@ -115,16 +115,16 @@ class RelayClient:
     def _fault(self, answer: Response) -> RelayFault:
         """Say what is wrong with an answer that has no content for us."""
         if answer.is_html:
-            return RelayFault(f"a web page with status {answer.status} came in place of data", _WRONG_ADDRESS)
+            return RelayFault(f"it answered {answer.status} with a web page instead of data", _WRONG_ADDRESS)
         if 300 <= answer.status < 400:
-            return RelayFault(f"it answers with {answer.message()}", _WRONG_ADDRESS)
+            return RelayFault(f"it answered with {answer.message()}", _WRONG_ADDRESS)
         if answer.status in _FAULTS:
             said, remedy = _FAULTS[answer.status]
             return RelayFault(f"{said}: {answer.status}", remedy)
         reason = self._reason(answer) or answer.message()[:500] or "without a reason"
         if answer.status == 400:
             return RelayRefusal(reason)
-        return RelayFault(f"it answers {answer.status}: {reason}", _LOOK)
+        return RelayFault(f"it answered {answer.status}: {reason}", _LOOK)
 
     @staticmethod
     def _reason(answer: Response) -> str:

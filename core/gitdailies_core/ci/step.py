@@ -16,17 +16,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, NoReturn
 
 from gitdailies_core.ci.deploys.checkout import deploys_in
-from gitdailies_core.ci.deploys.deploy import facts_of
-from gitdailies_core.ci.job.facts import Skipped
-from gitdailies_core.ci.reporting.console import (
-    PREFIX,
-    SAME_NAMES,
-    Step,
-    refuse_misspelled,
-    strict,
-    texts,
-    variables,
-)
+from gitdailies_core.ci.job.facts import Skipped, Variables
+from gitdailies_core.ci.reporting.console import PREFIX, refuse_misspelled, strict, texts
 from gitdailies_core.ci.reporting.platform import Platform, detect
 from gitdailies_core.ci.reporting.report import (
     NOT_DELIVERED,
@@ -45,9 +36,6 @@ from gitdailies_core.ci.sending.sender import send_all
 from gitdailies_core.errors import DeliveryError, UsageError
 from gitdailies_core.values.times import text_of
 
-# For a job on none of the platforms. Git gives what the inputs do not.
-_ELSEWHERE = Step(agent="gitdailies-step", no_key="; set GITDAILIES_WEBHOOK_KEY")
-
 
 def start(platforms: Sequence[Platform], version: str, lent: Mapping[str, Any]) -> NoReturn:
     """Run the step for a job of one of *platforms*, and end the process.
@@ -55,7 +43,7 @@ def start(platforms: Sequence[Platform], version: str, lent: Mapping[str, Any]) 
     *version* is that of the file. *lent* holds the functions that an agent adds to a script.
     """
     code = _guarded(platforms, version, lent)
-    if any(platform.step.lends in lent for platform in platforms):
+    if any(platform.lends in lent for platform in platforms):
         # Such an agent runs the script in its own process, and has work to do afterwards.
         sys.exit(code)
     # Where the log is closed, or there is none, the usual end of Python would change the exit code.
@@ -87,47 +75,41 @@ def _main(platforms: Sequence[Platform], version: str, lent: Mapping[str, Any]) 
     if sys.stdout is not None:
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     platform, environ = _job(platforms, lent)
-    step = platform.step if platform else _ELSEWHERE
-    report, fails = _reported(platform, step, version, environ)
-    for line in step.log(report, fails):
+    report, fails = _reported(platform, version, environ)
+    for line in platform.log(report, fails):
         print(line)
-    for name, text in step.files(report).items():
+    for name, text in platform.files(report).items():
         if not _appended(environ.get(name, ""), text):
-            print(step.not_written(name))
-    return report.code if fails or report.ok else step.warned(environ)
+            print(platform.not_written(name))
+    return report.code if fails or report.ok else platform.warned(environ)
 
 
-def _job(platforms: Sequence[Platform], lent: Mapping[str, Any]) -> tuple[Platform | None, Mapping[str, str]]:
+def _job(platforms: Sequence[Platform], lent: Mapping[str, Any]) -> tuple[Platform, Mapping[str, str]]:
     """Return the platform of the job and its variables. The only platform of a file needs no marker."""
-    lender = next((platform for platform in platforms if platform.step.lends in lent), None)
+    lender = next((platform for platform in platforms if platform.lends in lent), None)
     platform = platforms[0] if len(platforms) == 1 else lender or detect(platforms, os.environ)
-    if platform and platform.step.ask and (lender or len(platforms) == 1):
-        return platform, platform.step.ask(lent, sys.stdin.buffer.read)
+    if platform.lends and (lender or len(platforms) == 1):
+        return platform, platform.ask(lent, sys.stdin.buffer.read)
     return platform, os.environ
 
 
-def _reported(
-    platform: Platform | None, step: Step, version: str, environ: Mapping[str, str]
-) -> tuple[Report, bool]:
+def _reported(platform: Platform, version: str, environ: Mapping[str, str]) -> tuple[Report, bool]:
     """Run the step; return its report, and whether an error fails the job."""
-    names = variables() if step.names is None else step.names
     try:
         refuse_misspelled(environ)
-        inputs = step.inputs(environ)
+        inputs = platform.inputs(environ)
     except UsageError as error:
         # The inputs cannot be read, or one is misspelled. The variable says whether errors fail the job.
-        return refused(error, names), strict(texts(environ))
-    for line in step.masks(inputs["webhook-key"]):
+        return refused(error, platform.names), strict(texts(environ))
+    for line in platform.masks(inputs["webhook-key"]):
         print(line)
     report = run(
         platform,
         inputs,
         environ=environ,
-        event=_event(environ.get(step.event, "")),
-        directory=environ.get(step.folder) or ".",
-        agent=f"{step.agent}/{version}" if version else step.agent,
-        no_key=step.no_key,
-        names=names,
+        event=_event(environ.get(platform.event, "")),
+        directory=environ.get(platform.folder) or ".",
+        agent=f"{platform.agent}/{version}" if version else platform.agent,
     )
     return report, strict(inputs)
 
@@ -152,22 +134,19 @@ def _appended(path: str, text: str) -> bool:
 
 
 def run(
-    platform: Platform | None,
+    platform: Platform,
     given: Mapping[str, str | None],
     *,
     environ: Mapping[str, str],
     event: Any = None,
     directory: str = ".",
     agent: str,
-    no_key: str = "",
-    names: Mapping[str, str] = SAME_NAMES,
 ) -> Report:
     """Report the job's deploys and return how it went. Raises nothing.
 
     *given* are the inputs by the names of `settings`. *agent* names the step to the receiver.
-    *no_key* says where this platform keeps the key, for the error about a missing one. *names*
-    maps our names of inputs to the platform's, if it has other names.
     """
+    names = platform.names
     try:
         settings = Settings.make(given)
         found = deploys_in(
@@ -198,12 +177,12 @@ def run(
         until = datetime.now(timezone.utc) + timedelta(seconds=receiver.longest_seconds)
         try:
             if settings.oidc and settings.url:
-                fork = any(target.foreign for target in facts_of(platform, environ, event).targets)
+                fork = any(target.foreign for target in platform.read(Variables(environ, event)).targets)
                 token = id_token(platform, environ, receiver, fork=fork, until=until)
                 receiver = receiver._replace(key=token)
-                for line in platform.step.masks(token.reveal()) if platform else ():
+                for line in platform.masks(token.reveal()):
                     print(line)
-            results, more = _send(found.events, receiver, no_key, until)
+            results, more = _send(found.events, receiver, platform.no_key, until)
         except DeliveryError as error:
             results = [Attempted(one, NOT_DELIVERED, None, 0, str(error)) for one in found.events]
             more = []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
 from importlib.resources import files
 from typing import Any
@@ -25,7 +26,7 @@ from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import FALLBACK, Route, Routes
 from gitdailies_core.incidents.state_machine import decide
-from gitdailies_core.reasons import NO_COMMIT, OTHER, UNEXPECTED_PAYLOAD
+from gitdailies_core.reasons import NO_COMMIT, RENAMED
 from gitdailies_core.sources.deploy_messages import Deploy, Push
 from gitdailies_core.sources.protocol import (
     MEANINGS,
@@ -106,24 +107,14 @@ def defaults(adapter: Adapter) -> dict[str, Any]:
     return {name: option.values[0] for name, option in adapter.options.items()}
 
 
-_USUAL = (
-    ("whole", True),
-    ("ends_all", False),
-    ("at_receipt", False),
-    ("merged", False),
-    ("needs_start", False),
-    ("code", OTHER),
-    ("code", UNEXPECTED_PAYLOAD),
-    ("route_required", False),
-    ("gitops", False),
-    ("forced", False),
-)
-
-
 def shown(message: Message) -> dict[str, Any]:
     """Return a message as a JSON object. Empty and default values are left out."""
     written: dict[str, Any] = {}
+    usual = {one.name: one.default for one in fields(message)}
     for name, value in vars(message).items():
+        # That a repository has another name is always shown.
+        if value == usual[name] != RENAMED:
+            continue
         if name == "services":
             value = [{"name": s.name, **({"aliases": list(s.aliases)} if s.aliases else {})} for s in value]
         elif name == "tags":
@@ -134,7 +125,7 @@ def shown(message: Message) -> dict[str, Any]:
             value = text_of(value)
         elif isinstance(value, tuple):
             value = list(value)
-        if value not in (None, "", [], {}, ()) and (name, value) not in _USUAL:
+        if value not in (None, "", [], {}, ()):
             written[name] = value
     if isinstance(message, Unreadable):
         return {"unreadable": written.pop("reason"), **written}

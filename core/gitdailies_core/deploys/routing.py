@@ -22,12 +22,13 @@ _GLOB = frozenset("*?[")
 class DeployRoute(NamedTuple):
     """A line of `route`: what it names takes the place of what the delivery names. `repo` may be `same`.
 
-    An empty service takes away the one that the delivery names.
+    An empty service takes away the one that the delivery names. The deploy counts for each of `also`, too.
     """
 
     repo: str = ""
     environment: str | None = None
     service: str | None = None
+    also: tuple[str, ...] = ()
 
     @property
     def has_service_alone(self) -> bool:
@@ -61,9 +62,7 @@ class DeployRoutes:
 
     def route(self, deploy: Deploy) -> DeployTarget | Reason:
         """Return where *deploy* counts, or the reason why it does not count."""
-        own, others = list(self.named(deploy.route)), list(self.named(*deploy.service_by))
-        if deploy.route_required:
-            own += others
+        own, others = self._own(deploy), list(self.named(*deploy.service_by))
         line = next((one for one in own if not one.has_service_alone), None)
         if line is None and (deploy.route_required or not deploy.repo):
             alone = " with more than a service" if own else ""
@@ -86,6 +85,14 @@ class DeployRoutes:
                 NO_ROUTE, f"no route names the repository of {deploy.route!r}; set repo in its line"
             )
         return DeployTarget(repo, line.environment or deploy.environment, service or None)
+
+    def also(self, deploy: Deploy) -> tuple[str, ...]:
+        """Return the repositories for which *deploy* counts, apart from the first one of `route`."""
+        return next((one.also for one in self._own(deploy) if not one.has_service_alone), ())
+
+    def _own(self, deploy: Deploy) -> list[DeployRoute]:
+        """Return the lines that may say where *deploy* counts."""
+        return list(self.named(deploy.route, *(deploy.service_by if deploy.route_required else ())))
 
 
 def unwanted(environments: tuple[str, ...], place: DeployTarget) -> Reason | None:

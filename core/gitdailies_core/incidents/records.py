@@ -21,14 +21,14 @@ HELD, OPEN, REPEATED, MERGED, CLOSED, RELEASED = "held", "open", "repeated", "me
 # Two states that are not stored: of a record that is not written yet, and of a note that is closed.
 ABSENT, NOTED = "absent", "noted"
 STATES: Mapping[str, str] = {
-    ABSENT: "there is no record of this occurrence at this target",
+    ABSENT: "no record of this occurrence at this target",
     HELD: "a filter or a missing route kept its start back",
     NOTED: "its end is known, but no event was sent",
     OPEN: "its start was sent",
-    REPEATED: "a later start than that of the open occurrence, in case the end between them is late",
-    MERGED: "it was merged into another incident, and ends when that one ends",
+    REPEATED: "a later start than the open one, in case the end between them is late",
+    MERGED: "it was merged into another incident, and ends with it",
     CLOSED: "its end was sent",
-    RELEASED: "it was held, and its start was sent after all",
+    RELEASED: "its start was held, then sent after all",
 }
 NOWHERE = DeployTarget("")
 

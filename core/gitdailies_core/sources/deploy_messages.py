@@ -7,11 +7,11 @@ commits it brought, is decided in the package `deploys`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import PayloadError
@@ -129,8 +129,6 @@ class Deploy:
     service_by: tuple[str, ...] = ()
     trigger: str | None = None
     images: tuple[str, ...] = ()
-    # Adapters build it by this name, as a change.
-    make: ClassVar[Callable[..., Deploy]]
 
     def __post_init__(self) -> None:
         for where, words in (("type", DEPLOY_TYPES), ("tier", TIERS), ("trigger", TRIGGERS)):
@@ -196,7 +194,6 @@ class Push:
     forced: bool = False
     default_branch: str | None = None
     total: int | None = None
-    make: ClassVar[Callable[..., Push]]
 
     def __post_init__(self) -> None:
         _check_repo(self.repo)
@@ -217,10 +214,6 @@ class Push:
         }
         for field_name, clean in cleaned.items():
             object.__setattr__(self, field_name, clean)
-
-
-Deploy.make = Deploy
-Push.make = Push
 
 
 def commit_of(text: str, where: str) -> str:

@@ -96,21 +96,6 @@ class Fields:
         value = self._values.get(name)
         return None if value is None or (isinstance(value, str) and not value.strip()) else self.time(name)
 
-    def epoch(self, name: str) -> datetime:
-        """Read a number of seconds, milliseconds, microseconds or nanoseconds since 1970, or a time."""
-        value = self._values.get(name)
-        try:
-            if isinstance(value, str) and ":" in value:
-                return lenient_times.read(value, name)
-            return lenient_times.from_epoch(value, name)
-        except ValueError as error:
-            raise self._no_time(name, error) from None
-
-    def optional_epoch(self, name: str) -> datetime | None:
-        """Read a time like `epoch`. A null, missing or blank value is None."""
-        value = self._values.get(name)
-        return None if value is None or (isinstance(value, str) and not value.strip()) else self.epoch(name)
-
     def _no_time(self, name: str, error: ValueError) -> PayloadError:
         # The message begins with the name, which `where` extends to the path.
         message = self.where(str(error))

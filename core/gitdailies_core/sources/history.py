@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Callable, NamedTuple, Protocol, Union, runtime_checkable
 
 from gitdailies_core.error_text import got
-from gitdailies_core.errors import PayloadError
+from gitdailies_core.errors import PayloadError, Refused
 from gitdailies_core.events.events import Event
 from gitdailies_core.sources.fields import Fields
 from gitdailies_core.sources.protocol import Change, Ignored
@@ -50,6 +50,10 @@ class Window(NamedTuple):
             return
         for half in self.halves():
             yield from half.parts(widest)
+
+
+class NotThere(Refused):
+    """The vendor has nothing at this address: 404."""
 
 
 class Pages(Protocol):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Callable, ClassVar, NamedTuple, Protocol, TypeVar, Union, runtime_checkable
+from typing import Any, Callable, NamedTuple, Protocol, TypeVar, Union, runtime_checkable
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import PayloadError
@@ -114,8 +114,6 @@ class Change:
     tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
     resolution: str | None = None
     needs_start: bool = False
-    # Adapters build it by this name, as a deploy and a push.
-    make: ClassVar[type[Change]]
 
     def __post_init__(self) -> None:
         state, again_at, resolution = self.state, self.again_at, self.resolution
@@ -157,9 +155,6 @@ class Change:
     def is_reopened(self) -> bool:
         """Whether it starts an occurrence of its own, and the first start is not its own."""
         return self.state == STARTED and self.again_at is not None and self.again_at == self.at
-
-
-Change.make = Change
 
 
 @dataclass(frozen=True)
@@ -347,6 +342,14 @@ class Signs(Protocol):
 
     def sign(self, body: bytes, secret: Secret, settings: ProofSettings, at: datetime) -> Proven:
         """Return what proves *body* *at* a time; raises ConfigurationError where only the vendor can."""
+
+
+@runtime_checkable
+class ChecksSecrets(Protocol):
+    """What an adapter also has if its proof can use only secrets of some form, such as base64."""
+
+    def refuse_unfit(self, secret: Secret, settings: ProofSettings) -> None:
+        """Raise ConfigurationError for a secret that no proof can use."""
 
 
 @runtime_checkable

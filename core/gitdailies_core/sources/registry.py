@@ -16,6 +16,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, cast
 
 from gitdailies_core.errors import ConfigurationError
+from gitdailies_core.sources.history import GROUP as HISTORY
+from gitdailies_core.sources.history import Reader
 from gitdailies_core.sources.protocol import Adapter
 from gitdailies_core.values.nearest_name import did_you_mean
 
@@ -54,6 +56,7 @@ def load(name: str, group: str = GROUP) -> Any:
         ) from error
 
 
+@cache
 def adapter(name: str) -> Adapter:
     """Load an adapter or a source pack by name. No other adapter is imported.
 
@@ -78,27 +81,47 @@ def installed() -> list[str]:
     return sorted({*names(), *pack_names()})
 
 
-def compile_source(name: str, *, mapping: Any = None, override: Any = None) -> Adapter:
+def compile_source(name: str, *, mapping: Any = None, override: Any = None, file: Any = None) -> Adapter:
     """Compile the *mapping* of a source, or the source pack *name* with an *override* of single fields.
 
+    *file* is the document of a pack of the user's own, which is read in the place of an installed one.
     Raises MappingError, and ConfigurationError if there is no such pack.
     """
-    found = next((one for _, one in _providers()), None) if mapping is not None else _provider(name)
+    is_installed = mapping is None and file is None
+    found = _provider(name) if is_installed else next((one for _, one in _providers()), None)
     if found is None:
         raise ConfigurationError(f"adapter: no source pack named {name!r}{_hint(name, pack_names())}")
-    return found.compile(name, mapping, override)
+    return found.compile(name, mapping, override, file)
+
+
+def history_names() -> list[str]:
+    """Return the names of all whose past can be read, sorted: readers, and source packs with one."""
+    return sorted({*names(HISTORY), *(name for _, found in _providers() for name in found.with_history())})
+
+
+def history_reader(name: str, pack: Adapter | None = None) -> Reader | None:
+    """Return the reader of *name*'s past, else that of *pack* or of the pack *name*, if there is one."""
+    if name in names(HISTORY):
+        return cast(Reader, load(name, HISTORY))
+    pack = pack or (adapter(name) if name in pack_names() else None)
+    return cast("Reader | None", getattr(pack, "history", None))
 
 
 class PackProvider(Protocol):
-    """The source packs of a distribution. Its entry point is in the group `gitdailies.source_packs`."""
+    """The source packs of a distribution. Its entry point is in the group `gitdailies.source_packs`.
+
+    `gitdailies_sources.shipped.Shipped` is one for a package with a folder `packs`.
+    """
 
     def names(self) -> list[str]: ...
+
+    def with_history(self) -> list[str]: ...
 
     def load(self, name: str) -> Adapter:
         """Return a pack by name. Raises ConfigurationError."""
 
-    def compile(self, name: str, mapping: Any, override: Any) -> Adapter:
-        """Compile a mapping, or a pack with an override. Raises MappingError."""
+    def compile(self, name: str, mapping: Any, override: Any, file: Any) -> Adapter:
+        """Compile a mapping, or a pack, installed or of a file, with an override. Raises MappingError."""
 
 
 def _hint(name: str, known: Sequence[str]) -> str:

@@ -40,15 +40,20 @@ def verify_hmac_sha256(
 
 
 def verify_shared_token(request: Request, secrets: Sequence[Secret], *, header: str) -> None:
-    """Check that the value of *header* is exactly one of *secrets*. Raises ProofError."""
+    """Check that *header* is one of *secrets*, with or without `Bearer` before it. Raises ProofError."""
     check_secrets(secrets)
     if not header:
         raise ConfigurationError("header: expected the name of the header that carries the token, got none")
-    given = raw(request.header(header))
-    if not any_equal([secret.reveal().encode() for secret in secrets], [given]):
+    given = bare_tokens(request.header(header))
+    if not any_equal([secret.reveal().encode() for secret in secrets], [raw(one) for one in given]):
         raise ProofError(
             f"{header.lower()}: expected a token of this source, got {'another' if given else 'none'}"
         )
+
+
+def bare_tokens(value: str) -> list[str]:
+    """Return what may be the token in a header: the whole value, and what follows `Bearer`."""
+    return [value, *([value[7:]] if value[:7].lower() == "bearer " else [])] if value else []
 
 
 def hmac_sha256(body: bytes, secret: Secret, *, prefix: str = "v1=") -> str:

@@ -14,6 +14,7 @@ from typing import Any, Callable
 from urllib.parse import parse_qsl, urlencode
 
 from gitdailies_core.errors import UnreadableBody
+from gitdailies_core.sources.request import FORM
 from gitdailies_core.values import strict_json
 from gitdailies_core.values.erased_text import MARK, ErasedText
 
@@ -59,7 +60,9 @@ _SEPARATORS = re.compile(r"[^a-z0-9]+")
 # byte of a long word as the first of a name.
 _MAIL_HOST = re.compile(rb"(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _MAIL_NAME = (string.ascii_letters + string.digits + "._%+-").encode()
-_FORM = "application/x-www-form-urlencoded"
+
+# What stands for a field that is left out.
+_PERSON: Any = object()
 
 Decode = Callable[[bytes], Any]
 
@@ -118,7 +121,7 @@ def _changed(
     try:
         value = decode(body)
     except UnreadableBody:
-        if content_type.split(";", maxsplit=1)[0].strip().lower() == _FORM:
+        if content_type.split(";", maxsplit=1)[0].strip().lower() == FORM:
             return _changed_form(body, of_value, of_bytes)
         return of_bytes(body)
     changed = of_value(value)
@@ -154,10 +157,16 @@ def _without_mail(raw: bytes) -> bytes:
 def _without_people(value: Any) -> Any:
     """Return a JSON value without the fields of people; the very same value where it has none."""
     if isinstance(value, dict):
-        return _same(
-            value, {name: _without_people(item) for name, item in value.items() if not is_of_people(name)}
-        )
+        left = {name: _without_person(name, item) for name, item in value.items()}
+        return _same(value, {name: item for name, item in left.items() if item is not _PERSON})
     return _each(value, _without_people)
+
+
+def _without_person(name: str, value: Any) -> Any:
+    if not is_of_people(name):
+        return _without_people(value)
+    # In an object of Git, the time of a commit is beside who made it.
+    return {"date": value["date"]} if isinstance(value, dict) and "date" in value else _PERSON
 
 
 def _without_secrets(value: Any, within: str = "") -> Any:

@@ -42,6 +42,8 @@ def read(value: Any, where: str, *, form: str = "", zone: str = "") -> datetime:
     """
     if form:
         return _formed(value, where, form, zone)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return from_epoch(value, where)
     found = _FORM.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         try:

@@ -4,8 +4,6 @@ Sources: "Get a list of entities" of the API reference, and the published schema
 (DataDog/schema). A service has its name in the tag `service` of monitors.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +11,7 @@ from gitdailies_core import Fields
 from gitdailies_core.sources.catalogs import CatalogEntry, CatalogService, LeftOut
 from gitdailies_core.sources.history import Pages
 
-from gitdailies_datadog.api import rest
+from gitdailies_datadog.api.rest import Api
 
 _PATH = "/api/v2/catalog/entity"
 _PAGE = 100
@@ -22,16 +20,8 @@ _REPO = "repo"
 _WITHOUT = "it has no codeLocations, and no link of type repo"
 
 
-class Catalog:
+class Catalog(Api):
     """The catalog `datadog`."""
-
-    name = "datadog"
-    url = rest.URL
-    token_env = rest.KEY_ENV
-    second_env = rest.SECOND_ENV
-    second_header = rest.SECOND_HEADER
-
-    headers = staticmethod(rest.headers)
 
     def read(self, pages: Pages, *, names: bool) -> Iterator[CatalogEntry]:
         """Yield every entity. Another list of the page has the schema of each."""

@@ -4,8 +4,6 @@ Sources: "Webhooks Integration" and "Monitors: notification rules" of Datadog's 
 `custom_headers` are text that holds JSON. The value of a secret variable is never shown again.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +13,7 @@ from gitdailies_core import Fields, Secret
 from gitdailies_core.errors import UsageError
 from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, Target, Template, Vendor
 
-from gitdailies_datadog.api import rest
+from gitdailies_datadog.api.rest import Api
 
 _BASE = "/api/v1/integration/webhooks/configuration"
 _RULES = "/api/v2/monitor/notification_rule"
@@ -24,21 +22,14 @@ _PAGE = 100
 HEADER = "X-Relay-Token"
 
 
-class Connect(Vendor):
+class Connect(Api, Vendor):
     """The vendor `datadog`."""
 
-    name = "datadog"
-    url = rest.URL
-    token_env = rest.KEY_ENV
-    second_env = rest.SECOND_ENV
-    second_header = rest.SECOND_HEADER
     parameters: Mapping[str, str] = {
         "monitors?": "tags of monitors that notify it, as env:production,team:pay; else none does yet"
     }
     settings: Mapping[str, str] = {"header": HEADER}
     test_by_hand = "press Test Notifications in a monitor that notifies it"
-
-    headers = staticmethod(rest.headers)
 
     def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
         name = _name(target)

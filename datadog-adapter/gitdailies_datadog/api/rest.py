@@ -1,17 +1,19 @@
 """Datadog's API: its address, and its two keys. Source: "Authentication" of the API reference."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from gitdailies_core import Secret
 
-URL = "https://api.datadoghq.com"
-KEY_ENV = "DD_API_KEY"
-SECOND_ENV = "DD_APP_KEY"
-SECOND_HEADER = "DD-APPLICATION-KEY"
 
+class Api:
+    """What all that ask the API have in common."""
 
-def headers(token: Secret) -> Mapping[str, str]:
-    """Return the headers of every request, but for the second key."""
-    return {"DD-API-KEY": token.reveal(), "Accept": "application/json"}
+    name = "datadog"
+    url = "https://api.datadoghq.com"
+    token_env = "DD_API_KEY"  # noqa: S105  a name, not a token
+    second_env = "DD_APP_KEY"
+    second_header = "DD-APPLICATION-KEY"
+
+    def headers(self, token: Secret) -> Mapping[str, str]:
+        """Return the headers of every request, but for the second key."""
+        return {"DD-API-KEY": token.reveal(), "Accept": "application/json"}

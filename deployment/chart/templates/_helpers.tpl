@@ -23,14 +23,50 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- else }}{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
 {{- end }}
 
-{{/* How many relays there are. With SQLite there can only be one, since it is a file of one process. */}}
+{{/* How many servers of a kind there are. With SQLite there can only be one, since it is a file of one process.
+     Needs dict "root", "part" and "replicas". */}}
 {{- define "gitdailies.replicas" -}}
-{{- $default := ternary 2 1 (ne .Values.store.url "") }}
-{{- $replicas := int (.Values.relay.replicas | default $default) }}
-{{- if and (not .Values.store.url) (gt $replicas 1) }}
-{{- fail (printf "relay.replicas: expected 1 with SQLite, got %d; set store.url to a PostgreSQL database, which relays can share" $replicas) }}
+{{- $shared := ne .root.Values.store.url "" }}
+{{- $replicas := int (.replicas | default (ternary 2 1 $shared)) }}
+{{- if and (not $shared) (gt $replicas 1) }}
+{{- fail (printf "%s.replicas: expected 1 with SQLite, got %d; set store.url to a PostgreSQL database, which servers can share" .part $replicas) }}
 {{- end }}
 {{- $replicas }}
+{{- end }}
+
+{{/* Without PostgreSQL the old pod must end before the new one opens its file. */}}
+{{- define "gitdailies.strategy" -}}
+strategy: {{ if .Values.store.url }}{type: RollingUpdate, rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}{{ else }}{type: Recreate}{{ end }}
+{{- end }}
+
+{{/* Pods of one kind run on different nodes and in different zones, where there are some. */}}
+{{- define "gitdailies.spread" -}}
+# Five seconds until nothing is sent to it any more, and ten in which it ends what it has begun.
+terminationGracePeriodSeconds: 25
+topologySpreadConstraints:
+  {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+  - maxSkew: 1
+    topologyKey: {{ . }}
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels: {{- include "gitdailies.selector" $ | nindent 8 }}
+  {{- end }}
+{{- end }}
+
+{{/* Of several pods, a drained node takes one at a time. Needs dict "root", "part" and "replicas". */}}
+{{- define "gitdailies.disruption" -}}
+{{- if gt (int (include "gitdailies.replicas" .)) 1 }}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ include "gitdailies.name" .root }}-{{ .part }}
+  labels: {{- include "gitdailies.labels" . | nindent 4 }}
+spec:
+  maxUnavailable: 1
+  selector:
+    matchLabels: {{- include "gitdailies.selector" . | nindent 6 }}
+{{- end }}
 {{- end }}
 
 {{/* gitdailies.yml: what the chart sets, and over it the value `config`. */}}
@@ -38,10 +74,11 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- $name := include "gitdailies.name" . }}
 {{- /* Not in the schema: Helm would print a value that does not fit, and a password with it. */}}
 {{- if .Values.store.url }}
-{{- if regexMatch "^postgresql://[^/@]*:[^@]*@" .Values.store.url }}
+{{- if regexMatch "^postgres(ql)?://[^/@]*:[^@]*@|[?&](ssl)?password=" .Values.store.url }}
 {{- fail "store.url: expected an address without a password, got one with a password; put it into a Secret, and name that in store.passwordSecret" }}
 {{- end }}
-{{- if not (regexMatch "^postgresql://[^/@\\s]+@[^/@\\s]+/[^\\s]+$" .Values.store.url) }}
+{{- /* The servers read the rest by libpq: several hosts, a socket, a service, TLS. */}}
+{{- if not (regexMatch "^postgres(ql)?://[^/\\s]*/[^\\s]+$" .Values.store.url) }}
 {{- fail "store.url: expected postgresql://USER@HOST/DATABASE, got another form" }}
 {{- end }}
 {{- end }}
@@ -228,10 +265,13 @@ annotations:
 
 {{/* Ready: a commit reached the store. Alive: the process answers. A store that comes back needs no restart. */}}
 {{- define "gitdailies.probes" -}}
+# Endpoints hear of the end of a pod later than the pod does.
+lifecycle: {preStop: {exec: {command: [sleep, "5"]}}}
+# A process that migrates its store is alive, however long that takes.
 startupProbe:
   httpGet: {path: /healthz, port: http}
   periodSeconds: 2
-  failureThreshold: 60
+  failureThreshold: 30
 readinessProbe:
   httpGet: {path: /readyz, port: http}
   periodSeconds: 5

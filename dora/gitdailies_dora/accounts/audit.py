@@ -1,7 +1,5 @@
 """The audit trail: who changed what, other than by sending an event."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

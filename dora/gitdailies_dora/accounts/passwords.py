@@ -1,7 +1,5 @@
 """Passwords as argon2id hashes. Hashing is slow on purpose: call it in a thread, a few at a time."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import argon2

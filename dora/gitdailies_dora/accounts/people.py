@@ -1,10 +1,7 @@
 """People with their roles, invitations and sessions. Pure; `people_store` stores them."""
 
-from __future__ import annotations
-
 import hashlib
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -66,12 +63,7 @@ class Invitation:
 
     role: str
     invited_by: int | None
-    created_at: datetime
-    expires_at: datetime
     person_id: int | None = None
-
-    def is_valid(self, now: datetime) -> bool:
-        return now < self.expires_at
 
 
 @dataclass(frozen=True)
@@ -82,18 +74,9 @@ class SignInSession:
     created_at: datetime
     seen_at: datetime
 
-    def is_valid(self, now: datetime) -> bool:
-        """Return whether it was used recently enough and is not too old."""
-        return now < self.seen_at + IDLE and now < self.created_at + ABSOLUTE
-
     def is_stale(self, now: datetime) -> bool:
         """Return whether the recorded last use is too old."""
         return now - self.seen_at >= SEEN_EVERY
-
-
-def new_token(random_text: Callable[[int], str]) -> str:
-    """Make the token of a link or a cookie; *random_text* returns text of that many random bytes."""
-    return random_text(32)
 
 
 def hash_of(token: str) -> bytes:

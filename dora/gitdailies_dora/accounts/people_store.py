@@ -3,8 +3,6 @@
 Each function runs inside a transaction of its caller, but for `invite_owner`, which a command calls.
 """
 
-from __future__ import annotations
-
 import secrets
 from dataclasses import replace
 from datetime import datetime
@@ -18,7 +16,7 @@ from gitdailies_server.storage.timestamps import from_us, to_us, utc_now
 from gitdailies_dora.accounts import people
 from gitdailies_dora.accounts.audit import write_audit
 from gitdailies_dora.accounts.keys.key_store import remove_tokens_of
-from gitdailies_dora.accounts.people import ABSOLUTE, OWNER, Invitation, Person, SignInSession
+from gitdailies_dora.accounts.people import ABSOLUTE, IDLE, OWNER, Invitation, Person, SignInSession
 from gitdailies_dora.sql.database import StoreLocation, existing_database, transaction
 
 # A person signs in with one account at most.
@@ -46,7 +44,7 @@ _ADD_INVITATION = (
     "INSERT INTO invitations (hash, role, invited_by, created_at, expires_at, person_id)"
     " VALUES (?, ?, ?, ?, ?, ?)"
 )
-_INVITATION = "SELECT role, invited_by, created_at, expires_at, person_id FROM invitations WHERE hash = ?"
+_INVITATION = "SELECT role, invited_by, person_id FROM invitations WHERE hash = ? AND expires_at > ?"
 _DELETE_INVITATION = "DELETE FROM invitations WHERE hash = ?"
 _DELETE_EXPIRED_INVITATIONS = "DELETE FROM invitations WHERE expires_at <= ?"
 _DELETE_INVITATIONS_OF_SERVER = "DELETE FROM invitations WHERE invited_by IS NULL"
@@ -54,20 +52,28 @@ _DELETE_INVITATIONS_OF_PERSON = "DELETE FROM invitations WHERE invited_by = ?"
 _DELETE_PASSWORD_LINKS = "DELETE FROM invitations WHERE person_id = ?"  # noqa: S105  a statement
 
 # Begin a session; find it with its person; those of a person; record its use; end one, old ones, all of a
-# person, all others.
+# person, all others. A valid one was used recently enough, and is not too old.
+_VALID = "sessions.seen_at > ? AND sessions.created_at > ?"
 _ADD_SESSION = "INSERT INTO sessions (hash, person_id, created_at, seen_at) VALUES (?, ?, ?, ?)"
 _SESSION = (
     f"SELECT sessions.created_at, sessions.seen_at, {_PERSON} FROM sessions"  # noqa: S608  constants above
-    f" JOIN people ON people.id = sessions.person_id WHERE sessions.hash = ? AND {_ACTIVE}"
+    f" JOIN people ON people.id = sessions.person_id WHERE sessions.hash = ? AND {_ACTIVE} AND {_VALID}"
 )
-_SESSIONS_OF_PERSON = """
-SELECT hash, created_at, seen_at FROM sessions WHERE person_id = ? ORDER BY seen_at DESC, created_at DESC
-"""
+_SESSIONS_OF_PERSON = (
+    f"SELECT hash, created_at, seen_at FROM sessions WHERE person_id = ? AND {_VALID}"  # noqa: S608  a constant
+    " ORDER BY seen_at DESC, created_at DESC"
+)
 _MARK_SESSION_USED = "UPDATE sessions SET seen_at = ? WHERE hash = ?"
 _DELETE_SESSION = "DELETE FROM sessions WHERE hash = ?"
 _DELETE_OLD_SESSIONS = "DELETE FROM sessions WHERE created_at <= ?"
 _DELETE_SESSIONS_OF_PERSON = "DELETE FROM sessions WHERE person_id = ?"
 _DELETE_OTHER_SESSIONS = "DELETE FROM sessions WHERE person_id = ? AND hash <> ?"
+
+
+def new_token() -> tuple[str, bytes]:
+    """Make the token of a link or a cookie, and its hash for the store."""
+    token = secrets.token_urlsafe(32)
+    return token, people.hash_of(token)
 
 
 def has_owner(session: Session) -> bool:
@@ -115,16 +121,16 @@ def set_up_path(session: Session, now: datetime) -> str | None:
     if has_owner(session):
         return None
     session.execute(_DELETE_INVITATIONS_OF_SERVER)
-    token = people.new_token(secrets.token_urlsafe)
-    invite(session, people.hash_of(token), role=people.OWNER, by=None, actor="", now=now)
+    token, hash_ = new_token()
+    invite(session, hash_, role=people.OWNER, by=None, actor="", now=now)
     return people.JOIN + token
 
 
 def invite_owner(location: StoreLocation) -> str:
     """Make a link for another owner and return its path; a server may be running on the store."""
     with transaction(existing_database(location)) as session:
-        now, token = utc_now(), people.new_token(secrets.token_urlsafe)
-        invite(session, people.hash_of(token), role=people.OWNER, by=None, actor="", now=now)
+        now, (token, hash_) = utc_now(), new_token()
+        invite(session, hash_, role=people.OWNER, by=None, actor="", now=now)
         write_audit(session, now, actor="", action="person.invited", subject=people.OWNER, detail={})
     return people.JOIN + token
 
@@ -147,13 +153,8 @@ def _add_link(
 
 def find_invitation(session: Session, hash_: bytes, now: datetime) -> Invitation | None:
     """Find a link that can still be used."""
-    row = session.execute(_INVITATION, (hash_,)).fetchone()
-    if row is None:
-        return None
-    invitation = Invitation(
-        people.STORED.get(row[0], row[0]), row[1], from_us(row[2]), from_us(row[3]), row[4]
-    )
-    return invitation if invitation.is_valid(now) else None
+    row = session.execute(_INVITATION, (hash_, to_us(now))).fetchone()
+    return None if row is None else Invitation(people.STORED.get(row[0], row[0]), *row[1:])
 
 
 def join(session: Session, hash_: bytes, *, name: str, password: str, now: datetime) -> Person | None:
@@ -205,10 +206,10 @@ def change_role(session: Session, id_: int, role: str, *, actor: str, now: datet
 
     Raises UsageError if there is no person with that id, or if the person is the only owner.
     """
-    person, others = _one_of_all(session, id_)
+    person, is_only_owner = _one_of_all(session, id_)
     if person.role == role:
         return person
-    if person.is_owner and not any(other.is_owner for other in others):
+    if is_only_owner:
         raise UsageError("role: the only owner stays one; make another person an owner first")
     session.execute(_SET_ROLE, (role, id_))
     session.execute(_DELETE_INVITATIONS_OF_PERSON, (id_,))
@@ -226,18 +227,14 @@ def sign_in(session: Session, hash_: bytes, person: Person, now: datetime) -> No
 
 def find_session(session: Session, hash_: bytes, now: datetime) -> SignInSession | None:
     """Find a valid session; that of a removed person is none."""
-    row = session.execute(_SESSION, (hash_,)).fetchone()
-    if row is None:
-        return None
-    signed_in = SignInSession(_person(row[2:]), from_us(row[0]), from_us(row[1]))
-    return signed_in if signed_in.is_valid(now) else None
+    row = session.execute(_SESSION, (hash_, to_us(now - IDLE), to_us(now - ABSOLUTE))).fetchone()
+    return None if row is None else SignInSession(_person(row[2:]), from_us(row[0]), from_us(row[1]))
 
 
 def sessions_of(session: Session, person: Person, now: datetime) -> list[tuple[bytes, SignInSession]]:
     """Return the valid sessions of a person with their hashes, the last used first."""
-    rows = session.execute(_SESSIONS_OF_PERSON, (person.id,)).fetchall()
-    found = [(bytes(row[0]), SignInSession(person, from_us(row[1]), from_us(row[2]))) for row in rows]
-    return [(hash_, one) for hash_, one in found if one.is_valid(now)]
+    rows = session.execute(_SESSIONS_OF_PERSON, (person.id, to_us(now - IDLE), to_us(now - ABSOLUTE)))
+    return [(bytes(row[0]), SignInSession(person, from_us(row[1]), from_us(row[2]))) for row in rows]
 
 
 def sign_out_elsewhere(session: Session, person: Person, keep: bytes, now: datetime) -> None:
@@ -278,8 +275,8 @@ def remove(session: Session, id_: int, *, actor: str, now: datetime) -> Person:
 
     Raises UsageError if there is no person with that id, or if the person is the only owner.
     """
-    person, others = _one_of_all(session, id_)
-    if person.is_owner and not any(other.is_owner for other in others):
+    person, is_only_owner = _one_of_all(session, id_)
+    if is_only_owner:
         raise UsageError("person: the only owner cannot be removed; invite another owner first")
     session.execute(_REMOVE, (to_us(now), id_))
     session.execute(_DELETE_SESSIONS_OF_PERSON, (id_,))
@@ -291,12 +288,12 @@ def remove(session: Session, id_: int, *, actor: str, now: datetime) -> Person:
     return person
 
 
-def _one_of_all(session: Session, id_: int) -> tuple[Person, list[Person]]:
-    everyone = all_people(session)
-    person = next((person for person in everyone if person.id == id_), None)
-    if person is None:
+def _one_of_all(session: Session, id_: int) -> tuple[Person, bool]:
+    """Return a person, and whether they are the only owner; raises UsageError if there is no such person."""
+    everyone = {person.id: person for person in all_people(session)}
+    if (person := everyone.get(id_)) is None:
         raise UsageError("person: this person was removed already")
-    return person, [other for other in everyone if other.id != id_]
+    return person, [one for one in everyone.values() if one.is_owner] == [person]
 
 
 def _person(row: tuple[Any, ...]) -> Person:

@@ -3,8 +3,6 @@
 Pure: the time is an argument.
 """
 
-from __future__ import annotations
-
 import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Links of screens in the store. Each function runs inside a transaction of its caller."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

@@ -3,8 +3,6 @@
 A link for a review has the address of the review as its name.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 

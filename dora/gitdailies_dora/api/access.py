@@ -1,7 +1,5 @@
 """The key of a request: who may read, send, correct and delete. Wrong keys are limited by address."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable
@@ -42,7 +40,7 @@ class KeyAccess:
     async def key_that_reads(self, request: Request) -> Key:
         """Return the key of a request that reads, and record its use; raises Refusal."""
         key = await self.of(request)
-        if not key.may_read():
+        if keys.READ not in key.allow:
             raise lacking(key, keys.READ)
         with suppress(StoreUnavailable):  # reading works while the disk is full
             await self._here.store.mark_key_used(key, self._here.clock())
@@ -55,7 +53,7 @@ class KeyAccess:
         """
         query.refuse_parameters(query_of(request))
         key = await self.of(request)
-        if not key.may_correct():
+        if keys.CORRECT not in key.allow:
             raise lacking(key, keys.CORRECT)
         await self._here.store.mark_key_used(key, self._here.clock())
         return key
@@ -141,15 +139,7 @@ class Endpoints:
     def __init__(self, here: Installation, access: KeyAccess) -> None:
         self._here = here
         self._access = access
-
-    async def _current(self, ask: Callable[[], Value]) -> Value:
-        """Return what *ask* reads of a request, when the rows are up to date: they may include later events.
-
-        A wrong request is refused before.
-        """
-        ask()
-        await self._here.deriver.catch_up()
-        return ask()
+        self._current = here.deriver.current
 
 
 def lacking(key: Key, right: str) -> Refusal:

@@ -1,7 +1,5 @@
 """The DORA server over HTTP: the application with its routes."""
 
-from __future__ import annotations
-
 from gitdailies_core.errors import GitDailiesError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,7 +14,7 @@ from gitdailies_dora.api.events import EventApi
 from gitdailies_dora.api.middleware import ClientAddress, ErrorResponses, Guard, is_browser
 from gitdailies_dora.api.openapi import READING, document
 from gitdailies_dora.operations.installation import Installation
-from gitdailies_dora.operations.readiness import alive
+from gitdailies_dora.operations.readiness import alive, ready
 from gitdailies_dora.pages.frame.site import FIGURES, Page, Site
 from gitdailies_dora.pages.routes import routes as page_routes
 from gitdailies_dora.pages.settings.connect import ConnectPages
@@ -42,7 +40,7 @@ def create_app(here: Installation) -> Starlette:
         routes=[
             Route("/", index, methods=["GET"]),
             Route("/healthz", alive, methods=["GET"]),
-            Route("/readyz", here.readiness.ready, methods=["GET"]),
+            Route("/readyz", ready(here.readiness), methods=["GET"]),
             Route("/openapi.json", described, methods=["GET"]),
             *(route for group in groups for route in routes(group)),
             *page_routes(site, description),

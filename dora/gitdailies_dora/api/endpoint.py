@@ -1,7 +1,5 @@
 """Describes an endpoint next to the function that answers it. The router and OpenAPI read this."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +15,7 @@ Form: TypeAlias = type[Struct] | str
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 # The problems of a request with a body.
-WITH_BODY = ("unreadable", "too-large", "media-type", "timeout")
+WITH_BODY = ("unreadable", "too-large", "media-type", "timeout", "bodies")
 
 
 class Parameter(NamedTuple):

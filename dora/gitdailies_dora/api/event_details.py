@@ -3,8 +3,6 @@
 Keys that may correct say what caused an incident, and whether a deploy failed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Literal
@@ -15,6 +13,7 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gitdailies_dora.accounts.keys import webhook_key as keys
 from gitdailies_dora.api.access import Endpoints, lacking
 from gitdailies_dora.api.endpoint import NOW, endpoint, path_id
 from gitdailies_dora.api.json_bodies import json_response, query_of, read_object
@@ -147,7 +146,7 @@ class DetailsApi(Endpoints):
         """Delete one event; the audit trail keeps a copy."""
         query.refuse_parameters(query_of(request))
         key = await self._access.of(request)
-        if not key.may_delete():
+        if keys.DELETE not in key.allow:
             raise lacking(key, "delete")
         id_ = request.path_params["id"]
         if not await self._here.store.delete(id_, actor=key.name, now=self._here.clock()):
@@ -159,9 +158,9 @@ class DetailsApi(Endpoints):
         given = query.parameters(query_of(request), ("now",))
         await self._access.key_that_reads(request)
         settings = self._here.figures
-        now = await self._current(lambda: moment_of(given, settings, self._here.now()))
         id_ = request.path_params["id"]
-        found = await self._here.store.ask(partial(read, id_=id_, settings=settings, now=now))
+        asked = partial(read, id_=id_, settings=settings)
+        found = await self._current(lambda: partial(asked, now=moment_of(given, settings, self._here.now())))
         if found is None:
             raise refusal("not-found", f"id: no {what} has the id {got(id_)}")
         return json_response(found)

@@ -1,7 +1,5 @@
 """The endpoints of events: send, list, delete."""
 
-from __future__ import annotations
-
 import secrets
 import time
 from collections import Counter, OrderedDict
@@ -44,9 +42,9 @@ from gitdailies_dora.derived.read.events import event_filters
 from gitdailies_dora.events import intake, query
 from gitdailies_dora.events import listing as lists
 from gitdailies_dora.events.intake import ListResults, Submission, Taken
-from gitdailies_dora.events.listing import StoredEvent
+from gitdailies_dora.events.listing import StoredEvent, StoreEnd
 from gitdailies_dora.events.problem import Problem, of_error, refusal
-from gitdailies_dora.events.query import Listing, Position
+from gitdailies_dora.events.query import EARLIEST, Listing, Position
 from gitdailies_dora.events.reading import cloud_events
 from gitdailies_dora.figures.answers.numbers import Time
 from gitdailies_dora.operations.installation import Installation
@@ -70,11 +68,12 @@ class ListEnd(Struct, frozen=True, kw_only=True, rename="camel"):
     """What follows the events of a list."""
 
     next: Annotated[
-        int | str | None,
-        Meta(description="the `after` of the next request: a number; by time, a text"),
+        str | None,
+        Meta(description="the `after` of the next request"),
     ]
     end: Annotated[
-        int, Meta(description="the number of the event that was stored last when the list was made")
+        str,
+        Meta(description="the `after` of a later request, for what was stored since this list was made"),
     ]
     as_of: Annotated[
         Time | UnsetType,
@@ -93,13 +92,9 @@ _LISTED = (
     number("limit", "the largest number of events", query.MOST_LISTED, query.LISTED),
     Parameter(
         "after",
-        "the `next` of the page before; by arrival, it is the number of an event",
-        {
-            "oneOf": [
-                {"type": "integer", "minimum": 0, "maximum": query.LATEST_AFTER, "default": 0},
-                {"type": "string", "pattern": "^-?[0-9]{1,18},[0-9]{1,18}$"},
-            ]
-        },
+        "the `next` of the page before, or the `end` of an earlier list. A cursor of a time before the store "
+        "was restored is refused (410)",
+        {"type": "string", "pattern": query.CURSOR},
     ),
     *texts(
         kind="only events of this kind",
@@ -241,7 +236,7 @@ class EventApi(Endpoints):
                 outcomes = accepted
         status, answer = intake.response(submission, outcomes)
         counts = Counter(outcome.status for outcome in outcomes)
-        problems = [outcome.problem for outcome in outcomes if outcome.problem is not None]
+        problems = [one.answer for one in outcomes if isinstance(one.answer, Problem)]
         reason = {"reason": problems[0].detail} if problems else {}
         self._log.info("checked" if check_only else "received", key=key.name, **counts, **reason)
         if not check_only:
@@ -279,7 +274,7 @@ class EventApi(Endpoints):
         await self._store.mark_key_used(key, self._here.clock())
         return json_response(Pong(key=key.name, allow=tuple(sorted(key.allow))))
 
-    @endpoint("GET /api/events", EventList, parameters=_LISTED)
+    @endpoint("GET /api/events", EventList, parameters=_LISTED, also=("gone",))
     async def list_events(self, request: Request) -> Response:
         """List events, by arrival or by time, in either direction.
 
@@ -293,21 +288,16 @@ class EventApi(Endpoints):
         await self._access.key_that_reads(request)
         as_of = ""
         if event_filters.needed(listing.wanted):
-            await self._here.deriver.catch_up()
-            found = await self._store.ask(
-                partial(
-                    event_filters.resolved,
-                    wanted=listing.wanted,
-                    teams=self._here.teams,
-                    settings=settings,
-                    now=to_us(self._here.clock()),
-                )
+            resolve = partial(
+                event_filters.resolved, wanted=listing.wanted, teams=self._here.teams, settings=settings
             )
+            found = await self._current(lambda: partial(resolve, now=to_us(self._here.clock())))
             listing = replace(listing, wanted=found.wanted)
             as_of = text_of_us(found.as_of) if found.wanted.outcome else ""
         # What is stored meanwhile belongs to a later list, which begins at this end.
-        end = await self._store.read(lists.last_number)
-        listing = lists.up_to(listing, end)
+        end = await self._store.read(lists.store_end)
+        query.refuse_gone(listing, end.epoch, end.last_ever)
+        listing = lists.up_to(listing, end.last)
         pages = self._store.pages(listing)
         # The first page is read before the response begins, so that an error can still be a 503.
         first: list[StoredEvent] = await anext(pages, [])
@@ -320,7 +310,7 @@ class EventApi(Endpoints):
         listing: Listing,
         page: list[StoredEvent],
         pages: AsyncIterator[list[StoredEvent]],
-        end: int,
+        end: StoreEnd,
         as_of: str,
     ) -> AsyncIterator[str]:
         yield '{"events":['
@@ -330,15 +320,10 @@ class EventApi(Endpoints):
             last, count, separator = page[-1].position, count + len(page), ","
             page = await anext(pages, [])
         more = count == listing.limit and last is not None and await self._store.has_more(listing, last)
-        following = _cursor(listing.wanted.order, last) if more and last else None
-        tail = ListEnd(next=following, end=end, as_of=as_of or UNSET)
+        following = end.cursor(last, listing.wanted.order) if more and last else None
+        received = end.cursor(Position(EARLIEST, end.last), query.RECEIVED)
+        tail = ListEnd(next=following, end=received, as_of=as_of or UNSET)
         yield "]," + msgspec.json.encode(tail).decode()[1:]
-
-
-def _cursor(order: str, position: Position) -> int | str:
-    """Return the cursor of the next page: a number in the order of arrival, else a text."""
-    text = position.text(order)
-    return int(text) if order == query.RECEIVED else text
 
 
 def _new_id(now: datetime) -> str:

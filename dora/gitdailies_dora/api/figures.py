@@ -1,7 +1,5 @@
 """Figures over HTTP, for keys that may read, in several forms, and why each event counts or not."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -161,27 +159,28 @@ class FiguresApi(Endpoints):
         limit = query.number("limit", parameters.pop("limit", str(LISTED)), 1, MOST_LISTED)
         after = cursor(parameters.pop("after", ""))
         await self._access.key_that_reads(request)
-        question_ = await self._current(partial(self._question, parameters))
         settings = self._here.figures
         if id_:
-            one = await self._here.store.ask(
-                partial(queries.why_one, selection=question_.selection, settings=settings, id_=id_)
+            one = await self._current(
+                lambda: partial(
+                    queries.why_one,
+                    selection=self._question(parameters).selection,
+                    settings=settings,
+                    id_=id_,
+                )
             )
             if one is None:
                 raise refusal("not-found", f"id: no event has the id {got(id_)}")
             return json_response(JudgedEvents(definitions=DEFINITIONS, events=(one,), next=None))
-        events, following = await self._here.store.ask(
-            partial(queries.why, question=question_, settings=settings, after=after, limit=limit)
-        )
+        listed = partial(queries.why, settings=settings, after=after, limit=limit)
+        events, following = await self._current(lambda: partial(listed, question=self._question(parameters)))
         next_ = f"{following[0]},{following[1]}" if following else None
         return json_response(JudgedEvents(definitions=DEFINITIONS, events=tuple(events), next=next_))
 
     async def _report(self, request: Request, parameters: Mapping[str, str]) -> FiguresAnswer:
         await self._access.key_that_reads(request)
-        question_ = await self._current(partial(self._question, parameters))
-        return await self._here.store.ask(
-            partial(answer.of_selection, question=question_, settings=self._here.figures)
-        )
+        answered = partial(answer.of_selection, settings=self._here.figures)
+        return await self._current(lambda: partial(answered, question=self._question(parameters)))
 
     def _question(self, parameters: Mapping[str, str]) -> Question:
         return question(parameters, self._here.figures, self._here.now(), teams=self._here.teams)
@@ -204,9 +203,9 @@ class FiguresApi(Endpoints):
         form = query.one_of("format", given.pop("format", ["json"])[0], _SERIES_FORMS)
         await self._access.key_that_reads(request)
         here = self._here
-        found = await self._current(lambda: asked(given, here.figures, here.teams, here.now()))
-        body, media_type, version = await here.store.ask(
-            partial(_written, asked=found, settings=here.figures, form=form)
+        written = partial(_written, settings=here.figures, form=form)
+        body, media_type, version = await self._current(
+            lambda: partial(written, asked=asked(given, here.figures, here.teams, here.now()))
         )
         headers = {"etag": f'W/"{form}-{version}"', "cache-control": "private, no-cache"}
         if matches(request.headers.get("if-none-match", ""), headers["etag"]):

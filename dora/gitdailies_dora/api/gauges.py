@@ -1,7 +1,5 @@
 """Figures as Prometheus gauges: those of a selection, and the totals of groups."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 

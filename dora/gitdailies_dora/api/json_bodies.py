@@ -1,29 +1,19 @@
-"""Read the body of a request within limits, and write answers as JSON."""
+"""Read JSON in the body of a request, and write answers as JSON."""
 
-from __future__ import annotations
-
-import asyncio
-from collections.abc import AsyncIterator
 from typing import TypeVar
 
 import msgspec
 from gitdailies_core.error_text import got
-from gitdailies_core.errors import BodyTooLarge
 from gitdailies_core.values import strict_json
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
+from gitdailies_dora.events.bodies import read_body, too_large
 from gitdailies_dora.events.intake import MOST_BYTES_LIST, MOST_BYTES_ONE
 from gitdailies_dora.events.problem import refusal
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
-# Long enough for 8 MiB over a slow line, short enough that idle senders do not accumulate.
-READ_SECONDS = 30.0
-
-# How much of a body that is too large is read and discarded. A client that writes all of its body before
-# it reads would otherwise find the connection closed, and not learn why.
-_DISCARDED = 4 * MOST_BYTES_LIST
 _SPACE = b" \t\r\n"
 
 
@@ -31,20 +21,13 @@ async def read_json(request: Request) -> bytes:
     """Return the body of a request with a JSON type or without a type.
 
     Raises BodyTooLarge for a body over the limit, Refusal for another type, for an encoding and for a
-    body that takes too long.
+    body that does not come.
     """
     _check_type(request)
-    try:
-        async with asyncio.timeout(READ_SECONDS):
-            return await _bounded(request)
-    except TimeoutError:
-        raise refusal(
-            "timeout",
-            f"body: expected all of it within {READ_SECONDS:.0f} seconds, got a part",
-            Connection="close",
-        ) from None
-    except ClientDisconnect:
-        raise refusal("timeout", "body: the connection was closed before all of it arrived") from None
+    body = await read_body(request, MOST_BYTES_LIST, "a list")
+    if len(body) > MOST_BYTES_ONE and body.lstrip(_SPACE)[:1] != b"[":
+        raise too_large(MOST_BYTES_ONE, "one event")
+    return body
 
 
 async def read_object(request: Request, type_: type[Body]) -> Body:
@@ -81,33 +64,3 @@ def _check_type(request: Request) -> None:
         and not (media.startswith("application/") and media.endswith("+json"))
     ):
         raise refusal("media-type", f"Content-Type: expected application/json, got {got(media)}")
-
-
-async def _bounded(request: Request) -> bytes:
-    announced = request.headers.get("content-length", "")
-    size = int(announced) if announced.isascii() and announced.isdigit() else 0
-    if size > MOST_BYTES_LIST + _DISCARDED:
-        raise _too_large(MOST_BYTES_LIST)
-    body, limit, first = bytearray(), MOST_BYTES_ONE, b""
-    chunks = request.stream()
-    async for chunk in chunks:
-        body += chunk
-        if not first and (first := chunk.lstrip(_SPACE)[:1]) == b"[":
-            limit = MOST_BYTES_LIST
-        if len(body) > limit:
-            await _discard(chunks)
-            raise _too_large(limit)
-    return bytes(body)
-
-
-async def _discard(chunks: AsyncIterator[bytes]) -> None:
-    left = _DISCARDED
-    async for chunk in chunks:
-        left -= len(chunk)
-        if left < 0:
-            return
-
-
-def _too_large(limit: int) -> BodyTooLarge:
-    kind = "a list" if limit == MOST_BYTES_LIST else "one event"
-    return BodyTooLarge(f"body: expected at most {limit} bytes for {kind}, got more")

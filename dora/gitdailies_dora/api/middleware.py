@@ -6,6 +6,7 @@ An error is a page for a browser, and problem details (RFC 9457) for a program.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from gitdailies_connection.addresses import Network
 from gitdailies_core.errors import GitDailiesError
+from gitdailies_core.values import trace_context
 from gitdailies_server.http.client_address import FORWARDED_HEADER, client_address, is_trusted, opened_at
 from gitdailies_server.http.exchange import ErrorBody
 from gitdailies_server.logging.setup import describe_error
@@ -23,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
 
 from gitdailies_dora.accounts.people import JOIN
 from gitdailies_dora.accounts.screens import WALL
@@ -113,22 +116,25 @@ class ClientAddress:
 class Guard:
     """An ASGI middleware that adds headers, refuses keys in addresses and catches bugs.
 
-    *respond* makes the response for a problem; *count* is called with the path and the status of each
-    response; *secure* is true if people open pages over TLS, whatever a
-    proxy says.
+    *respond* makes the response for a problem; *count* is called with the path, the status and the seconds of
+    each response; *secure* is true if people open pages over TLS, whatever a proxy says.
     """
 
     app: ASGIApp
     log: Any
     respond: Callable[[Request, Problem], Awaitable[Response]]
-    count: Callable[[str, int], None]
+    count: Callable[[str, int, float], None]
     secure: bool
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = False
+        started, began, headers = False, time.monotonic(), Headers(scope=scope)
+        traces = (headers.get(name, "") for name in (trace_context.HEADER, trace_context.LIST_HEADER))
+        # For all lines about this request, whose task is its own.
+        if found := " ".join(trace_context.ids(*traces)):
+            bind_contextvars(trace=found)
         secure = self.secure or scope.get("scheme") == "https"
         guards = (*_HEADERS, *(_SECURE_HEADERS if secure else ()))
 
@@ -136,7 +142,7 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                self.count(scope["path"], message["status"])
+                self.count(scope["path"], message["status"], time.monotonic() - began)
                 present = {name.lower() for name, _ in message["headers"]}
                 more = [header for header in guards if header[0] not in present]
                 message = {**message, "headers": [*message["headers"], *more]}

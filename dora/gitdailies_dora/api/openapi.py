@@ -1,7 +1,5 @@
 """The OpenAPI 3.1 document, made of the table of operations, the classes of the answers, and core's kinds."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, TypeAlias

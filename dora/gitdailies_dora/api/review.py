@@ -3,8 +3,6 @@
 Keys that may read see it. Keys that may correct decide its lines.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Annotated, Literal
 
@@ -72,10 +70,11 @@ class ReviewApi(Endpoints):
         await self._access.key_that_reads(request)
         settings = self._here.figures
         ask = partial(review_question, given, settings, self._here.teams)
-        question = await self._current(lambda: ask(self._here.now()))
-        found = await self._here.store.ask(partial(review.answer, question=question, settings=settings))
+        found = await self._current(
+            lambda: partial(review.answer, question=ask(self._here.now()), settings=settings)
+        )
         if form == "md":
-            now, origin = question.week.period.now, origin_of(request, self._here.public)
+            now, origin = ask(self._here.now()).week.period.now, origin_of(request, self._here.public)
             team = self._here.teams.title(found.filter.team) if found.filter.team else ""
             text = markdown(found, now, settings.zone, origin, team)
             return Response(text, media_type=MARKDOWN)

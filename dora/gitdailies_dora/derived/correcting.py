@@ -3,8 +3,6 @@
 Each function runs inside a transaction of its caller, and raises Refusal.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -28,7 +26,6 @@ from gitdailies_dora.events.records.moves import Move, Moving, find
 from gitdailies_dora.figures.history.corrections import DEPLOY, MOVED, OF_INCIDENT, key_of
 from gitdailies_dora.figures.history.events import target_of
 from gitdailies_dora.figures.history.settings import FigureSettings
-from gitdailies_dora.sql.bulk import execute_many
 
 LONGEST_REASON = 500
 MADE, UNDONE = "correction.made", "correction.undone"
@@ -145,7 +142,7 @@ def move(
         corrections.delete_one(session, key)
         if repo != one.came_with:
             corrections.write(session, StoredCorrection(key, MOVED, one.came_with, why, actor, at))
-    execute_many(session, _SET_REPO, rows)
+    session.executemany(_SET_REPO, rows)
     spellings.note(session, (repo for repo, _, _ in rows))
     spellings.forget(session, {one.repo for one in found.events})
     change_log.note_changes(session, changes, at)

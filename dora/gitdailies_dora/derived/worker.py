@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gitdailies_core.errors import GitDailiesError, StoreUnavailable
 from gitdailies_server.logging.setup import describe_error
+from gitdailies_server.round_trips import only_if, together
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 
@@ -25,6 +26,8 @@ from gitdailies_dora.sql import statistics
 
 if TYPE_CHECKING:
     from gitdailies_dora.derived.update.packing import Packed
+
+Result = TypeVar("Result")
 
 # Without a request, the rows are at most this old.
 PAUSE_SECONDS = 1.0
@@ -57,8 +60,22 @@ def _collect(session: Session, settings: FigureSettings, now: int) -> Packed | N
 
 def _found(session: Session, settings: FigureSettings, now: int) -> tuple[str, bool, bool]:
     """Read who made the rows, if a newer release did; whether they are outdated; and whether events wait."""
-    waiting = change_log.count_pending(session, now=now, most=1) > 0
-    return rows.newer_definitions(session), rows.outdated(session, settings), waiting
+    waiting, newer, outdated = together(
+        session,
+        partial(change_log.count_pending, session, now, most=1),
+        partial(rows.newer_definitions, session),
+        partial(rows.outdated, session, settings),
+    )
+    return newer, outdated, waiting > 0
+
+
+def _if_complete(session: Session, work: Callable[[Session], Result], now: int) -> list[Result]:
+    """Return what *work* does, if the rows are up to date, or so far behind that a request does not wait."""
+
+    def is_complete() -> bool:
+        return not 0 < change_log.count_pending(session, now, WAIT_EVENTS) < WAIT_EVENTS
+
+    return only_if(session, is_complete, partial(work, session))
 
 
 class Deriver:
@@ -81,7 +98,7 @@ class Deriver:
         self._log = log
         self._changed = changed
         self._turn = asyncio.Lock()
-        self._is_reset = False
+        self._is_reset = self._has_looked = False
         self._newer = ""
         self._most = _LEAST
         self._growth = statistics.Growth()
@@ -122,6 +139,20 @@ class Deriver:
             self._lists -= 1
             self._lists_until = time.monotonic() + LIST_SECONDS
 
+    async def current(self, make: Callable[[], Callable[[Session], Result]]) -> Result:
+        """Return what a question reads when the rows are up to date.
+
+        *make* returns the question of this moment. If the rows were behind, it is called again, since they
+        may include later events.
+        """
+        work = make()
+        if self._has_looked:
+            found = await self._store.ask(partial(_if_complete, work=work, now=to_us(self._clock())))
+            if found:
+                return found[0]
+        await self.catch_up()
+        return await self._store.ask(make())
+
     async def catch_up(self) -> None:
         """Update the rows for a request, unless that takes longer than a request may wait."""
         now = to_us(self._clock())
@@ -144,20 +175,23 @@ class Deriver:
                 partial(_found, settings=self.settings, now=now)
             )
             self._say_newer(newer)
+            self._has_looked = True
             while outdated and not self._is_reset:
                 reset = partial(rows.reset, settings=self.settings, most=_MOST)
-                self._is_reset = await self._store.write(reset)
+                self._is_reset = await self._store.write(reset, patient=True)
                 pending = True
             while pending:
                 longer = not self._takes_lists()
-                progress, most = await self._store.write(partial(self._advance, now=now, longer=longer))
+                progress, most = await self._store.write(
+                    partial(self._advance, now=now, longer=longer), patient=True
+                )
                 self._pack_again = 0.0
                 for repo in progress.repos:
                     self._changed(repo)
                 if self._growth.add(progress.events):
                     # One by one, because arriving events wait for each.
                     for table in statistics.TABLES:
-                        await self._store.write(partial(statistics.refresh, table=table))
+                        await self._store.write(partial(statistics.refresh, table=table), patient=True)
                 pending = progress.events == most and not (patient and self._takes_lists())
 
     def _say_newer(self, newer: str) -> None:
@@ -184,7 +218,7 @@ class Deriver:
             if found is None:
                 self._pack_again = time.monotonic() + PACK_SECONDS
             else:
-                await self._store.write(partial(self._keep, found=found))
+                await self._store.write(partial(self._keep, found=found), patient=True)
         return found is not None
 
     def _keep(self, session: Session, found: Packed) -> None:

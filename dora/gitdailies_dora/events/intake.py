@@ -3,13 +3,12 @@
 Pure: the time and new ids are arguments. `queries` reads and writes the store.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple, TypeAlias
@@ -29,7 +28,7 @@ from gitdailies_core.values.times import text_of
 from msgspec import Meta, Struct, structs
 
 from gitdailies_dora.events.problem import FieldFault, Problem, of_error, refusal
-from gitdailies_dora.events.reading.plausible import refuse_address, refuse_implausible
+from gitdailies_dora.events.reading.plausible import address_faults, refuse_implausible
 from gitdailies_dora.events.strict_order import INCIDENT_FIELD, LatestEvent, LatestEvents
 
 MOST_EVENTS = 10_000
@@ -142,26 +141,22 @@ class EntryResult(NamedTuple):
     *id* is that of the event if it has one. *created* is the candidate to store.
     """
 
-    taken: Taken | None = None
-    problem: Problem | None = None
+    answer: Taken | Problem
     id: str = ""
     created: Candidate | None = None
 
     @property
     def status(self) -> str:
-        if self.taken is not None:
-            return self.taken.status
-        return "" if self.problem is None else self.problem.word
+        return self.answer.word if isinstance(self.answer, Problem) else self.answer.status
 
     def in_list(self, index: int) -> ListResult:
         """Return the result with its place in the list."""
-        if self.taken is not None:
-            return ListResult(index=index, **structs.asdict(self.taken))
-        assert self.problem is not None, "an entry is taken, or has a problem"
-        about = self.problem.details
+        if isinstance(self.answer, Taken):
+            return ListResult(index=index, **structs.asdict(self.answer))
+        about = self.answer.details
         return ListResult(
             index=index,
-            status=self.problem.word,
+            status=self.answer.word,
             id=self.id,
             error=about.detail,
             field=about.field,
@@ -186,17 +181,16 @@ def parse(
     BodyTooLarge for too many events, Refusal if header and body contradict each other.
     """
     key_header = _unquoted(key_header)
+    entry = partial(_entry, forbidden=forbidden, now=now, new_id=new_id)
     value = _decode(body) if isinstance(body, bytes) else body
     if not isinstance(value, list):
         item = _with_header(value, key_header) if key_header else value
-        return Submission((_entry(item, forbidden=forbidden, now=now, new_id=new_id),), False)
+        return Submission((entry(item),), False)
     if key_header:
         raise refusal("request", f"{ID_HEADER}: cannot be used with a list; give each event an id")
     if len(value) > MOST_EVENTS:
         raise BodyTooLarge(f"body: expected at most {MOST_EVENTS} events, got {len(value)}")
-    return Submission(
-        tuple(_entry(item, forbidden=forbidden, now=now, new_id=new_id) for item in value), True
-    )
+    return Submission(tuple(map(entry, value)), True)
 
 
 def decide(
@@ -230,22 +224,19 @@ def response(
     """Return status and answer; a single event that is refused gives its problem."""
     if submission.is_list:
         results = tuple(outcome.in_list(index) for index, outcome in enumerate(outcomes))
-        all_accepted = all(outcome.problem is None for outcome in outcomes)
+        all_accepted = all(isinstance(outcome.answer, Taken) for outcome in outcomes)
         return 202 if all_accepted else 207, ListResults(results=results)
-    (outcome,) = outcomes
-    if outcome.taken is not None:
-        return 202, outcome.taken
-    assert outcome.problem is not None, "an entry is taken, or has a problem"
-    return outcome.problem.status, outcome.problem
+    ((answer, *_),) = outcomes
+    return answer.status if isinstance(answer, Problem) else 202, answer
 
 
 def as_check_results(outcomes: Sequence[EntryResult]) -> tuple[EntryResult, ...]:
     """Return the outcomes of a check that stores nothing: an event that would be stored is valid."""
     return tuple(
-        outcome
-        if outcome.taken is None
-        else EntryResult(structs.replace(outcome.taken, status=VALID), id=outcome.id)
-        for outcome in outcomes
+        one._replace(answer=structs.replace(one.answer, status=VALID), created=None)
+        if isinstance(one.answer, Taken)
+        else one
+        for one in outcomes
     )
 
 
@@ -303,15 +294,11 @@ def _read(item: Any) -> tuple[Any, Event]:
     if RECEIVED_AT in item:
         item = {name: value for name, value in item.items() if name != RECEIVED_AT}
     misspelled: Sequence[InvalidEvent] = ()
-    address: Sequence[InvalidEvent] = ()
     try:
         near_misses.refuse(item, kind)
     except InvalidEvent as error:
         misspelled = error.faults
-    try:
-        refuse_address(item.get("repo"))
-    except InvalidEvent as error:
-        address = error.faults
+    address = address_faults(item.get("repo"))
     item = _without_blanks(item, kind)
     try:
         event = Event.from_wire(item)
@@ -409,7 +396,7 @@ def _decide_one(
     latest: LatestEvents | None,
 ) -> EntryResult:
     if isinstance(entry, Problem):
-        return EntryResult(problem=entry)
+        return EntryResult(entry)
     if entry.id in erased:
         return _unchanged(entry, erased=True)
     if (stored := existing.get(entry.id)) is not None:
@@ -419,18 +406,18 @@ def _decide_one(
             # The sender tells the same again at every attempt, with what it knows then. The first one counts.
             return _unchanged(entry, differs=_differences(entry, stored))
         detail = f"id: expected the content that was first sent as {entry.id}, got other content"
-        return EntryResult(problem=Problem("conflict", detail, "id"), id=entry.id)
+        return EntryResult(Problem("conflict", detail, "id"), entry.id)
     if latest is not None:
         newer = latest.blocking(entry.event.kind, incident=entry.incident, at=entry.time)
         if newer is not None:
             detail = f"time: expected no earlier than {newer}, got {text_of(entry.time)}"
-            return EntryResult(problem=Problem("out-of-order", detail, "time"), id=entry.id)
-    return EntryResult(entry.taken, id=entry.id, created=entry)
+            return EntryResult(Problem("out-of-order", detail, "time"), entry.id)
+    return EntryResult(entry.taken, entry.id, entry)
 
 
 def _unchanged(entry: Candidate, *, differs: tuple[str, ...] = (), erased: bool = False) -> EntryResult:
     taken = structs.replace(entry.taken, status=UNCHANGED, differs=differs, erased=erased)
-    return EntryResult(taken, id=entry.id)
+    return EntryResult(taken, entry.id)
 
 
 def _same(entry: Candidate, stored: ExistingEvent) -> bool:

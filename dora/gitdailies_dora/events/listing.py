@@ -4,15 +4,16 @@ Each function runs inside a transaction of its caller. A list is put together fr
 one look into an index finds, in the order of that index: an incident, a spelling of a repository, or a kind.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
+from gitdailies_core.events.events import INCIDENT_STARTED
 from gitdailies_core.values.renames import NO_RENAMES, Renames
+from gitdailies_server.round_trips import fetch_together, together
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us, text_of_us
 
@@ -31,6 +32,7 @@ from gitdailies_dora.events.query import (
     like,
 )
 from gitdailies_dora.events.records import spellings
+from gitdailies_dora.sql.bulk import takes_lists
 
 # So many events of a period are sorted by their arrival. Of a longer one, all are read in that order.
 NARROW = 10_000
@@ -41,7 +43,15 @@ _LIST = (
     " JOIN keys ON keys.id = events.key_id WHERE {} ORDER BY {} LIMIT ?"
 )
 # The number of the event that was stored last. Events get their numbers in the order of their commits.
-_LAST_NUMBER = "SELECT max(seq) FROM events"
+# The newest event may have been deleted, and its number is never given again.
+_STORE_END = (
+    "SELECT coalesce((SELECT max(seq) FROM events), 0),"
+    " (SELECT value FROM store_facts WHERE name = 'epoch'), {}"
+)
+_LAST_EVER = {
+    False: "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)",
+    True: "coalesce(pg_sequence_last_value(pg_get_serial_sequence('events', 'seq')::regclass), 0)",
+}
 # How many events meet some conditions, up to a number.
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM events WHERE {} LIMIT ?) AS found"
 # Every kind of event that is here, one step in the index for each.
@@ -54,6 +64,7 @@ WITH RECURSIVE known(kind) AS (
 SELECT kind FROM known WHERE kind IS NOT NULL
 """
 
+_ALL = Condition("", ())
 # What an index finds. Other conditions are written so that no index fits them: `+ 0`, `coalesce`.
 _FOUND_BY = "{} = ?"
 _IN_PERIOD, _FILTERED_BY_PERIOD = "time >= ? AND time < ?", "time + 0 >= ? AND time + 0 < ?"
@@ -75,16 +86,6 @@ class StoredEvent:
     key: str
     position: Position
     kind: str = ""
-
-
-class _ListPart(NamedTuple):
-    """What one look into an index finds: its conditions, and their values."""
-
-    conditions: tuple[str, ...]
-    values: tuple[Any, ...]
-
-    def and_(self, condition: str, *values: Any) -> _ListPart:
-        return _ListPart((*self.conditions, condition), (*self.values, *values))
 
 
 def list_events(session: Session, listing: Listing, *, after: Position, limit: int) -> list[StoredEvent]:
@@ -120,10 +121,21 @@ def texts_of(body: str, renames: Renames = NO_RENAMES) -> dict[str, str]:
     return {**texts, "repo": renames.present(texts["repo"])} if "repo" in texts else texts
 
 
-def last_number(session: Session) -> int:
-    """Return the number of the event that was stored last, 0 if there is none."""
-    (number,) = session.execute(_LAST_NUMBER).fetchone()
-    return int(number or 0)
+class StoreEnd(NamedTuple):
+    """The number of the event that was stored last, or 0; the epoch; the largest number that an event had."""
+
+    last: int
+    epoch: str
+    last_ever: int
+
+    def cursor(self, position: Position, order: str) -> str:
+        """Return the cursor of a position, for `after`."""
+        return f"{self.epoch}.{position.text(order)}"
+
+
+def store_end(session: Session) -> StoreEnd:
+    """Return where the store ends now."""
+    return StoreEnd(*session.execute(_STORE_END.format(_LAST_EVER[takes_lists(session)])).fetchone())
 
 
 def up_to(listing: Listing, number: int) -> Listing:
@@ -150,13 +162,22 @@ def event_with_id(session: Session, id_: str) -> StoredEvent | None:
     return _one(session, "events.id = ?", id_)
 
 
-def newest_start(session: Session, incident: str) -> StoredEvent | None:
-    """Return the newest start of an incident, by the sender's id of it, or None."""
-    return _one(session, "incident_id = ? AND kind = 'incidentStarted'", incident)
+def incident_with_id(session: Session, id_: str) -> StoredEvent | None:
+    """Return the start with an id, else the newest start of the incident with it, else the event with it."""
+    found: list[StoredEvent | None] = together(
+        session, partial(event_with_id, session, id_), partial(newest_start, session, id_)
+    )
+    event, newest = found
+    return event if event is not None and event.kind == INCIDENT_STARTED else newest or event
 
 
-def _one(session: Session, condition: str, value: str) -> StoredEvent | None:
-    rows = session.execute(_LIST.format(condition, "time + 0 DESC, seq DESC"), (value, 1)).fetchall()
+def newest_start(session: Session, incident_id: str, until: int = LATEST) -> StoredEvent | None:
+    """Return the newest start of an incident up to a moment (µs), or None."""
+    return _one(session, "incident_id = ? AND kind = 'incidentStarted' AND time <= ?", incident_id, until)
+
+
+def _one(session: Session, condition: str, *values: Any) -> StoredEvent | None:
+    rows = session.execute(_LIST.format(condition, "time + 0 DESC, seq DESC"), (*values, 1)).fetchall()
     return next(map(_stored, rows), None)
 
 
@@ -178,16 +199,14 @@ def _read(
     )
     behind = f"({', '.join(columns)}) {sign} ({', '.join('?' * len(columns))})"
     order = ", ".join(f"{column}{direction}" for column in columns)
-    found: list[tuple[Any, ...]] = []
-    for part in parts:
-        whole = part.and_(behind, *values)
-        query = _LIST.format(" AND ".join(whole.conditions), order)
-        found += session.execute(query, (*whole.values, limit)).fetchall()
+    wholes = [part.and_(behind, *values) for part in parts]
+    asked = ((_LIST.format(whole.text, order), (*whole.values, limit)) for whole in wholes)
+    found = [row for rows in fetch_together(session, *asked) for row in rows]
     found.sort(key=lambda row: (row[1], row[0]) if by_time else row[0], reverse=newest)
     return found[:limit]
 
 
-def _plan(session: Session, wanted: Wanted) -> tuple[list[_ListPart], bool]:
+def _plan(session: Session, wanted: Wanted) -> tuple[list[Condition], bool]:
     """Decide how the database finds the events of a list: its parts, and whether they are sorted here.
 
     Then they are small, and their index has another order than the list.
@@ -195,12 +214,16 @@ def _plan(session: Session, wanted: Wanted) -> tuple[list[_ListPart], bool]:
     An incident has few events: sorting them keeps the database from reading all in order. So does sorting
     the events of a short period. Else the index gives the order of the list.
     """
+    by_time = wanted.order == HAPPENED
+    if not (by_time or _has_period(wanted) or wanted.filters.get(_INCIDENT) or wanted.filters.get(_REPO)):
+        # The numbers of the events are the index.
+        return [_filtered(session, _ALL, wanted, "")], False
     found_by, parts = _looked_up(session, wanted)
-    by_time, sorted_here = wanted.order == HAPPENED, found_by == _INCIDENT
+    sorted_here = found_by == _INCIDENT
     if not by_time and not sorted_here:
         by_time = sorted_here = _is_narrow(session, parts, wanted)
         if not by_time and found_by == _KIND:  # then the numbers of the events are the index
-            found_by, parts = "", [_ListPart((), ())]
+            found_by, parts = "", [_ALL]
     period = _IN_PERIOD if by_time and found_by != _INCIDENT else _FILTERED_BY_PERIOD
     if period == _IN_PERIOD or _has_period(wanted):
         parts = [part.and_(period, *_period(wanted)) for part in parts]
@@ -212,7 +235,7 @@ def kinds(session: Session) -> list[str]:
     return [word for (word,) in session.execute(_KINDS).fetchall()]
 
 
-def _looked_up(session: Session, wanted: Wanted) -> tuple[str, list[_ListPart]]:
+def _looked_up(session: Session, wanted: Wanted) -> tuple[str, list[Condition]]:
     """Return the filter for which there is an index, and a part for each of its values.
 
     Each spelling of a repository is a value of its own, and each kind if no other filter has an index.
@@ -225,10 +248,10 @@ def _looked_up(session: Session, wanted: Wanted) -> tuple[str, list[_ListPart]]:
     else:
         found_by, values = _KIND, [kind] if kind else kinds(session)
     condition = _FOUND_BY.format(FILTERS[found_by][0])
-    return found_by, [_ListPart((condition,), (value,)) for value in values]
+    return found_by, [Condition(condition, (value,)) for value in values]
 
 
-def _filtered(session: Session, part: _ListPart, wanted: Wanted, found_by: str) -> _ListPart:
+def _filtered(session: Session, part: Condition, wanted: Wanted, found_by: str) -> Condition:
     """Return a part with the conditions for which there is no index; "" finds events without a field."""
     for name, value in wanted.filters.items():
         if name == found_by:
@@ -247,16 +270,13 @@ def _filtered(session: Session, part: _ListPart, wanted: Wanted, found_by: str) 
     return part
 
 
-def _is_narrow(session: Session, parts: Sequence[_ListPart], wanted: Wanted) -> bool:
+def _is_narrow(session: Session, parts: Sequence[Condition], wanted: Wanted) -> bool:
     """Whether a period is given, and there are few events in it."""
-    left = NARROW if _has_period(wanted) else -1
-    for part in parts:
-        if left < 0:
-            break
-        counted = part.and_(_IN_PERIOD, *_period(wanted))
-        query = _COUNT.format(" AND ".join(counted.conditions))
-        left -= int(session.execute(query, (*counted.values, left + 1)).fetchone()[0])
-    return left >= 0
+    if not _has_period(wanted):
+        return False
+    counted = [part.and_(_IN_PERIOD, *_period(wanted)) for part in parts]
+    queries = ((_COUNT.format(one.text), (*one.values, NARROW + 1)) for one in counted)
+    return bool(sum(rows[0][0] for rows in fetch_together(session, *queries)) <= NARROW)
 
 
 def _has_period(wanted: Wanted) -> bool:

@@ -14,6 +14,7 @@ from gitdailies_core.errors import (
     BodyTooLarge,
     GitDailiesError,
     InvalidEvent,
+    StoreBusy,
     StoreUnavailable,
     UnreadableBody,
 )
@@ -53,15 +54,18 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "timeout": ProblemKind(408, "The body did not arrive in time", "The form did not arrive in time"),
     "conflict": ProblemKind(409, "Another event has this id"),
     "out-of-order": ProblemKind(409, "The event is older than one that is stored"),
+    "gone": ProblemKind(410, "The cursor was given before the store was restored"),
     "too-large": ProblemKind(413, "The body is too large", "The form is too large"),
     "media-type": ProblemKind(415, "The body is not plain JSON", "This is not one of our forms"),
     "invalid": ProblemKind(422, "The event is not valid"),
     "too-many": ProblemKind(429, "Too many requests without a valid key", "Too many attempts"),
     "head-too-large": ProblemKind(431, "The head of the request is too large"),
     "fault": ProblemKind(500, "Internal error", "Something went wrong on the server"),
+    "not-implemented": ProblemKind(501, "The method or the transfer coding is not known here"),
     "issuer": ProblemKind(503, "The issuer of the ID token does not answer"),
     "busy": ProblemKind(503, "Too many questions at once", "Too many people ask at once"),
     "connections": ProblemKind(503, "Too many connections are open"),
+    "bodies": ProblemKind(503, "Too many large bodies arrive at once"),
     "unavailable": ProblemKind(503, "The store is unavailable"),
 }
 
@@ -70,6 +74,7 @@ PROBLEMS: Mapping[str, ProblemKind] = {
 OF_SERVER: Mapping[HTTPStatus, str] = {
     HTTPStatus.BAD_REQUEST: "not-http",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "head-too-large",
+    HTTPStatus.NOT_IMPLEMENTED: "not-implemented",
     HTTPStatus.SERVICE_UNAVAILABLE: "connections",
 }
 
@@ -152,6 +157,10 @@ class Refusal(GitDailiesError):
         return Refusal, (self.problem,)
 
 
+class StoreTimeout(StoreUnavailable):
+    """A write did not end in time. It may end later."""
+
+
 def refusal(word: str, detail: str, **headers: str) -> Refusal:
     """Return the error to raise; *headers* are names with `_` for `-`, and their text."""
     named = tuple((name.replace("_", "-"), text) for name, text in headers.items())
@@ -163,19 +172,23 @@ def of_error(error: GitDailiesError) -> Problem:
     if isinstance(error, Refusal):
         return error.problem
     if isinstance(error, BodyTooLarge):
-        # The rest of the body is not read, so the connection cannot be used again.
-        return Problem("too-large", str(error), headers=(("Connection", "close"),))
+        return Problem("too-large", str(error))
     if isinstance(error, UnreadableBody):
         return Problem("unreadable", str(error))
     if isinstance(error, InvalidEvent):
         several = error.faults if len(error.faults) > 1 else ()
         errors = tuple((fault.field, str(fault)) for fault in several)
         return Problem("invalid", str(error), error.field, errors=errors)
+    if isinstance(error, StoreBusy):
+        return Problem("busy", str(error), headers=(("Retry-After", str(_RETRY_AFTER_SECONDS)),))
     if isinstance(error, StoreUnavailable):
         # The log has the error of the disk. The sender needs to know only that it can send again.
+        stored = "nothing of this request was stored, send it again later"
+        if isinstance(error, StoreTimeout):
+            stored = "this request may be stored yet, so send it again with the same ids"
         return Problem(
             "unavailable",
-            "store: cannot be read or written now; nothing of this request was stored, send it again later",
+            f"store: cannot be read or written now; {stored}",
             headers=(("Retry-After", str(_RETRY_AFTER_SECONDS)),),
         )
     return Problem("fault", "internal error")

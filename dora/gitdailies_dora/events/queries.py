@@ -5,15 +5,15 @@ Each function runs inside a transaction of its caller.
 They are statements of the driver, without SQLAlchemy in between: every event takes this path.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import orjson
 from gitdailies_core.events.events import DEPLOYED, KINDS
+from gitdailies_server.round_trips import fetch_together, together
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us, text_of_us, to_us
 
@@ -30,10 +30,7 @@ from gitdailies_dora.events.intake import (
 from gitdailies_dora.events.records import deleted, moves, senders, spellings
 from gitdailies_dora.events.records.senders import Arrival
 from gitdailies_dora.events.strict_order import INCIDENT_FIELD, LatestEvent, LatestEvents
-from gitdailies_dora.sql.bulk import insert_many, takes_lists
-
-# Fewer parameters than any build of SQLite accepts in one statement.
-_AT_ONCE = 450
+from gitdailies_dora.sql.bulk import among, insert_many, takes_lists
 
 # The last use of a key is recorded to the minute. Only people read it, so it is not worth a write for
 # each request.
@@ -48,10 +45,11 @@ _COLUMNS = (
 _DELETE = f"DELETE FROM events WHERE id = ? {deleted.DELETED}"  # noqa: S608  a constant
 # The number of an event, and the event.
 _BY_ID = "SELECT seq, body FROM events WHERE id = ?"
-# Stored events by id, and erased ones by hash; `{}` is the list of either.
-_STORED = "SELECT id, digest, time, time_given, body FROM events WHERE id {}"
-_ERASED = "SELECT hash, NULL, 0, 0, '' FROM erased_events WHERE hash {}"
-_ANY_ERASED = "SELECT 1 FROM erased_events LIMIT 1"
+# Stored events by id, and erased ones by hash; `{0}` is the list of either.
+_STORED = """
+SELECT id, digest, time, time_given, body FROM events WHERE id {0}
+UNION ALL SELECT hash, NULL, 0, 0, '' FROM erased_events WHERE hash {0}
+"""
 # The newest event of a kind.
 _LATEST_OF_KIND = "SELECT id, time FROM events WHERE kind = ? ORDER BY time DESC LIMIT 1"
 # Whether a key was deleted, and when it was used last.
@@ -115,8 +113,8 @@ def is_stale(key: Key, now: datetime) -> bool:
 def latest_events(session: Session) -> LatestEvents:
     """Find the newest deploy and the newest incident event."""
     words = [kind.word for kind in KINDS if kind.field(INCIDENT_FIELD)]
-    incidents = [event for word in words if (event := _latest(session, word)) is not None]
-    return LatestEvents(_latest(session, DEPLOYED), max(incidents, key=lambda event: event.at, default=None))
+    found = together(session, *(partial(_latest, session, word) for word in (DEPLOYED, *words)))
+    return LatestEvents(found[0], max(filter(None, found[1:]), key=lambda event: event.at, default=None))
 
 
 def delete(session: Session, id_: str, *, actor: str, now: datetime) -> bool:
@@ -133,35 +131,23 @@ def delete(session: Session, id_: str, *, actor: str, now: datetime) -> bool:
 
 def stored(session: Session, ids: Sequence[str]) -> dict[str, tuple[int, dict[str, Any]]]:
     """Return stored events by their ids, each with its number; those that are not stored are left out."""
-    found = ((id_, session.execute(_BY_ID, (id_,)).fetchone()) for id_ in ids)
-    return {id_: (row[0], orjson.loads(row[1])) for id_, row in found if row is not None}
+    found = fetch_together(session, *((_BY_ID, (id_,)) for id_ in ids))
+    each = ((id_, row) for id_, rows in zip(ids, found, strict=True) for row in rows)
+    return {id_: (row[0], orjson.loads(row[1])) for id_, row in each}
 
 
 def _existing(session: Session, ids: Sequence[str]) -> tuple[dict[str, ExistingEvent], set[str]]:
     """Return the stored events with these ids, and the ids of those that were erased."""
     existing: dict[str, ExistingEvent] = {}
     erased: set[str] = set()
-    lists = takes_lists(session) and len(ids) > 1
-    # In most stores nothing was ever erased, and a long list need not be hashed.
-    is_any_erased = len(ids) <= _AT_ONCE or session.execute(_ANY_ERASED).fetchone() is not None
-    for start in range(0, len(ids), len(ids) if lists else _AT_ONCE):
-        chunk = list(ids[start:] if lists else ids[start : start + _AT_ONCE])
-        by_hash = deleted.hashes(chunk) if is_any_erased else {}
-        given = [(_STORED, chunk), *([(_ERASED, list(by_hash))] if is_any_erased else [])]
-        if lists:
-            # With one parameter for each id, every length of a list would be a prepared statement.
-            query = " UNION ALL ".join(text.format("= ANY(?::text[])") for text, _ in given)
-            found = session.execute(query, tuple(values for _, values in given))
+    by_hash = deleted.hashes(ids)
+    given = "= ANY(?::text[])" if takes_lists(session) else "IN (SELECT value FROM json_each(?))"
+    lists = (among(session, ids), among(session, [*by_hash]))
+    for id_, digest, time, time_given, body in session.execute(_STORED.format(given), lists):
+        if digest is None:
+            erased.add(by_hash[id_])
         else:
-            query = " UNION ALL ".join(
-                text.format(f"IN ({', '.join('?' * len(values))})") for text, values in given
-            )
-            found = session.execute(query, tuple(value for _, values in given for value in values))
-        for id_, digest, time, time_given, body in found:
-            if digest is None:
-                erased.add(by_hash[id_])
-            else:
-                existing[id_] = ExistingEvent(digest.hex(), from_us(time), bool(time_given), body)
+            existing[id_] = ExistingEvent(digest.hex(), from_us(time), bool(time_given), body)
     return existing, erased
 
 

@@ -58,6 +58,8 @@ RECOVERED, STILL_OPEN, BY_REMEDY, RECOVERY_UNKNOWN = (
 _PARAMETERS = ("limit", "after", *FILTERS, TEAM, OUTCOME, "from", "to", "q", "order", "direction")
 _LIKE_SPECIAL = re.compile(r"[!%_]")
 _POSITION = re.compile(r"(-?[0-9]{1,18}),([0-9]{1,18})")
+# A cursor is a position behind the epoch of its store. Those of a release before had a position alone.
+CURSOR = r"^([0-9a-f]{8}\.)?(-?[0-9]{1,18},)?[0-9]{1,18}$"
 
 # Names under which people put keys into addresses, without "-" and "_" and in lower case.
 _KEY_NAMES = frozenset({"key", "webhookkey", "apikey", "token", "accesstoken", "auth", "authorization"})
@@ -78,10 +80,13 @@ BEGINNING, END = Position(EARLIEST, 0), Position(LATEST, LATEST)
 
 
 class Condition(NamedTuple):
-    """A condition of SQL with `?` for each of its values."""
+    """A condition of SQL with `?` for each of its values; "" holds for all."""
 
     text: str
     values: tuple[Any, ...]
+
+    def and_(self, text: str, *values: Any) -> Condition:
+        return Condition(f"{self.text} AND {text}" if self.text else text, (*self.values, *values))
 
 
 @dataclass(frozen=True)
@@ -112,13 +117,14 @@ EVERYTHING = Wanted()
 class Listing:
     """Up to *limit* of the wanted events behind a position, the first in their order first.
 
-    A list that goes *backward* begins with the last event.
+    A list that goes *backward* begins with the last event. *epoch* is that of the cursor, "" without one.
     """
 
     limit: int
     after: Position
     wanted: Wanted
     backward: bool = False
+    epoch: str = ""
 
 
 def like(text: str) -> str:
@@ -144,13 +150,29 @@ def listing(query: str, zone: tzinfo = UTC, renames: Renames = NO_RENAMES) -> Li
     one_of("kind", given.get("kind", words[0]), words)
     wanted = wanted_of(given, zone, renames)
     backward = one_of("direction", given.get("direction", FORWARD), DIRECTIONS) == BACKWARD
-    first = END if backward else BEGINNING
+    cursor = given.get("after")
+    after, epoch = END if backward else BEGINNING, ""
+    if cursor is not None:
+        epoch, _, text = cursor.rpartition(".") if re.match(CURSOR, cursor) else ("", "", cursor)
+        after = position(text, wanted.order)
     return Listing(
         limit=number("limit", given.get("limit", str(LISTED)), 1, MOST_LISTED),
-        after=position(given["after"], wanted.order) if "after" in given else first,
+        after=after,
         wanted=wanted,
         backward=backward,
+        epoch=epoch,
     )
+
+
+def refuse_gone(listing: Listing, epoch: str, last_ever: int) -> None:
+    """Raise Refusal for a cursor of another epoch, or of an event that the store never had."""
+    beyond = listing.after.seq > last_ever and listing.after != END
+    if beyond or listing.epoch not in ("", epoch):
+        raise refusal(
+            "gone",
+            "after: this cursor was given before the store was restored; read the list again without it: "
+            "an event that you have has the id that it had",
+        )
 
 
 def wanted_of(given: Mapping[str, str], zone: tzinfo, renames: Renames = NO_RENAMES) -> Wanted:

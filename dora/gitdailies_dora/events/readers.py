@@ -14,7 +14,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -23,11 +23,12 @@ from gitdailies_core.errors import StoreUnavailable
 from gitdailies_core.values.secret import Secret
 from gitdailies_server.gc_tuning import freeze_startup_objects
 from gitdailies_server.logging.setup import describe_error
+from gitdailies_server.round_trips import only_if
 from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from gitdailies_dora.events.problem import Refusal, refusal
-from gitdailies_dora.sql.database import PLANS, ReadPool
+from gitdailies_dora.sql.database import PLANS, RUNNING, ReadPool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,8 +37,8 @@ Result = TypeVar("Result")
 # The path of an SQLite file; or the address of a database, where that was read from, and the schema.
 _Address: TypeAlias = tuple[str, ...]
 
-# How many questions run at once, and how many more may wait for their turn.
-RUNNING, WAITING = 2, 30
+# How many more questions than those that run may wait for their turn.
+WAITING = 30
 # How long a question may wait for its turn, and then run.
 WAIT_SECONDS, RUN_SECONDS = 20.0, 30.0
 # In a store with at most this many events, questions run in threads.
@@ -59,10 +60,11 @@ class Readers:
         self._pool = pool
         self._small_events = SMALL_EVENTS if small_events is None else small_events
         self._small = True
-        self._threads = ThreadPoolExecutor(RUNNING, "dora-questions")
-        self._turns = asyncio.Semaphore(RUNNING)
+        running = getattr(database, "elsewhere", 0) or RUNNING
+        self._threads = ThreadPoolExecutor(running, "dora-questions")
+        self._turns = asyncio.Semaphore(running)
         # Without one of our own, anyio would start a process for each core.
-        self._processes = CapacityLimiter(RUNNING)
+        self._processes = CapacityLimiter(running)
         self._waiting = 0
         # NumPy reads it in a process that starts. On processors of AMD, it sorts five times as fast by AVX2
         # as by AVX-512, which makes a third of the answer about a million events.
@@ -71,6 +73,8 @@ class Readers:
         # of each back to the system, and clearing it again makes a tenth of the answer.
         os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(_KEPT_MEMORY))
         os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(_KEPT_MEMORY))
+        # Threads that count for one answer share what is free, in place of a part for each.
+        os.environ.setdefault("MALLOC_ARENA_MAX", "1")
 
     async def ask(self, work: Callable[[Session], Result], *, patient: bool = False) -> Result:
         """Run *work* on a snapshot of the store; it and its result can be pickled.
@@ -79,8 +83,12 @@ class Readers:
         StoreUnavailable. A *patient* question waits for as long as it takes: part of its answer was sent.
         """
         async with self._turn(patient=patient):
-            if self._small and await self._in_thread(self._is_small):
-                return await self._in_thread(work)
+            if self._small:
+                found = await self._in_thread(
+                    lambda session: only_if(session, partial(self._is_small, session), partial(work, session))
+                )
+                if found:
+                    return found[0]
             return await self._in_process(work)
 
     def close(self) -> None:
@@ -166,4 +174,4 @@ def _database(place: str, origin: str = "", schema: str = "") -> Database:
         return SqliteDatabase(Path(place))
     from gitdailies_server.storage.postgresql import PostgresqlDatabase
 
-    return PostgresqlDatabase(Secret(place, origin), schema, PLANS)
+    return PostgresqlDatabase(Secret(place, origin), schema, PLANS, connections=1)

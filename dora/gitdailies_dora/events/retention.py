@@ -1,7 +1,5 @@
 """Delete expired events, a few at a time. Off unless `--keep-days` is given."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -38,7 +36,7 @@ def expire(session: Session, before: datetime, now: datetime) -> int:
 async def expire_all(store: EventStore, days: float, now: datetime) -> int:
     """Delete every event that happened more than *days* ago; return how many."""
     work, total = partial(expire, before=now - timedelta(days=days), now=now), 0
-    while count := await store.write(work):
+    while count := await store.write(work, patient=True):
         total += count
     return total
 

@@ -9,8 +9,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar, cast
 
+from gitdailies_server.storage import migrations
 from gitdailies_server.storage.database import Database, Session
-from gitdailies_server.storage.group_commit import GroupWriter
+from gitdailies_server.storage.group_commit import ANSWER_SECONDS, GroupWriter
 
 from gitdailies_dora.accounts.keys.key_store import find_key
 from gitdailies_dora.accounts.keys.webhook_key import Key
@@ -18,11 +19,13 @@ from gitdailies_dora.events import listing as lists
 from gitdailies_dora.events import queries
 from gitdailies_dora.events.intake import EntryResult, Submission
 from gitdailies_dora.events.listing import StoredEvent
+from gitdailies_dora.events.problem import StoreTimeout
 from gitdailies_dora.events.query import Listing, Position
 from gitdailies_dora.events.readers import Readers
 from gitdailies_dora.events.records import senders
 from gitdailies_dora.events.records.senders import Arrival
-from gitdailies_dora.sql.database import ReadPool, StoreLocation, database_at, migrate
+from gitdailies_dora.sql import store_facts
+from gitdailies_dora.sql.database import MIGRATIONS, ReadPool, StoreLocation, database_at, migrate
 
 Result = TypeVar("Result")
 
@@ -68,24 +71,23 @@ class EventStore:
         self.database = database
         self._strict_order = strict_order
         self._arrivals: list[Arrival] = []
-        self._intake_pool, self._read_pool = ReadPool(database), ReadPool(database)
+        self._intake_pool, self._read_pool = ReadPool(database, for_intake=True), ReadPool(database)
         self._intake_threads = ThreadPoolExecutor(_INTAKE_THREADS, "dora-intake")
         self._read_threads = ThreadPoolExecutor(_READ_THREADS, "dora-reads")
         self._readers = Readers(database, self._read_pool)
-        self._writer: GroupWriter[Callable[[Session], Any], Any] = GroupWriter(
+        self.writer: GroupWriter[Callable[[Session], Any], Any] = GroupWriter(
             database=database,
             apply=self._apply,
-            name="dora-writer",
             timed=timed,
         )
 
     def start(self) -> None:
         """Start the writer; it passes results to the running event loop."""
-        self._writer.start()
+        self.writer.start()
 
     async def close(self) -> None:
         """Commit what was passed to `write`, close the database and unlock it."""
-        await self._writer.stop()
+        await self.writer.stop()
         self._readers.close()
         for threads in (self._intake_threads, self._read_threads):
             threads.shutdown()
@@ -93,10 +95,15 @@ class EventStore:
             pool.close()
         self.database.unlock()
 
-    @property
-    def fault(self) -> str:
-        """The reason why the last commit failed, "" if it succeeded."""
-        return self._writer.fault
+    async def touch(self, text: str) -> str:
+        """Write *text* into an unread row; return why this version may not use the store, or ""."""
+
+        def work(session: Session) -> str:
+            if not (unfit := migrations.unfit(session, MIGRATIONS)):
+                store_facts.touch(session, text)
+            return unfit
+
+        return await self.write(work, patient=True)
 
     async def find_key(self, hash_: bytes) -> Key | None:
         """Find a key by its hash; a key that any process has deleted is returned as deleted."""
@@ -104,7 +111,7 @@ class EventStore:
         # Reading an SQLite file takes microseconds. Waking up a thread would take longer.
         if self.database.is_local:
             return self._intake_pool.read(find)
-        return await self._in_intake(find)
+        return await self.compute(partial(self._intake_pool.read, find))
 
     async def accept(self, submission: Submission, key: Key, now: datetime) -> tuple[EntryResult, ...] | None:
         """Store the valid events of a submission; return once they are synced, None if *key* is deleted."""
@@ -113,9 +120,8 @@ class EventStore:
 
     async def evaluate(self, submission: Submission) -> tuple[EntryResult, ...]:
         """Return the outcomes that `accept` would have, and store nothing."""
-        return await self._in_intake(
-            partial(queries.evaluate, submission=submission, strict_order=self._strict_order)
-        )
+        decide = partial(queries.evaluate, submission=submission, strict_order=self._strict_order)
+        return await self.compute(partial(self._intake_pool.read, decide))
 
     async def delete(self, id_: str, *, actor: str, now: datetime) -> bool:
         """Delete an event and add an audit line; return False if there is no event with that id."""
@@ -147,14 +153,27 @@ class EventStore:
         work = partial(lists.list_events, listing=listing, after=after, limit=1)
         return bool(await self.ask(work, patient=True))
 
-    async def write(self, work: Callable[[Session], Result]) -> Result:
-        """Run *work* inside a transaction; return once it is synced."""
-        return cast("Result", await self._writer.put(work))
+    async def write(self, work: Callable[[Session], Result], *, patient: bool = False) -> Result:
+        """Run *work* inside a transaction; return once it is synced.
+
+        Unless *patient*, raise StoreTimeout where that takes longer than a sender waits. Work that had not
+        begun by then is left out: its sender sends it again.
+        """
+        if patient:
+            return cast("Result", await self.writer.put(work))
+        given_up = False
+        written = self.writer.put(lambda session: None if given_up else work(session))
+        try:
+            return cast("Result", await asyncio.wait_for(written, ANSWER_SECONDS))
+        except TimeoutError:
+            given_up = True
+            raise StoreTimeout("store: it does not answer in time") from None
 
     async def read(self, work: Callable[[Session], Result]) -> Result:
         """Run *work*, which takes a moment, on a snapshot of the store, in a thread."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._read_threads, self._read_pool.read, work)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._read_threads, self._read_pool.read, work
+        )
 
     def report(self, work: Callable[[Session], Result]) -> Result:
         """Run *work*, which takes a moment, on a snapshot of the store, in the caller's thread."""
@@ -165,7 +184,7 @@ class EventStore:
         return await self._readers.ask(work, patient=patient)
 
     async def compute(self, work: Callable[[], Result]) -> Result:
-        """Run *work*, which needs no store, in a thread of intake."""
+        """Run *work* in a thread of intake."""
         return await asyncio.get_running_loop().run_in_executor(self._intake_threads, work)
 
     def _apply(self, session: Session, works: Sequence[Callable[[Session], Any]]) -> list[Any]:
@@ -173,7 +192,3 @@ class EventStore:
         results = [work(session) for work in works]
         senders.note(session, self._arrivals)
         return results
-
-    async def _in_intake(self, work: Callable[[Session], Result]) -> Result:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._intake_threads, self._intake_pool.read, work)

@@ -1,7 +1,5 @@
 """Look up in a mirror what the deploys of a repository need, a few commits at a time. It blocks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from gitdailies_dora.figures.history import ancestry

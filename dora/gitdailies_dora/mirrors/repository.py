@@ -5,8 +5,6 @@ commits to believe; all of that is off: hooks, monitors, filters, replaced and g
 only SHAs, on standard input or after `--end-of-options`, and globs of gitdailies.yml after `--`.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

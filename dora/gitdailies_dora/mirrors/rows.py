@@ -4,8 +4,6 @@ Each function runs inside a transaction of its caller. Facts about commits never
 stored for as long as a deploy needs them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import NamedTuple
 

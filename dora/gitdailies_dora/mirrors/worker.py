@@ -1,7 +1,5 @@
 """Read mirrors while a server runs: after deploys came or went, and again for commits that were missing."""
 
-from __future__ import annotations
-
 import asyncio
 import math
 from collections.abc import Callable, Coroutine, Mapping
@@ -98,13 +96,13 @@ class MirrorWorker:
     async def _delete_unmirrored(self) -> float:
         # A worker before this one may have passed facts to the store that are not written yet. Wait for
         # them, since they may be about a mirror that is no longer named.
-        await self._store.write(lambda _: None)
+        await self._store.write(lambda _: None, patient=True)
         mirrored = [*self._mirrors]
         if await self._store.read(partial(rows.unmirrored, mirrored=mirrored)):
             delete = partial(
                 rows.delete_unmirrored, mirrored=mirrored, settings=self._settings, now=self._now()
             )
-            await self._store.write(delete)
+            await self._store.write(delete, patient=True)
         return 0.0
 
     async def _look_up(self, repo: str) -> float:
@@ -119,7 +117,9 @@ class MirrorWorker:
         while not done:
             found = await asyncio.to_thread(lookup.next_facts)
             done = found.done
-            await self._store.write(partial(rows.save, repo=repo, state=state, found=found, now=self._now()))
+            await self._store.write(
+                partial(rows.save, repo=repo, state=state, found=found, now=self._now()), patient=True
+            )
         self._report(repo, lookup.fault)
         return self._pause(repo, lookup)
 

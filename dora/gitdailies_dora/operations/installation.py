@@ -1,7 +1,5 @@
 """What one DORA server is made of, for everything that answers its requests."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from gitdailies_connection.config.sections.settings import DoraSettings
+from gitdailies_server.readiness import Readiness
 from gitdailies_server.storage.timestamps import to_us, utc_now
 
 from gitdailies_dora.accounts.keyless.issuer_keys import IssuerKeys
@@ -18,7 +17,6 @@ from gitdailies_dora.events.store import EventStore
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.history.teams import Teams
 from gitdailies_dora.operations.metrics import ReceiverMetrics
-from gitdailies_dora.operations.readiness import Readiness
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,16 +4,14 @@ Counters are of this process since its start. Gauges are read from the store at 
 figures are another matter: `api.metric_formats` writes them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
-from gitdailies_core.errors import StoreUnavailable
-from gitdailies_server.shared_metrics import ServerMetrics, gauge
+from gitdailies_server.readiness import Readiness
+from gitdailies_server.shared_metrics import ServerMetrics, gauge, of_store, start_at_zero
 from gitdailies_server.storage.database import Session, Size
 from prometheus_client.core import Metric
 
-from gitdailies_dora.events.intake import CREATED, UNCHANGED
+from gitdailies_dora.events.intake import CREATED, REFUSED_IN_LIST, UNCHANGED
 from gitdailies_dora.events.records import change_log
 
 _PREFIX = "gitdailies_dora_"
@@ -21,6 +19,8 @@ _PREFIX = "gitdailies_dora_"
 # What a request is for, by the beginning of its path. All else is a page.
 _PARTS = {"/webhooks": "events", "/api/": "api", "/healthz": "health", "/readyz": "health"}
 _PAGES = "pages"
+# Those of successes, and of what somebody has to act on.
+_STATUSES = ("200", "202", "401", "403", "422", "500", "503")
 
 
 def store_state(session: Session, size: Callable[[Session], Size], now: int) -> tuple[float, Size]:
@@ -39,30 +39,26 @@ class ReceiverMetrics(ServerMetrics):
             "requests", "Requests, by what they are for and the status of the answer", "part", "status"
         )
         self._events = self.counter("events", "Events that were sent with a valid key, by result", "result")
-        for result in (CREATED, UNCHANGED):
-            # At 0 from the start, so that the first one is an increase.
-            self._events.labels(result)
+        about = "How long a request took, from its head to the beginning of the answer"
+        self._request_seconds = self.histogram("request_seconds", about, "part")
+        start_at_zero(self._requests, [*_PARTS.values(), _PAGES], _STATUSES)
+        start_at_zero(self._events, (CREATED, UNCHANGED, *REFUSED_IN_LIST))
 
-    def count_request(self, path: str, status: int) -> None:
-        """Count a request by the status of its answer."""
+    def count_request(self, path: str, status: int, seconds: float) -> None:
+        """Count a request by the status of its answer, which began after *seconds*."""
         part = next((part for begin, part in _PARTS.items() if path.startswith(begin)), _PAGES)
         self._requests.labels(part, status).inc()
+        self._request_seconds.labels(part).observe(seconds)
 
     def count_events(self, result: str, number: int) -> None:
         """Count events with a result: created, unchanged, or the word of the problem with them."""
         self._events.labels(result).inc(number)
 
-    def add_gauges(self, state: Callable[[], tuple[float, Size]], fault: Callable[[], str]) -> None:
-        """Show at each scrape what *state* reads, and whether *fault* names one."""
+    def add_gauges(self, state: Callable[[], tuple[float, Size]], readiness: Readiness) -> None:
+        """Show at each scrape what *state* reads, and what *readiness* says of the store."""
 
         def gauges() -> Iterator[Metric]:
-            readable = True
-            try:
-                yield from _store_gauges(*state())
-            except StoreUnavailable:
-                readable = False
-            failing = bool(fault()) or not readable
-            yield _gauge("store_failing", "1 while the store cannot be read or written", failing)
+            yield from of_store(_PREFIX, readiness, lambda: _store_gauges(*state()))
             about = "1 while gitdailies.yml has errors since its last reload"
             yield _gauge("reload_failed", about, self.reload_failed)
 

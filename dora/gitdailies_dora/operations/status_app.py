@@ -3,18 +3,17 @@
 Metrics are for requests to a name of ours, because a web page must not read them.
 """
 
-from __future__ import annotations
-
 import asyncio
 
 from gitdailies_server.http.allowed_hosts import AllowedHosts
+from gitdailies_server.readiness import SCRAPE_SECONDS, Readiness
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gitdailies_dora.operations.metrics import ReceiverMetrics
-from gitdailies_dora.operations.readiness import Readiness, alive
+from gitdailies_dora.operations.readiness import alive, ready
 
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 _MISDIRECTED = "Host: expected the address of --status, localhost or a name of --status-host"
@@ -27,7 +26,7 @@ def create_status_app(metrics: ReceiverMetrics, readiness: Readiness, hosts: All
         # A request of HTTP/1.0 may have no Host header, and browsers always send one.
         if not all(hosts.allows(name) for name in request.headers.getlist("host")):
             return JSONResponse({"status": "misdirected", "reason": _MISDIRECTED}, 421)
-        await readiness.ask_again()
+        await readiness.fault(SCRAPE_SECONDS)
         # In a thread, because it reads the store.
         text = await asyncio.to_thread(metrics.text)
         return Response(text, headers={"content-type": _EXPOSITION})
@@ -35,7 +34,7 @@ def create_status_app(metrics: ReceiverMetrics, readiness: Readiness, hosts: All
     return Starlette(
         routes=[
             Route("/healthz", alive, methods=["GET"]),
-            Route("/readyz", readiness.ready, methods=["GET"]),
+            Route("/readyz", ready(readiness), methods=["GET"]),
             Route("/metrics", exposition, methods=["GET"]),
         ]
     )

@@ -1,7 +1,5 @@
 """Every page, as routes of the application."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,11 +1,11 @@
-"""The table of senders, which a store may lack: it is made, and filled once, when the store is opened.
+"""Tables that a store of a release before may lack: they are made, and filled once, when it is opened.
 
-It needs no revision, because it is only added. So servers of the release before still open the store.
+They need no revision, because they are only added. So servers of the release before still open the store.
 """
 
-from __future__ import annotations
+from gitdailies_server.storage.database import Database, Session, reading, transaction
 
-from gitdailies_server.storage.database import Database, reading, transaction
+from gitdailies_dora.sql import store_facts
 
 # Events from which the rows of an existing store are made: a million of them take a few seconds.
 _MOST = 1_000_000
@@ -29,12 +29,21 @@ GROUP BY deploys, reporter, key_id ON CONFLICT DO NOTHING
 """
 
 
-def make_senders(database: Database) -> None:
-    """Make the table of a store that lacks it, with the senders of its newest events."""
+def make_tables(database: Database) -> None:
+    """Make the tables that a store lacks."""
     with reading(database) as session:
-        if database.has_table(session, "senders"):
-            return
+        missing = [make for name, make in _TABLES.items() if not database.has_table(session, name)]
+    if missing:
+        with transaction(database) as session:
+            for make in missing:
+                make(database, session)
+
+
+def _make_senders(database: Database, session: Session) -> None:
+    """Make the table of senders, with those of the newest events."""
     field = "json_extract(body, '$.' || " if database.is_local else "json_extract_path_text(body::json, "
-    with transaction(database) as session:
-        session.execute(TABLE)
-        session.execute(_FILL.format(field), (_MOST,))
+    session.execute(TABLE)
+    session.execute(_FILL.format(field), (_MOST,))
+
+
+_TABLES = {"senders": _make_senders, "store_facts": store_facts.make}

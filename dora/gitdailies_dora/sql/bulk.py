@@ -24,13 +24,14 @@ class Lookup(NamedTuple):
 
     `table` is a name and its alias, `where` compares the alias with `given`. Where several indexes would
     do, `order_by` names a column: the index that has this order is used. PostgreSQL cannot choose the
-    right index by itself while it has no statistics of a table.
+    right index by itself while it has no statistics of a table. `and_of` finds rows for each of these rows.
     """
 
     select: str
     table: str
     where: str
     order_by: str = ""
+    and_of: Lookup | None = None
 
 
 def takes_lists(session: Session) -> bool:
@@ -41,6 +42,12 @@ def takes_lists(session: Session) -> bool:
 def among_sql(session: Session) -> str:
     """Return the condition that a column has one of many values, which `among` makes a parameter of."""
     return "= ANY(:ids)" if takes_lists(session) else "IN (SELECT value FROM json_each(:ids))"
+
+
+def given_sql(session: Session, column: str) -> str:
+    """Return the table `given` of one column, whose values `among` makes a parameter of."""
+    given = f"unnest(?::text[]) AS given({column})"
+    return given if takes_lists(session) else f"(SELECT value AS {column} FROM json_each(?)) AS given"  # noqa: S608
 
 
 def among(session: Session, values: Sequence[str]) -> Any:
@@ -71,15 +78,6 @@ def lookup_many(
             done += size
 
 
-def stream_bytes(session: Session, statement: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of a query whose columns are numbers and many bytes.
-
-    Until the last row, the session must not be used for anything else.
-    """
-    stream = session.stream_binary if takes_lists(session) else session.execute  # type: ignore[attr-defined]
-    yield from stream(statement, parameters)
-
-
 def insert_many(
     session: Session, table: str, columns: str, rows: Sequence[Sequence[Any]], *, in_order: bool = False
 ) -> None:
@@ -95,12 +93,6 @@ def insert_many(
         session.executemany(_insert_arrays(table, columns, in_order=in_order), [lists])
     else:
         session.executemany(_insert_row(table, columns), rows)
-
-
-def execute_many(session: Session, statement: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Run *statement* once for each of *rows*; without rows, make no round trip."""
-    if rows:
-        session.executemany(statement, rows)
 
 
 @cache
@@ -130,11 +122,13 @@ def _with_arrays(columns: str, whole: tuple[bool, ...], lookup: Lookup | str) ->
         return f"SELECT {lookup} {given}"
     # OFFSET 0 makes PostgreSQL look into an index once for each row. Without statistics of a table it
     # would scan the whole table instead, and compare each row with those given.
-    alias, order = lookup.table.split()[-1], lookup.order_by and f" ORDER BY {lookup.order_by}"
-    return (
-        f"SELECT {lookup.select} {given} CROSS JOIN LATERAL"  # noqa: S608  text of this project
-        f" (SELECT * FROM {lookup.table} WHERE {lookup.where}{order} OFFSET 0) {alias}"
+    joined = "".join(
+        f" CROSS JOIN LATERAL (SELECT * FROM {one.table} WHERE {one.where}"  # noqa: S608  text of this project
+        f"{one.order_by and f' ORDER BY {one.order_by}'} OFFSET 0) {one.table.split()[-1]}"
+        for one in (lookup, lookup.and_of)
+        if one is not None
     )
+    return f"SELECT {lookup.select} {given}{joined}"
 
 
 @cache
@@ -143,4 +137,6 @@ def _with_values(columns: str, size: int, lookup: Lookup | str) -> str:
     given = f"WITH given({columns}) AS (VALUES {', '.join([row] * size)})"
     if isinstance(lookup, str):
         return f"{given} SELECT {lookup} FROM given"  # noqa: S608  text of this project
-    return f"{given} SELECT {lookup.select} FROM given CROSS JOIN {lookup.table} WHERE {lookup.where}"  # noqa: S608
+    also = "" if lookup.and_of is None else f" CROSS JOIN {lookup.and_of.table}"
+    where = lookup.where if lookup.and_of is None else f"{lookup.where} AND {lookup.and_of.where}"
+    return f"{given} SELECT {lookup.select} FROM given CROSS JOIN {lookup.table}{also} WHERE {where}"  # noqa: S608

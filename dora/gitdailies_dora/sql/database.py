@@ -1,7 +1,5 @@
 """Open the receiver's database: its schema, one transaction for a command, many reads for a server."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,17 +14,19 @@ from gitdailies_server.storage.database import Database, Session, unavailable
 from gitdailies_server.storage.database import transaction as database_transaction
 from gitdailies_server.storage.sqlite import SqliteDatabase, file_exists
 
-from gitdailies_dora.sql.additions import make_senders
+from gitdailies_dora.sql.additions import make_tables
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _SCHEMA = "gitdailies_webhooks"
 _IDLE_SESSIONS = 8
+# How many questions run at once, each in a process of its own.
+RUNNING = 2
 # Settings of PostgreSQL for many small statements that use indexes.
 PLANS = (
     # Starting worker processes takes longer than most of these reads.
-    "SET max_parallel_workers_per_gather = 0",
+    "SET LOCAL max_parallel_workers_per_gather = 0",
     # Rows of a period are read in the order of an index. A bitmap scan would have to sort them on disk.
-    "SET enable_bitmapscan = off",
+    "SET LOCAL enable_bitmapscan = off",
 )
 
 Result = TypeVar("Result")
@@ -38,14 +38,29 @@ _KEPT: WeakKeyDictionary[Session, dict[str, Any]] = WeakKeyDictionary()
 StoreLocation: TypeAlias = Path | Database
 
 
-def database_of(store: settings.StoreSetting) -> Database:
-    """Return the database that a `--store` address names."""
+def database_of(
+    store: settings.StoreSetting, connections: int | None = None, *, is_durable: bool = False
+) -> Database:
+    """Return the database that a `--store` address names; a server gives its settings."""
     if store.path is not None:
         return SqliteDatabase(store.path)
     from gitdailies_server.storage.postgresql import PostgresqlDatabase
 
     assert store.url is not None
-    return PostgresqlDatabase(store.url, _SCHEMA, PLANS)
+    if connections is None:
+        return PostgresqlDatabase(store.url, _SCHEMA, PLANS)
+    # The writer has one, the look-ups of keys have one, and so have the questions of people.
+    elsewhere = min(RUNNING, connections - 3)
+    here = connections - elsewhere
+    return PostgresqlDatabase(
+        store.url,
+        _SCHEMA,
+        PLANS,
+        connections=here,
+        for_intake=max(2, here // 2),
+        elsewhere=elsewhere,
+        is_durable=is_durable,
+    )
 
 
 def database_at(location: StoreLocation) -> Database:
@@ -64,14 +79,15 @@ def existing_database(location: StoreLocation) -> Database:
     return database
 
 
-def migrate(database: Database) -> None:
+def migrate(database: Database) -> tuple[str, str]:
     """Bring the store to the schema of this version.
 
     Raises ConfigurationError for a store of a newer version or of another kind of server,
     StoreUnavailable for one that cannot be written.
     """
-    migrations.upgrade(database, MIGRATIONS, table="keys")
-    make_senders(database)
+    done = migrations.upgrade(database, MIGRATIONS, table="keys")
+    make_tables(database)
+    return done
 
 
 @contextmanager
@@ -96,29 +112,26 @@ def kept_for(session: Session) -> dict[str, Any]:
 
 
 class ReadPool:
-    """Read-only connections that stay open between uses; any number of threads may use the pool."""
+    """Reads on snapshots of the store; any number of threads may use the pool.
 
-    def __init__(self, database: Database) -> None:
+    Connections to SQLite stay open between reads. PostgreSQL's are those of the whole server.
+    """
+
+    def __init__(self, database: Database, *, for_intake: bool = False) -> None:
         self._database = database
+        self._for_intake = for_intake
         self._idle: list[Session] = []
         self._lock = threading.Lock()
         self._closed = False
-        # Every transaction of SQLite reads one snapshot. PostgreSQL does so at this isolation level.
-        self._begin = "BEGIN" if database.is_local else "BEGIN ISOLATION LEVEL REPEATABLE READ"
 
     def read(self, work: Callable[[Session], Result]) -> Result:
         """Run *work* on a snapshot of the store; raises StoreUnavailable."""
-        while (session := self._idle_session()) is not None:
-            try:
-                return self._run(session, work)
-            except self._database.errors:
-                # The database may have restarted since this connection was opened. The next one, or a
-                # new one, shows whether it can be read.
-                continue
+        with suppress(*self._database.errors):
+            # The database may have restarted since this connection was opened. The next one shows whether it
+            # can be read.
+            return self._run(self._idle_session() or self._new_session(), work)
         try:
-            session = self._database.connect(read_only=True)
-            _KEPT[session] = {}
-            return self._run(session, work)
+            return self._run(self._new_session(), work)
         except self._database.errors as error:
             raise unavailable(self._database, "read", error) from error
 
@@ -134,14 +147,18 @@ class ReadPool:
         with self._lock:
             return self._idle.pop() if self._idle else None
 
+    def _new_session(self) -> Session:
+        return self._database.connect(read_only=True, for_intake=self._for_intake)
+
     def _run(self, session: Session, work: Callable[[Session], Result]) -> Result:
         reusable = False
         try:
-            session.execute(self._begin)
+            _KEPT.setdefault(session, {})
+            self._database.begin_reading(session)
             result = work(session)
-            session.execute("ROLLBACK")
+            self._database.end_reading(session)
             with self._lock:
-                if not self._closed and len(self._idle) < _IDLE_SESSIONS:
+                if self._database.is_local and not self._closed and len(self._idle) < _IDLE_SESSIONS:
                     self._idle.append(session)
                     reusable = True
             return result

@@ -1,16 +1,15 @@
 """The text of people in the receiver's store: gitdailies_server.storage.held_text."""
 
-from __future__ import annotations
-
 from gitdailies_server.storage.held_text import Held, Treatment
 
-_EVENTS = "until erased or deleted, or `--keep-days`"
-_BOTH = "`--event`, `--repo`, `--before`"
-_WITH_EVENTS = "as long as the event"
+_EVENTS = "until deleted, or `--keep-days`"
+_BOTH = "any"
+_WITH_EVENTS = "with the event"
+_SHORT = "words and hashes"
 _T = Treatment
 
 
-def _derived(table: str, named: str, what: str = "figures, derived from events") -> Held:
+def _derived(table: str, named: str, what: str = "figures") -> Held:
     """Return what figures go by, which goes and stays with the events."""
     return Held(table, named, what, _WITH_EVENTS, _BOTH, _T.LEFT)
 
@@ -32,10 +31,10 @@ HELD: tuple[Held, ...] = (
         _BOTH,
         _T.COUNTS,
     ),
-    _harmless("events", "digest", "a hash of the event as it was sent", _EVENTS, _BOTH),
-    _derived("repositories", "name", "names of repositories"),
-    _derived("senders", "reporter", "what sends events"),
-    _harmless("erased_events", "hash", "a hash of the id of each erased event", "for good"),
+    _harmless("events", "digest", _SHORT, _EVENTS, _BOTH),
+    _derived("repositories", "name", "names of repositories and senders"),
+    _derived("senders", "reporter", "names of repositories and senders"),
+    _harmless("erased_events", "hash", _SHORT, "for good"),
     Held(
         "audit",
         "actor subject",
@@ -46,68 +45,66 @@ HELD: tuple[Held, ...] = (
         "audit text",
     ),
     Held("audit", "detail", "a copy of each deleted event", "until erased", _BOTH, _T.JSON, "audit text"),
-    _harmless("audit", "action", "a word", "until erased", "`--before`"),
+    _harmless("audit", "action", _SHORT, "until erased", "`--before`"),
     Held(
         "people",
         "name folded",
         "names of people who sign in",
-        "until removed; then for the audit log",
+        "until removed; then in the audit log",
         "`--before`, once removed",
         _T.NAME,
         "account",
         "id",
     ),
-    _harmless("people", "role password", "a word, the hash of a password", "until removed"),
+    _harmless("people", "role password", _SHORT, "until removed"),
     Held(
         "keys",
         "name",
-        "the name of a webhook key or of a person's read token",
-        "for good, since events name it",
+        "the name of a key or read token",
+        "for good",
         "–",
         _T.KEY_NAME,
         "key",
         "id",
     ),
     Held("keys", "created_by", "who made a key", "for good", "–", _T.TEXT, "key", "id"),
-    _harmless(
-        "keys", "prefix last4 hash allow", "the hash of a key, its ends, its rights and limits", "for good"
-    ),
+    _harmless("keys", "prefix last4 hash allow", _SHORT, "for good"),
     Held(
         "wrong_requests",
         "detail",
         "what was wrong with requests",
-        "the newest 50 of a key, until it is deleted",
+        "the newest 50",
         _BOTH,
         _T.TEXT,
         "wrong request",
     ),
-    _harmless("wrong_requests", "problem", "a word", "with the line", _BOTH),
-    _harmless("invitations", "hash role", "the hash of a link, a word", "48 hours"),
+    _harmless("wrong_requests", "problem", _SHORT, "the newest 50", _BOTH),
+    _harmless("invitations", "hash role", _SHORT, "48 hours"),
     _harmless(
         "identities",
         "hash provider",
-        "the hash of an account at a provider, the address of the provider",
-        "until removed; then until an owner lets the account in again",
+        "the hash of an account, the address of its provider",
+        "until removed and let in again",
         "`--before`, once removed",
     ),
     _harmless(
         "pending_sign_ins",
         "hash browser next",
-        "hashes, and the page to open after the sign-in",
+        "hashes, the page to open",
         "10 minutes",
     ),
     Held(
         "screens",
         "name",
         "the name of a link for a screen",
-        "until an owner removes it",
+        "until removed",
         "–",
         _T.TEXT,
         "screen",
         "id",
     ),
-    _harmless("screens", "hash", "the hash of a link", "until an owner removes it"),
-    _harmless("sessions", "hash", "the hash of a cookie", "until signed out, 7 days at most"),
+    _harmless("screens", "hash", _SHORT, "until removed"),
+    _harmless("sessions", "hash", _SHORT, "7 days at most"),
     _derived(
         "figures_deploys",
         "id repo environment service sha exact run attempt reporter says rule repeats type unknown leads"
@@ -126,18 +123,18 @@ HELD: tuple[Held, ...] = (
     Held(
         "corrections",
         "actor reason",
-        "who corrected what an event counts for, and why",
+        "who corrected what, and why",
         _WITH_EVENTS,
         _BOTH,
         _T.TEXT,
         "correction",
         "event",
     ),
-    _harmless("corrections", "event what deploy", "ids of events, a word", _WITH_EVENTS, _BOTH),
+    _harmless("corrections", "event what deploy", _SHORT, _WITH_EVENTS, _BOTH),
     Held(
         "acknowledgements",
         "actor reason",
-        "who decided a line of the review, and why",
+        "who decided what in the review, and why",
         "until undone",
         "`--before`",
         _T.TEXT,
@@ -147,15 +144,15 @@ HELD: tuple[Held, ...] = (
     Held(
         "acknowledgements",
         "line",
-        "ids of events, names of repositories",
+        "ids and names of repositories",
         "until undone",
         "`--before`",
         _T.LEFT,
     ),
     Held("figures_changes", "id repo incident_id", "events to derive again", "seconds", _BOTH, _T.LEFT),
     Held("figures_lengths", "repo", "names of repositories", "for good", "–", _T.LEFT),
-    _harmless("figures_settings", "name value", "settings of the figures", "for good"),
+    _harmless("figures_settings", "name value", _SHORT, "for good"),
     Held("git_commits", "repo named sha", "commits of a mirror", _WITH_EVENTS, "–", _T.LEFT),
     Held("git_pairs", "repo earlier later ahead behind", "commits of a mirror", _WITH_EVENTS, "–", _T.LEFT),
-    _derived("git_deploys", "id repo unknown commits", "the commits that a mirror has for a deploy"),
+    _derived("git_deploys", "id repo unknown commits", "commits of a mirror"),
 )

@@ -5,8 +5,6 @@ takes each column to be as selective as any other. An import would then look for
 deploys of its environment. SQLite chooses its indexes by the order of their columns, and needs nothing.
 """
 
-from __future__ import annotations
-
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.sql.bulk import takes_lists

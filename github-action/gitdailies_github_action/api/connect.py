@@ -3,8 +3,6 @@
 Source: "Repository webhooks" and "Organization webhooks" of GitHub's REST API reference.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 

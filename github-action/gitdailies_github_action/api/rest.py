@@ -1,7 +1,5 @@
 """GitHub's REST API: its address, and the headers of each request."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from gitdailies_core.values.secret import Secret

@@ -1,7 +1,5 @@
 """Ask a vendor to send again the webhook deliveries that failed, each once, and slowly."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from gitdailies_core.errors import DeliveryError, Refused
 from gitdailies_core.sources.history import FailedDelivery
 
-from gitdailies_history.fetch.api_client import Query, SignedApi
-from gitdailies_history.fetch.http_api import POST, TokenRefused
+from gitdailies_history.fetch.http_api import POST, HttpApi, Query, TokenRefused
 
 # GitHub's "Best practices for using the REST API": a second between requests that change something.
 PAUSE_SECONDS = 1.0
@@ -24,7 +21,7 @@ _MOST_UNANSWERED = 3
 class HttpListing:
     """The listings of an API, as core's protocol of history readers has them."""
 
-    api: SignedApi
+    api: HttpApi
 
     def get(self, path: str, query: Query = ()) -> tuple[Any, Query]:
         answer = self.api.ask(path, query)
@@ -43,7 +40,7 @@ class CaughtUp:
 
 
 def send_again(
-    api: SignedApi,
+    api: HttpApi,
     failed: Sequence[FailedDelivery],
     *,
     most: int,

@@ -4,8 +4,6 @@ Changes are decided in the order of their times, starting with no open occurrenc
 reported at the time and the same event fetched now have the same id.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -14,6 +12,7 @@ from gitdailies_core.events.events import Event
 from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.incidents.state_machine import decide
+from gitdailies_core.reasons import REPEATED_START
 from gitdailies_core.sources.history import PastMessage
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Ignored
 
@@ -46,7 +45,8 @@ def events(
             source=source.name, change=change, targets=routed.targets, refusal=refusal, records=decided
         )
         decided.apply(decision)
-        if decision.reason:
+        # That an incident is still open is no news.
+        if decision.reason and decision.reason.code != REPEATED_START:
             ignored[decision.reason.text] += 1
         yield from decision.events
 
@@ -61,6 +61,7 @@ def _in_order(changes: list[Change]) -> list[Change]:
     def turn(change: Change) -> tuple[object, int]:
         start = began.get((change.incident, change.occurrence))
         late = change.state == RESOLVED and start is not None and start.at == change.at
-        return change.at, 3 if late else _TURN.get(change.state, 0)
+        # A state that is said again has the time of the first start, and that of saying it.
+        return change.again_at or change.at, 3 if late else _TURN.get(change.state, 0)
 
     return sorted(changes, key=turn)

@@ -1,45 +1,44 @@
-"""A vendor's API over HTTP: one request at a time, with retries, and never a token in a message.
+"""A vendor's API over HTTP, and the pages of it for a reader of its past: with its proof, with retries.
 
-Redirects are not followed and netrc is not read, so the token goes only to the configured address.
+No message names a token. Redirects are not followed and netrc is not read, so the token goes only to the
+configured address.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import random
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
 
-import requests
-from gitdailies_connection.addresses import is_loopback
-from gitdailies_connection.http.bounded_client import proxy_of_environment, user_agent
-from gitdailies_connection.http.connection_pool import Deadlines, GuardedAdapter
-from gitdailies_connection.http.failures import failure_reason, is_unreachable
-from gitdailies_connection.http.response import excerpt
+from gitdailies_connection.addresses import check_https
+from gitdailies_connection.http.attempts import Attempts
+from gitdailies_connection.http.bounded_client import BoundedClient, prepared, proxy_of_environment
+from gitdailies_connection.http.failures import NotConnected
+from gitdailies_connection.http.response import Response
 from gitdailies_core import retry
-from gitdailies_core.errors import DeliveryError, Refused, UsageError
+from gitdailies_core.errors import DeliveryError, PayloadError, Refused, UsageError
+from gitdailies_core.sources.history import NotThere, SecondKey, TokenApi, TokenExchange
 from gitdailies_core.values.secret import Secret, redact
+from requests.utils import parse_header_links
+
+if TYPE_CHECKING:
+    from gitdailies_history.fetch.state import State
 
 # Some vendors list slowly.
 SECONDS = 60.0
-_LONGEST_REASON = 300
-_LONGEST_ANSWER = 64 * 1024
+# Far more than any page has.
+_LARGEST_PAGE = 64 * 1024 * 1024
 GET, POST = "GET", "POST"
 # A second time they do what they did the first time (RFC 9110).
 _IDEMPOTENT = frozenset({GET, "PUT", "DELETE"})
+Query = Sequence[tuple[str, str]]
 
 
 class TokenRefused(Refused):
     """The vendor refuses the token."""
-
-
-class NotThere(Refused):
-    """The vendor has nothing at this address: 404."""
 
 
 class Answer(NamedTuple):
@@ -50,54 +49,90 @@ class Answer(NamedTuple):
 
 
 @dataclass
-class HttpApi:
-    """The API at *url*. No message names one of *tokens* or *hidden*, or a token of signing in, `access`.
+class HttpApi(Attempts):
+    """The API of *vendor* at *url*. No message names one of *tokens* or *hidden*, or a token of signing in.
 
-    *option* is what names the address in a command, for a message about it.
-    *waits* is called with the reason and the seconds of each wait. Without *patient*, an address at which no
-    server is ends the work at once, unless it has answered before. Tests replace *sleep*, *now* and *jitter*.
+    *option* is what names the address in a command, for a message about it. Without *patient*, an address
+    at which no server is ends the work at once, unless it has answered before.
     """
 
+    vendor: TokenApi
     url: str
     tokens: Sequence[Secret]
-    retries: int = 8
-    waits: Callable[[str, float], None] = lambda reason, seconds: None  # noqa: ARG005
-    sleep: Callable[[float], None] = time.sleep
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    jitter: Callable[[], float] = random.random
     seconds: float = SECONDS
     option: str = "--api-url"
     patient: bool = True
     hidden: Sequence[Secret] = ()
-    access: Secret | None = field(default=None, init=False, repr=False)
+    _access: Secret | None = field(default=None, init=False, repr=False)
     _has_answered: bool = field(default=False, init=False, repr=False)
-    _session: requests.Session = field(default_factory=requests.Session, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._deadlines = Deadlines(self.seconds)
         # Of USER:TOKEN, the token alone is a secret, too.
         alone = [Secret(token.reveal().rpartition(":")[2]) for token in self.tokens]
         self.hidden = [*self.hidden, *alone]
-        parts = urlsplit(self.url)
-        secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
-        if not secure or not parts.hostname or parts.username or parts.query or parts.fragment:
+        try:
+            check_https(self.url)
+        except ValueError:
             raise UsageError(
                 f"{self.option}: expected an address like https://api.example.com "
                 f"(http on this machine alone), got {'another' if self.url else 'none'}"
-            )
+            ) from None
         self.url = self.url.rstrip("/")
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, GuardedAdapter(max_retries=0))
-        if is_loopback(parts.hostname):
-            self._session.trust_env = False
-        self._session.headers["User-Agent"] = user_agent()
-        # An explicit authentication function keeps requests from reading netrc.
-        self._session.auth = lambda request: request
+        self._client = BoundedClient(timeout_seconds=self.seconds, ca_file=None, ca_setting="", in_flight=1)
 
     def close(self) -> None:
-        self._session.close()
+        self._client.close()
 
-    def until_answered(
+    def get(self, path: str, query: Query = ()) -> Any:
+        """Return the decoded JSON at *path*; raises as `ask`."""
+        return self.ask(path, query).content
+
+    def ask(
+        self,
+        path: str,
+        query: Query = (),
+        method: str = GET,
+        body: bytes | None = None,
+        accepted: Collection[int] = (),
+    ) -> Answer:
+        """Ask until there is an answer with a status of *accepted*: by default 200, for a POST 202.
+
+        Signs in where that is due. A POST is sent again only where a rate limit refused it. Raises
+        TokenRefused, NotThere, Refused for any other refusal, and DeliveryError if there is no answer.
+        """
+        url = self.url + _address(path, query)
+
+        def asked(token: Secret) -> Answer:
+            return self._until_answered(url, self._proof(token), method, body, accepted)
+
+        if not isinstance(self.vendor, TokenExchange):
+            return asked(self.tokens[0])
+        before = self._access
+        try:
+            return asked(before or self._sign_in(self.vendor))
+        except TokenRefused:
+            if before is None:
+                raise
+            # The access token has expired.
+            return asked(self._sign_in(self.vendor))
+
+    def _sign_in(self, vendor: TokenExchange) -> Secret:
+        token = self.tokens[0]
+        url, headers = vendor.sign_in(self.url, token)
+        answer = self._until_answered(url, headers).content
+        try:
+            self._access = access = Secret(vendor.access_token(answer), token.origin)
+        except PayloadError as error:
+            raise Refused(f"{self._named(url)}: {error}") from None
+        return access
+
+    def _proof(self, token: Secret) -> Mapping[str, str]:
+        headers = self.vendor.headers(token)
+        if isinstance(self.vendor, SecondKey):
+            return {**headers, self.vendor.second_header: self.tokens[1].reveal()}
+        return headers
+
+    def _until_answered(
         self,
         url: str,
         headers: Mapping[str, str],
@@ -105,50 +140,35 @@ class HttpApi:
         body: bytes | None = None,
         accepted: Collection[int] = (),
     ) -> Answer:
-        """Ask until there is an answer with a status of *accepted*: by default 200, for a POST 202.
-
-        A POST is sent again only where a rate limit refused it. Raises TokenRefused, NotThere, Refused for
-        any other refusal, and DeliveryError if there is no answer.
-        """
-        what = "a page" if method == GET else "it to be taken"
+        expected = f"{self._named(url)}: expected {'a page' if method == GET else 'it to be taken'}"
         accepted = accepted or ((200,) if method == GET else (202,))
-        started_at, reason = self.now(), ""
-        for number in range(1, self.retries + 2):
+
+        def attempt() -> tuple[retry.Outcome, Answer]:
             outcome, answer = self._attempt(url, headers, method, body)
             if outcome.status in accepted:
-                return answer
-            verdict = retry.decide(
-                outcome,
-                attempt=number,
-                first_attempt_at=started_at,
-                now=self.now(),
-                jitter=self.jitter,
-                give_up_age_seconds=math.inf,
-            )
-            if isinstance(verdict, retry.Done):
-                raise Refused(f"{self.named(url)}: expected {what}, got answered {outcome.status}")
-            if isinstance(verdict, retry.Pause) and verdict.what == "key":
-                origins = " and ".join(token.origin for token in self.tokens)
-                may = "read it" if method == GET else "do it"
-                raise TokenRefused(
-                    f"{self.named(url)}: expected a token ({origins}) that may {may}, "
-                    f"got {outcome.status}: {outcome.error}"
-                )
-            if not isinstance(verdict, retry.Again):
-                kind = NotThere if outcome.status == 404 else Refused
-                raise kind(f"{self.named(url)}: expected {what}, got {verdict.reason}")
-            reason = verdict.reason
-            if method not in _IDEMPOTENT and outcome.status != 429:
-                raise DeliveryError(f"{self.named(url)}: expected {what}, got {reason}; it may have been")
-            if number <= self.retries:
-                seconds = max(0.0, (verdict.at - self.now()).total_seconds())
-                self.waits(f"{reason} (attempt {number} of {self.retries + 1})", seconds)
-                self.sleep(seconds)
-        raise DeliveryError(
-            f"{self.named(url)}: expected {what} in {self.retries + 1} attempts, the last got: {reason}"
-        )
+                return retry.Outcome(200), answer
+            if outcome.status is not None and 200 <= outcome.status < 300:
+                raise Refused(f"{expected}, got answered {outcome.status}")
+            if method not in _IDEMPOTENT and not retry.is_answer(outcome) and outcome.status != 429:
+                raise DeliveryError(f"{expected}, got {retry.describe(outcome)}; it may have been")
+            return outcome, answer
 
-    def named(self, url: str) -> str:
+        verdict, outcome, answer = self.repeated(attempt)
+        if isinstance(verdict, retry.Done):
+            return answer
+        if isinstance(verdict, retry.Again):
+            last = f"the last got: {verdict.reason}"
+            raise DeliveryError(f"{expected} in {self.retries + 1} attempts, {last}")
+        if isinstance(verdict, retry.Pause) and verdict.what == "key":
+            origins = " and ".join(token.origin for token in self.tokens)
+            may = "read it" if method == GET else "do it"
+            raise TokenRefused(
+                f"{self._named(url)}: expected a token ({origins}) that may {may}, "
+                f"got {outcome.status}: {outcome.error}"
+            )
+        raise (NotThere if outcome.status == 404 else Refused)(f"{expected}, got {verdict.reason}")
+
+    def _named(self, url: str) -> str:
         """Return an address as a message may name it."""
         return self._redacted(url.partition("?")[0])
 
@@ -157,44 +177,76 @@ class HttpApi:
     ) -> tuple[retry.Outcome, Answer]:
         nothing = Answer(None, "")
         sent = {**proof, **({"Content-Type": "application/json"} if content is not None else {})}
-        with self._deadlines.exchange() as exchange:
-            try:
-                answer = self._session.request(
-                    method, url, data=content, headers=sent, timeout=self.seconds, allow_redirects=False
-                )
-                body = answer.content
-            except (requests.RequestException, OSError, ValueError) as error:
-                cause: BaseException = TimeoutError() if exchange.timed_out else error
-                text = failure_reason(cause, url=url, proxy=proxy_of_environment(url), seconds=self.seconds)
-                if not self.patient and not self._has_answered and is_unreachable(error):
-                    raise DeliveryError(f"{self.named(url)}: expected a server there, got {text}") from None
-                return retry.Outcome(None, self._redacted(text)), nothing
+        body = None if method == GET else content or b""
+        to, proxy = prepared(url), proxy_of_environment(url)
+        try:
+            answer = self._client.exchange(method, to, sent, body, largest=_LARGEST_PAGE, proxy=proxy)
+        except DeliveryError as error:
+            text = self._redacted(str(error))
+            if isinstance(error, NotConnected) and not self.patient and not self._has_answered:
+                raise DeliveryError(f"{self._named(url)}: expected a server there, got {text}") from None
+            return retry.Outcome(None, text), nothing
         self._has_answered = True
-        headers = answer.headers
-        if 200 <= answer.status_code < 300:
-            try:
-                found = Answer(_read(body), answer.links.get("next", {}).get("url", ""))
-            except ValueError:
-                if method == GET and answer.status_code == 200:
-                    # A truncated page may arrive whole the next time.
-                    return retry.Outcome(None, "an answer that is no JSON"), nothing
-                # What was made or deleted is often answered without content.
-                found = nothing
-            return retry.Outcome(answer.status_code), found
-        wait = asked_to_wait(headers, self.now())
+        if answer.broken:
+            text = f"an answer that ended early, or took more than {self.seconds:g} s"
+            return retry.Outcome(None, text), nothing
+        if answer.cut:
+            most = _LARGEST_PAGE // 2**20
+            raise Refused(
+                f"{self._named(url)}: expected at most {most} MiB, got more; fetch a shorter time at once"
+            )
+        if not 200 <= answer.status < 300:
+            return self._refusal(answer, proof), nothing
+        try:
+            return retry.Outcome(answer.status), Answer(_read(answer.body), _next(answer))
+        except ValueError:
+            # What was made or deleted is often answered without content. A page may come whole later.
+            is_page = method == GET and answer.status == 200
+            text = "an answer that is no JSON"
+            return retry.Outcome(None, text) if is_page else retry.Outcome(answer.status), nothing
+
+    def _refusal(self, answer: Response, proof: Mapping[str, str]) -> retry.Outcome:
+        headers, encoded = answer.headers, Secret(proof.get("Authorization", "").partition(" ")[2])
+        outcome = answer.outcome(*self._secrets, encoded)
         # GitHub also answers 403 at its rate limit, and names the time of the reset in every response.
-        spent = "Retry-After" in headers or headers.get("X-RateLimit-Remaining") == "0"
-        limited = answer.status_code == 403 and spent
-        status = 429 if limited else answer.status_code
-        # Redact before cutting, or the beginning of a secret could remain at the end.
-        told = body[:_LONGEST_ANSWER].decode("utf-8", "replace")
-        told = redact(told, proof.get("Authorization", "").partition(" ")[2])
-        message = excerpt(self._redacted(told)[:_LONGEST_REASON])
-        asked = wait if status == 429 else headers.get("Retry-After", "")
-        return retry.Outcome(status, message, asked), nothing
+        spent = "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0"
+        if answer.status == 429 or (answer.status == 403 and spent):
+            return replace(outcome, status=429, retry_after=asked_to_wait(headers, self.now()))
+        return outcome
+
+    @property
+    def _secrets(self) -> list[Secret]:
+        return [*self.tokens, *self.hidden, *([self._access] if self._access else [])]
 
     def _redacted(self, text: str) -> str:
-        return redact(text, *self.tokens, *self.hidden, self.access)
+        return redact(text, *self._secrets)
+
+
+@dataclass
+class StoredPages:
+    """The pages of *api*. Those in *state* are not requested again. *moved* gets the number of pages read."""
+
+    api: HttpApi
+    state: State
+    moved: Callable[[int], None]
+
+    @property
+    def url(self) -> str:
+        return self.api.url
+
+    def get(self, path: str, query: Query = ()) -> Any:
+        """Return the JSON at *path*, from disk if it was read before."""
+        where = _address(path, query)
+        page = self.state.page(where)
+        if page is None:
+            page = self.api.get(path, query)
+            self.state.keep(where, page)
+        self.moved(1)
+        return page
+
+
+def _address(path: str, query: Query) -> str:
+    return f"{path}?{urlencode(list(query))}" if query else path
 
 
 def _read(body: bytes) -> Any:
@@ -203,16 +255,21 @@ def _read(body: bytes) -> Any:
     return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
+def _next(answer: Response) -> str:
+    links = parse_header_links(answer.headers.get("link", ""))
+    return next((link["url"] for link in links if link.get("rel") == "next"), "")
+
+
 def asked_to_wait(headers: Mapping[str, str], now: datetime) -> str:
     """Return the seconds or the date that a vendor asks to wait for. Each vendor has its own header.
 
     `Retry-After` (RFC 9110), `ratelimit-reset` (PagerDuty: seconds), `X-RateLimit-Reset` (GitHub:
-    seconds since 1970; Datadog: seconds).
+    seconds since 1970; Datadog: seconds). *headers* have names in lower case.
     """
-    if headers.get("Retry-After"):
-        return headers["Retry-After"]
-    for name in ("ratelimit-reset", "X-RateLimit-Reset"):
-        value = (headers.get(name) or "").strip()
+    if headers.get("retry-after"):
+        return headers["retry-after"]
+    for name in ("ratelimit-reset", "x-ratelimit-reset"):
+        value = headers.get(name, "").strip()
         if value.isascii() and value.isdigit():
             seconds = int(value[:12])
             return str(max(0, seconds - int(now.timestamp())) if seconds > 10**8 else seconds)

@@ -1,7 +1,5 @@
 """Write a file completely or not at all, even on a full disk."""
 
-from __future__ import annotations
-
 import filecmp
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

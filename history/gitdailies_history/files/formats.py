@@ -4,8 +4,6 @@ A row that cannot be read is a fault and does not stop later rows. A header that
 file, because its rows would mean nothing.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import re

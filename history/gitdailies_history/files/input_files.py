@@ -3,13 +3,10 @@
 Standard input is first copied to a file in the state folder, because faulty rows are read a second time.
 """
 
-from __future__ import annotations
-
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +19,8 @@ from gitdailies_history.plan.faults import Fault
 from gitdailies_history.plan.plan import Plan
 
 STDIN = "-"
+# The copy of standard input, in the state folder for as long as a run.
+COPY = "stdin"
 # A longer line is not a row. It is read in pieces, and each piece is a fault.
 _LONGEST_LINE = 8 * 1024 * 1024
 _SNIFFED = 4096
@@ -132,7 +131,7 @@ def _lines(file: BinaryIO, moved: Callable[[int], None]) -> Iterator[bytes]:
 
 
 def _copy_of_stdin(folder: Path) -> Path:
-    path = folder / "stdin"
+    path = folder / COPY
     with path.open("wb") as file:
         path.chmod(0o600)
         shutil.copyfileobj(sys.stdin.buffer, file)
@@ -141,14 +140,3 @@ def _copy_of_stdin(folder: Path) -> Path:
 
 def _ended(raw: bytes) -> bytes:
     return raw if not raw or raw.endswith(b"\n") else raw + b"\n"
-
-
-@contextmanager
-def cleaned(sources: Iterable[InputFile]) -> Iterator[None]:
-    """Remove the copy of standard input at the end of the block."""
-    try:
-        yield
-    finally:
-        for source in sources:
-            if source.name == "stdin":
-                source.path.unlink(missing_ok=True)

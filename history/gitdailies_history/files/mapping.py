@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any
 
 from gitdailies_connection.config.document import schema_errors
@@ -33,7 +32,6 @@ from gitdailies_core.events.field_types import REPO
 
 FIELDS = frozenset({"kind", *(one.name for kind in KINDS for one in kind.fields)})
 REQUIRED = frozenset({"kind", *(one.name for kind in KINDS for one in kind.fields if one.required)})
-_NONE: Mapping[str, str] = MappingProxyType({})
 _MOMENTS = frozenset(one.name for kind in KINDS for one in kind.fields if one.type.form == "time")
 _COMMIT = "commitSHA"
 ONLY = "only"
@@ -86,8 +84,8 @@ class Rule:
     that the rule is for.
     """
 
-    columns: Mapping[str, str] = field(default_factory=lambda: _NONE)
-    texts: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
     service: str = ""
     moments: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -129,7 +127,7 @@ class Mapped:
     """
 
     rules: tuple[Rule, ...] = (Rule(),)
-    mirrors: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    mirrors: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def used(self) -> frozenset[str]:
@@ -137,17 +135,13 @@ class Mapped:
         return frozenset().union(*(rule.used for rule in self.rules))
 
     @cached_property
-    def readings(self) -> tuple[tuple[Rule, Mapping[str, tuple[str, ...]]], ...]:
-        """Each rule with its columns, and the fields that each column fills."""
-        return tuple((rule, self._fields_of(rule)) for rule in self.rules)
-
-    def _fields_of(self, rule: Rule) -> Mapping[str, tuple[str, ...]]:
-        found: dict[str, tuple[str, ...]] = {}
-        for name in sorted(FIELDS):
-            if name in rule.columns or not (name in rule.filled or name in self.used):
-                column = rule.columns.get(name, name)
-                found[column] = (*found.get(column, ()), name)
-        return MappingProxyType(found)
+    def readings(self) -> tuple[tuple[Rule, Mapping[str, str]], ...]:
+        """Each rule, with the column that each field is read from."""
+        free = FIELDS - self.used
+        return tuple(
+            (rule, {**{name: name for name in sorted(free - rule.filled)}, **rule.columns})
+            for rule in self.rules
+        )
 
     @cached_property
     def needed(self) -> frozenset[str]:
@@ -190,7 +184,7 @@ class Mapped:
         if faults:
             raise configuration_error(document.file, faults.values())
         mirrors = {name.casefold(): path for name, path in document.value.get("mirrors", {}).items()}
-        return cls(tuple(_rule(item) for item in document.value["events"]), MappingProxyType(mirrors))
+        return cls(tuple(_rule(item) for item in document.value["events"]), mirrors)
 
 
 def _rule(item: Mapping[str, Any]) -> Rule:
@@ -201,7 +195,7 @@ def _rule(item: Mapping[str, Any]) -> Rule:
     texts = {name: value["text"] for name, value in braced.items() if "text" in value}
     moments = {name: (value["date"], value["time"]) for name, value in braced.items() if "date" in value}
     values = {
-        name: MappingProxyType({text.casefold(): meant for text, meant in value["values"].items()})
+        name: {text.casefold(): meant for text, meant in value["values"].items()}
         for name, value in braced.items()
         if "values" in value
     }
@@ -210,13 +204,13 @@ def _rule(item: Mapping[str, Any]) -> Rule:
         for column, wanted in item.get(ONLY, {}).items()
     }
     return Rule(
-        MappingProxyType(columns),
-        MappingProxyType(texts),
+        columns,
+        texts,
         braced.get("repo", {}).get("service", ""),
-        MappingProxyType(moments),
-        MappingProxyType(values),
+        moments,
+        values,
         has_tags="tag" in braced.get(_COMMIT, {}),
-        only=MappingProxyType(only),
+        only=only,
     )
 
 

@@ -4,8 +4,6 @@ A row is names and values, from any format. Spaces around text are removed. An e
 Every event of a history needs a time.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -82,8 +80,8 @@ def of(row: Row, options: ReadOptions) -> Result:
         readings = tuple(one for one in readings if one[0].wants(row.values))
         if not readings:
             return Result((), unwanted=True)
-    for rule, fields in readings:
-        body = _body(row, rule, fields)
+    for rule, columns in readings:
+        body = _body(row, rule, columns)
         # The row of an open incident has no end yet, only a start.
         if several and not _given(body.get("time")):
             continue
@@ -94,19 +92,13 @@ def of(row: Row, options: ReadOptions) -> Result:
     return Result(tuple(events), tuple(dict.fromkeys(faults)), next(iter(ignored), ""))
 
 
-def _body(row: Row, rule: Rule, fields: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+def _body(row: Row, rule: Rule, columns: Mapping[str, str]) -> dict[str, Any]:
     body: dict[str, Any] = dict(rule.texts)
-    for column, value in row.values.items():
-        if not value and not _given(value):
-            continue
-        names = fields.get(column)
-        if names is None:
-            continue
+    for name, column in columns.items():
+        value = row.values.get(column)
         if isinstance(value, str):
             value = value.strip()
-            if not value:
-                continue
-        for name in names:
+        if _given(value):
             body[name] = value
     for name, (date, time) in rule.moments.items():
         day, clock = (str(row.values.get(column) or "").strip() for column in (date, time))
@@ -256,9 +248,7 @@ def _routed(name: str, kind: str, options: ReadOptions) -> Routed:
     if options.routes is None or not name:
         return Routed((), ())
     state = RESOLVED if kind == INCIDENT_RESOLVED else STARTED
-    change = Change.make(
-        state=state, word=kind, incident="history", at=options.latest, services=[Service(name)]
-    )
+    change = Change(state=state, word=kind, incident="history", at=options.latest, services=[Service(name)])
     return options.routes.route(change)
 
 

@@ -3,8 +3,6 @@
 A time without a zone is read only if the caller names one. It is never guessed.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, tzinfo
 from typing import Any

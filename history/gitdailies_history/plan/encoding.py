@@ -1,7 +1,5 @@
 """Events as JSON, with the id that the content of an event gives it, and their places in a plan. Pure."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple

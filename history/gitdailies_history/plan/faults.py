@@ -1,7 +1,5 @@
 """A fault of a row: its place, what was expected, and what was found."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

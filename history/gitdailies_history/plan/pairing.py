@@ -5,8 +5,6 @@ with a source gets the same id as from the relay, so an event that a webhook alr
 counts once (see `gitdailies_core.events.ids`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import attrgetter

@@ -4,29 +4,24 @@ It is an SQLite file that lasts for one run. SQLite sorts on disk with a bounded
 limit the number of events. `pairing` decides which events belong together.
 """
 
-from __future__ import annotations
-
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
-from gitdailies_core.errors import InvalidEvent, StoreUnavailable
+from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import Event
 from gitdailies_core.events.ids import content_id
 
 from gitdailies_history.plan import pairing
 from gitdailies_history.plan.encoding import Entry, encode, with_id
 from gitdailies_history.plan.faults import Fault
+from gitdailies_history.sqlite_file import SqliteFile
 
 _CACHE_KIB = 32 * 1024
 # Only an event of an incident has it.
 _INCIDENT = "incidentId"
-_AT_ONCE = 1000
 
 _SCHEMA = f"""
 PRAGMA journal_mode=OFF;
@@ -83,21 +78,13 @@ MOST_NAMED = 5
 _SEPARATOR = "\x1f"  # no text on one line holds it
 
 
-class Plan(AbstractContextManager["Plan"]):
-    """Add events, call `settle`, then read `entries`. Use it in a `with` block, which removes the file.
-
-    Raises StoreUnavailable if its file cannot be written, for example on a full disk.
-    """
+class Plan(SqliteFile):
+    """Add events, call `settle`, then read `entries`. The end of the `with` block removes the file."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         path.unlink(missing_ok=True)
-        with self._storage_errors():
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.executescript(_SCHEMA)
-            self._db.execute("BEGIN")
-        self._incidents: list[tuple[Any, ...]] = []
-        self._ready: list[tuple[Any, ...]] = []
+        super().__init__(path, _SCHEMA)
+        self._rows("BEGIN")
         self.unpaired = 0
         # Some of the incidents that these ends are of, the first ones by time.
         self.unpaired_incidents: list[str] = []
@@ -105,8 +92,8 @@ class Plan(AbstractContextManager["Plan"]):
         self.unended: list[str] = []
         self.repeated = 0
 
-    def __exit__(self, *_: object) -> None:
-        self._db.close()
+    def __exit__(self, *details: object) -> None:
+        super().__exit__(*details)
         self._path.unlink(missing_ok=True)
 
     def add(self, event: Event, *, file: str = "", line: int = 0) -> None:
@@ -123,26 +110,22 @@ class Plan(AbstractContextManager["Plan"]):
         at = time[:-1]
         kind = values["kind"]
         if _INCIDENT not in values:
-            self._ready.append((file, line, 0, kind, at, id_, body))
+            self._rows(_EVENT, (file, line, 0, kind, at, id_, body))
         else:
             subject = _SEPARATOR.join((values[_INCIDENT], values["repo"]))
             incident = _SEPARATOR.join((get("source") or "", subject))
             where = (get("environment"), get("service"))
-            self._incidents.append((file, line, incident, subject, kind, at, *where, id_, body))
-        if len(self._ready) + len(self._incidents) >= _AT_ONCE:
-            self._flush()
+            self._rows(_INCIDENT_EVENT, (file, line, incident, subject, kind, at, *where, id_, body))
 
     def exclude(self, file: str, line: int) -> None:
         """Leave out all events of a row."""
-        with self._storage_errors():
-            self._db.execute("INSERT OR IGNORE INTO bad VALUES (?, ?)", (file, line))
+        self._rows("INSERT OR IGNORE INTO bad VALUES (?, ?)", (file, line))
 
     def settle(self) -> Iterator[Fault]:
         """Name and order the added events. Yields the faults that only several rows together show.
 
         Faulty rows and repeats of an event are left out.
         """
-        self._flush()
         with self._storage_errors():
             yield from self._pair()
             self._db.execute("CREATE INDEX events_id ON events (id)")
@@ -150,8 +133,7 @@ class Plan(AbstractContextManager["Plan"]):
 
     def count(self) -> int:
         """Return the number of events to send."""
-        with self._storage_errors():
-            return int(self._db.execute(f"SELECT count(*){_CHOSEN}").fetchone()[0])
+        return int(self._rows(f"SELECT count(*){_CHOSEN}")[0][0])
 
     def entries(self) -> Iterator[Entry]:
         """Yield the events in the order that GitDailies asks for: deploys, then incidents, each by time.
@@ -165,21 +147,24 @@ class Plan(AbstractContextManager["Plan"]):
 
     def is_faulty(self, file: str, line: int) -> bool:
         """Whether a row was left out because it is faulty."""
-        query = "SELECT 1 FROM bad WHERE file = ? AND line = ?"
-        return self._db.execute(query, (file, line)).fetchone() is not None
+        return bool(self._rows("SELECT 1 FROM bad WHERE file = ? AND line = ?", (file, line)))
 
     def _pair(self) -> Iterator[Fault]:
         unpaired: list[int] = []
         cursor = self._db.execute(_BY_INCIDENT)
         for incident, rows in groupby(cursor, key=itemgetter(3)):
             source, name, repo = incident.split(_SEPARATOR)
-            waiting: dict[int, tuple[Any, ...]] = {}
+            waiting = {row[0]: row for row in rows}
+            events = [
+                pairing.IncidentEvent(n, kind, at + "Z", environment, service)
+                for n, _, _, _, kind, at, environment, service, _, _ in waiting.values()
+            ]
             first: dict[tuple[str, ...], str | None] = {}
-            for found in pairing.pair(_incident_events(rows, waiting), unpaired):
+            for found in pairing.pair(events, unpaired):
                 if isinstance(found, pairing.EarlyEnd):
                     yield self._early_end(found, name)
                     continue
-                _, file, line, _, kind, at, _, _, id_, body = waiting.pop(found.event.number)
+                _, file, line, _, kind, at, _, _, id_, body = waiting[found.event.number]
                 if not id_:
                     id_ = (
                         pairing.name(found, first, source=source, incident=name, repo=repo)
@@ -187,14 +172,10 @@ class Plan(AbstractContextManager["Plan"]):
                         else content_id(Event.from_wire(json.loads(body)).digest())
                     )
                     body = with_id(body, id_)
-                self._ready.append((file, line, 1, kind, at, id_, body))
-                if len(self._ready) >= _AT_ONCE:
-                    self._flush()
-            if unpaired:
-                self._db.executemany("INSERT INTO unpaired VALUES (?)", [(n,) for n in unpaired])
-                unpaired.clear()
-        self._flush()
-        if self._db.execute("SELECT 1 FROM unpaired LIMIT 1").fetchone() is not None:
+                self._rows(_EVENT, (file, line, 1, kind, at, id_, body))
+            self._db.executemany("INSERT INTO unpaired VALUES (?)", [(n,) for n in unpaired])
+            unpaired.clear()
+        if self._rows("SELECT 1 FROM unpaired LIMIT 1"):
             self._count_unpaired()
         without_end = self._db.execute(_UNENDED)
         self.unended = [subject.partition(_SEPARATOR)[0] for (subject,) in without_end]
@@ -230,26 +211,3 @@ class Plan(AbstractContextManager["Plan"]):
                 else:
                     self.exclude(file, line)
                     yield Fault(file, line, "id", f"expected what {where} has under {id_}, got other content")
-
-    def _flush(self) -> None:
-        with self._storage_errors():
-            self._db.executemany(_INCIDENT_EVENT, self._incidents)
-            self._db.executemany(_EVENT, self._ready)
-        self._incidents.clear()
-        self._ready.clear()
-
-    @contextmanager
-    def _storage_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StoreUnavailable(f"{self._path}: expected to write and read it, got: {error}") from None
-
-
-def _incident_events(
-    rows: Iterator[tuple[Any, ...]], waiting: dict[int, tuple[Any, ...]]
-) -> Iterator[pairing.IncidentEvent]:
-    for row in rows:
-        n, _, _, _, kind, at, environment, service, _, _ = row
-        waiting[n] = row
-        yield pairing.IncidentEvent(n, kind, at + "Z", environment, service)

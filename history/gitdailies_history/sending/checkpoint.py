@@ -4,17 +4,16 @@ One SQLite file in the state folder, synced after each response. A run that is k
 writing sends one request again. Its ids are the same, so nothing is counted twice.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import os
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from gitdailies_core.errors import StoreUnavailable, UsageError
+from gitdailies_core.errors import UsageError
+
+from gitdailies_history.sqlite_file import SqliteFile
 
 _SCHEMA = """
 PRAGMA journal_mode=WAL;
@@ -27,27 +26,20 @@ CREATE TABLE IF NOT EXISTS made (receiver INT, id BLOB, PRIMARY KEY (receiver, i
 _ID_BYTES = 16
 
 
-class Checkpoint:
+class Checkpoint(SqliteFile):
     """The ids that one address has taken. The folder must be `locked`."""
 
     def __init__(self, folder: Path, address: str) -> None:
-        self._path = folder / "sent.db"
-        with self._storage_errors():
-            self._db = sqlite3.connect(self._path, isolation_level=None)
-            self._db.executescript(_SCHEMA)
-            self._path.chmod(0o600)
-            self._db.execute("INSERT OR IGNORE INTO receivers (address) VALUES (?)", (address,))
-            query = "SELECT number FROM receivers WHERE address = ?"
-            self._receiver: int = self._db.execute(query, (address,)).fetchone()[0]
+        super().__init__(folder / "sent.db", _SCHEMA)
+        self._rows("INSERT OR IGNORE INTO receivers (address) VALUES (?)", (address,))
+        self._receiver = self._rows("SELECT number FROM receivers WHERE address = ?", (address,))[0][0]
 
     def known(self, ids: Sequence[str], table: str = "sent") -> frozenset[str]:
         """Return those of *ids* that were sent; with *table* `made`, those that were new at the receiver."""
         named = {_short(id_): id_ for id_ in ids}
         marks = ", ".join("?" * len(named))
         query = f"SELECT id FROM {table} WHERE receiver = ? AND id IN ({marks})"  # noqa: S608  question marks
-        with self._storage_errors():
-            found = self._db.execute(query, (self._receiver, *named))
-            return frozenset(named[short] for (short,) in found)
+        return frozenset(named[short] for (short,) in self._rows(query, (self._receiver, *named)))
 
     def add(self, ids: Iterable[str], made: Iterable[str]) -> None:
         """Record that *ids* were sent, and *made* of them. They are on stable storage when this returns."""
@@ -60,25 +52,13 @@ class Checkpoint:
 
     def take_back(self, id_: str) -> None:
         """Record that the receiver no longer has an event, so that it can be sent again."""
-        with self._storage_errors():
-            for table in ("sent", "made"):
-                row = (self._receiver, _short(id_))
-                self._db.execute(f"DELETE FROM {table} WHERE receiver = ? AND id = ?", row)  # noqa: S608
+        for table in ("sent", "made"):
+            statement = f"DELETE FROM {table} WHERE receiver = ? AND id = ?"  # noqa: S608
+            self._rows(statement, (self._receiver, _short(id_)))
 
     def forget(self) -> None:
         """Forget all ids of this address, so that everything is sent again."""
-        with self._storage_errors():
-            self._db.execute("DELETE FROM sent WHERE receiver = ?", (self._receiver,))
-
-    def close(self) -> None:
-        self._db.close()
-
-    @contextmanager
-    def _storage_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StoreUnavailable(f"{self._path}: expected to write and read it, got: {error}") from None
+        self._rows("DELETE FROM sent WHERE receiver = ?", (self._receiver,))
 
 
 @contextmanager

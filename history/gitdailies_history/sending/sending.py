@@ -4,19 +4,14 @@
 the next run continues from the checkpoint.
 """
 
-from __future__ import annotations
-
-import math
-import random
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Protocol, TypeVar
 
 from gitdailies_connection.config.sections.settings import Destination
+from gitdailies_connection.http.attempts import Attempts
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core import retry
 from gitdailies_core.errors import DeliveryError
@@ -25,23 +20,23 @@ from gitdailies_core.events.receivers import OURS
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_history.plan.encoding import Entry
-from gitdailies_history.sending import batches
 from gitdailies_history.sending.checkpoint import Checkpoint
 from gitdailies_history.sending.verdicts import REFUSED, SENT, Verdict, verdict_of
 
 Found = TypeVar("Found")
 
 _ASKED_AT_ONCE = 500
+# The DORA server takes at most 10,000 events and 8 MiB in one request (docs/dora-server.md).
+# Both sides sync once for each list, and the ids of a longer one share more pages of the receiver's index.
+MOST_EVENTS = 10_000
+_MOST_BYTES = 8 * 1024 * 1024 - 64 * 1024
 
 
 class Watch(Protocol):
-    """The caller's view of a run: progress, waiting and refused events."""
+    """The caller's view of a run: progress and refused events."""
 
     def moved(self, events: int) -> None:
         """Report that this number of events is finished."""
-
-    def waits(self, reason: str, seconds: float) -> None:
-        """Report a wait before the next attempt; 0 seconds when it is over."""
 
     def refused(self, verdict: Verdict) -> None:
         """Report an event that the receiver refused, with its reason."""
@@ -83,21 +78,14 @@ class _TooLarge(Exception):
 
 
 @dataclass
-class Stream:
-    """Sends entries in order to one receiver, and records in *checkpoint* what it has taken.
-
-    Tests replace *sleep*, *now* and *jitter*.
-    """
+class Stream(Attempts):
+    """Sends entries in order to one receiver, and records in *checkpoint* what it has taken."""
 
     sender: Sender
     destination: Destination
     key: Secret
     checkpoint: Checkpoint
     watch: Watch
-    retries: int = 8
-    sleep: Callable[[float], None] = time.sleep
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    jitter: Callable[[], float] = random.random
     report: Report = field(default_factory=Report)
 
     def send(self, entries: Iterable[Entry]) -> Report:
@@ -106,8 +94,8 @@ class Stream:
             dialect = self._dialect()
             # A dialect that adds and renames no fields sends the plan's JSON unchanged.
             plain = dialect == Dialect.make(receiver=OURS, path=dialect.path)
-            most = batches.MOST_EVENTS if dialect.takes_lists else 1
-            for batch in batches.cut(self._left(entries), most=most):
+            most = MOST_EVENTS if dialect.takes_lists else 1
+            for batch in _cut(self._left(entries), most=most):
                 self._send(batch, dialect, plain=plain)
         except _Stopped as stopped:
             self.report.stopped, self.report.key_refused = str(stopped), stopped.key
@@ -130,7 +118,8 @@ class Stream:
                 found = self._list(batch, dialect, plain=plain) if dialect.takes_lists else None
                 found = found if found is not None else self._single(batch[0], dialect)
             except _TooLarge:
-                waiting.extendleft(reversed(batches.halves(batch)))
+                middle = (len(batch) + 1) // 2
+                waiting.extendleft([batch[middle:], batch[:middle]])
                 continue
             ids = [one.entry.id for one in found if one.word != REFUSED]
             self.checkpoint.add(ids, [one.entry.id for one in found if one.word == SENT])
@@ -150,7 +139,7 @@ class Stream:
             except DeliveryError as error:
                 return retry.Outcome(None, str(error)), ""
 
-        verdict, receiver = self._until_answered(ask)
+        verdict, receiver = self._answer(ask)
         if not isinstance(verdict, retry.Done):
             raise _Stopped(verdict.reason)
         return self.destination.dialect(receiver)
@@ -162,7 +151,7 @@ class Stream:
             outcome, results = self.sender.send_list(written, key=self.key)
             return outcome, list(map(verdict_of, batch, results))
 
-        verdict, found = self._until_answered(post)
+        verdict, found = self._answer(post)
         return found or self._all(batch, verdict)
 
     def _single(self, entry: Entry, dialect: Dialect) -> list[Verdict]:
@@ -171,7 +160,7 @@ class Stream:
         def post() -> tuple[retry.Outcome, None]:
             return self.sender.send(body, key=self.key, event_id=entry.id), None
 
-        verdict, _ = self._until_answered(post)
+        verdict, _ = self._answer(post)
         return self._all([entry], verdict)
 
     def _all(self, batch: Sequence[Entry], verdict: retry.Verdict) -> list[Verdict]:
@@ -185,27 +174,25 @@ class Stream:
             return [Verdict(batch[0], REFUSED, verdict.reason)]
         raise _Stopped(verdict.reason, key=isinstance(verdict, retry.Pause) and verdict.what == "key")
 
-    def _until_answered(
-        self, attempt: Callable[[], tuple[retry.Outcome, Found]]
-    ) -> tuple[retry.Verdict, Found]:
-        """Attempt until there is a final verdict, or until the retries are used up."""
-        started_at, reason = self.now(), ""
-        for number in range(1, self.retries + 2):
-            outcome, found = attempt()
-            verdict = retry.decide(
-                outcome,
-                attempt=number,
-                first_attempt_at=started_at,
-                now=self.now(),
-                jitter=self.jitter,
-                give_up_age_seconds=math.inf,
-            )
-            if not isinstance(verdict, retry.Again):
-                return verdict, found
-            reason = verdict.reason
-            if number <= self.retries:
-                seconds = max(0.0, (verdict.at - self.now()).total_seconds())
-                self.watch.waits(reason, seconds)
-                self.sleep(seconds)
-                self.watch.waits("", 0.0)
-        raise _Stopped(f"{self.retries + 1} attempts failed, the last one with: {reason}")
+    def _answer(self, attempt: Callable[[], tuple[retry.Outcome, Found]]) -> tuple[retry.Verdict, Found]:
+        """Attempt until there is a final verdict; raises _Stopped if the retries are used up."""
+        verdict, _, found = self.repeated(attempt)
+        if isinstance(verdict, retry.Again):
+            raise _Stopped(f"{self.retries + 1} attempts failed, the last one with: {verdict.reason}")
+        return verdict, found
+
+
+def _cut(entries: Iterable[Entry], *, most: int) -> Iterator[list[Entry]]:
+    """Cut a stream into lists of at most *most* events and `_MOST_BYTES` bytes, in order."""
+    batch: list[Entry] = []
+    size = 0
+    for entry in entries:
+        # With the comma. The margin is for fields that the dialect renames.
+        length = len(entry.body.encode()) + 64
+        if batch and (len(batch) >= most or size + length > _MOST_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += length
+    if batch:
+        yield batch

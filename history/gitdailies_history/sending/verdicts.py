@@ -8,8 +8,6 @@
 | any other | refused, with the reason |
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

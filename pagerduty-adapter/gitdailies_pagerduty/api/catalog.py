@@ -5,8 +5,6 @@ for a repository of its own. So the name of the field is ours, and a description
 of a repository on a host that is known for them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 
@@ -23,14 +21,8 @@ _ADDRESS = re.compile(r"https://(?:github\.com|gitlab\.com|bitbucket\.org|dev\.a
 _WITHOUT = f"it has no custom field {FIELD}, and its description has no address of a repository"
 
 
-class Catalog:
+class Catalog(rest.Api):
     """The catalog `pagerduty`."""
-
-    name = "pagerduty"
-    url = rest.URL
-    token_env = rest.TOKEN_ENV
-
-    headers = staticmethod(rest.headers)
 
     def read(self, pages: Pages, *, names: bool) -> Iterator[CatalogEntry]:
         """Yield every service that is not disabled."""

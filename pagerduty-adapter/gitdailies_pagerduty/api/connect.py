@@ -4,8 +4,6 @@ Source: "Webhook subscriptions" of PagerDuty's REST API reference. The secret is
 subscription, and in no later one. The address cannot be changed afterwards.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 from gitdailies_core import Fields, Secret
@@ -25,19 +23,14 @@ EVENTS = (
 )
 
 
-class Connect(Vendor):
+class Connect(rest.Api, Vendor):
     """The vendor `pagerduty`."""
 
-    name = "pagerduty"
-    url = rest.URL
-    token_env = rest.TOKEN_ENV
     parameters: Mapping[str, str] = {
         "service?": "the id of one service, instead of the whole account",
         "team?": "the id of one team, instead of the whole account",
     }
     gives_secret = True
-
-    headers = staticmethod(rest.headers)
 
     def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
         for row in rest.listed(lookup, _PATH, "webhook_subscriptions"):

@@ -3,24 +3,27 @@
 Sources: "REST API overview", "Authentication" and "Pagination" of PagerDuty's documentation for developers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 from gitdailies_core import Fields, Secret
 from gitdailies_core.sources.connecting import Lookup
 
-URL = "https://api.pagerduty.com"
-TOKEN_ENV = "PAGERDUTY_API_TOKEN"  # noqa: S105  a name, not a token
 PAGE = 100
 
 
-def headers(token: Secret) -> Mapping[str, str]:
-    """Return the headers of every request."""
-    return {
-        "Authorization": f"Token token={token.reveal()}",
-        "Accept": "application/vnd.pagerduty+json;version=2",
-    }
+class Api:
+    """What all that ask the API have in common."""
+
+    name = "pagerduty"
+    url = "https://api.pagerduty.com"
+    token_env = "PAGERDUTY_API_TOKEN"  # noqa: S105  a name, not a token
+
+    def headers(self, token: Secret) -> Mapping[str, str]:
+        """Return the headers of every request."""
+        return {
+            "Authorization": f"Token token={token.reveal()}",
+            "Accept": "application/vnd.pagerduty+json;version=2",
+        }
 
 
 def listed(

@@ -4,8 +4,6 @@ The caller begins and commits the transaction. A batch of deliveries is decided 
 arrival, each with the changes of those before it, and is then written as a whole.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -34,6 +32,7 @@ from gitdailies_core.reasons import (
 )
 from gitdailies_core.sources.deploy_messages import Deploy, Push
 from gitdailies_core.sources.protocol import RESOLVED, UPDATED, Change, Ignored
+from gitdailies_core.values.trace_context import Trace
 
 from gitdailies_relay.accepting.deploys import (
     NOT_TOLD,
@@ -73,6 +72,8 @@ STORED, REPEATED, REPLAYED, IGNORED = "stored", "repeated", "replayed", "ignored
 # That of a push is not, since there are too many: it is remembered, and hardly any counts as a deploy.
 _NOT_WANTED = (FILTERED, NO_ROUTE)
 _WAIT_US = WAIT // timedelta(microseconds=1)
+# Of the id of a delivery.
+_TIME_DIGITS, _RANDOM_DIGITS = 14, 8
 
 
 class Delivery(NamedTuple):
@@ -110,9 +111,16 @@ class Accepted(NamedTuple):
         return tuple(reason.text for reason in self.reasons) if self.reasons else ()
 
 
-def delivery_id(at: int) -> str:
-    """Make the id of a delivery received *at* (µs). Ids sort by time and cannot be guessed."""
-    return f"d{at:014x}{os.urandom(4).hex()}"
+def delivery_id(at: int, trace: Trace | None = None) -> str:
+    """Make the id of a delivery received *at* (µs) in its *trace*. Ids sort by time and cannot be guessed."""
+    return f"d{at:014x}{''.join(trace) if trace else os.urandom(4).hex()}"
+
+
+def trace_of(delivery: str) -> Trace:
+    """Return the trace of a delivery by its id: the one that its sender named, else the digits of the id."""
+    digits = delivery[1:]
+    named = digits[_TIME_DIGITS:]
+    return Trace(named[:-2], named[-2:]) if len(named) > _RANDOM_DIGITS else Trace(digits.rjust(32, "0"))
 
 
 def accept(
@@ -451,6 +459,7 @@ class _Acceptance:
                 outcome,
                 reason,
                 ids,
+                interpretation.pack,
             )
         )
 

@@ -9,8 +9,6 @@ such a deploy is made of its commit. So a commit that comes back after another o
 its own. A state that is sent again for the same commit does not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -53,7 +51,8 @@ class Gap(NamedTuple):
 def brought_by(store: AcceptanceStore, wanted: WantedDeploy) -> Brought | Gap:
     """Return what a deploy brought to its place, or why that is not known."""
     place, sha, at, branch, vendors = wanted
-    previous = store.deployed_before(place, sha, at) or vendors
+    earlier = store.deployed_shas(place, at)
+    previous = next((one for one in earlier if one != sha), vendors)
     if not previous:
         return Gap("no deploy before it is known at its place", may_close=False)
     branches = sorted(store.branches_of(place.repo, sha), key=lambda one: (one != branch, one))
@@ -63,7 +62,7 @@ def brought_by(store: AcceptanceStore, wanted: WantedDeploy) -> Brought | Gap:
         found = brought(walks[one], (previous,), place.service)
         if found is not None:
             return found
-    found = _since_an_earlier_deploy(store, wanted, previous, list(walks.values()))
+    found = _since_an_earlier_deploy(store, wanted, previous, earlier, list(walks.values()))
     if found is not None:
         return found
     may_close = not has_end(walks.get(branch or "", ())) and store.has_pushes(place.repo)
@@ -74,14 +73,17 @@ def brought_by(store: AcceptanceStore, wanted: WantedDeploy) -> Brought | Gap:
 
 
 def _since_an_earlier_deploy(
-    store: AcceptanceStore, wanted: WantedDeploy, previous: str, walks: Sequence[Sequence[RememberedCommit]]
+    store: AcceptanceStore,
+    wanted: WantedDeploy,
+    previous: str,
+    earlier: Sequence[str],
+    walks: Sequence[Sequence[RememberedCommit]],
 ) -> Brought | None:
-    """Return what came since any deploy of the place; nothing, if the commit itself was there.
+    """Return what came since any of the *earlier* deploys; nothing, if the commit itself was there.
 
     After a rollback, or a deploy of another branch, the commit last deployed is not on the way back.
     """
-    place, sha, at, _, _ = wanted
-    earlier = store.deployed_shas(place, at)
+    place, sha = wanted.place, wanted.sha
     # Another report of the commit that was deployed last tells the same as the first.
     if sha in earlier[1:]:
         return NOTHING_NEW

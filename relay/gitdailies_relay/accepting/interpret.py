@@ -1,7 +1,5 @@
 """What a delivery means, before anything is stored: proof, translation and routing. A pure decision."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -43,6 +41,8 @@ from gitdailies_core.values import strict_json
 from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.erased_text import SHORTEST, ErasedText
 from gitdailies_core.values.secret import Secret
+
+from gitdailies_relay.accepting.field_drift import deciding
 
 # The proof of a replay. The real one was checked when the body came, and secrets may have changed since.
 REPLAY = "replay"
@@ -97,7 +97,8 @@ class Interpretation(NamedTuple):
     `headers` are all that came. `header` is the one with the source's own token, or "". `digest` is that
     of the body as it came, where `body` is a stored one. With `keep_people`, fields of people are stored.
     `secrets` are those of the source, which some senders repeat in their bodies.
-    `hold` is how long a start must stay open to be sent.
+    `hold` is how long a start must stay open to be sent. `pack` is the identity of the pack that read it, ""
+    for an adapter in code, and `deciding` are the fields that `field_drift` looks for.
     """
 
     source: str
@@ -112,6 +113,8 @@ class Interpretation(NamedTuple):
     keep_people: bool = False
     hold: timedelta = timedelta()
     secrets: tuple[Secret, ...] = ()
+    pack: str = ""
+    deciding: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         # A body names customers, and may hold a token.
@@ -170,8 +173,9 @@ def interpret(
         else:
             routed = tuple(
                 [
-                    _routed(message, source, routes, _key(message, request.body, digest, index))
+                    routed
                     for index, message in enumerate(messages)
+                    for routed in _each(message, source, routes, _key(message, request.body, digest, index))
                 ]
             )
     return Interpretation(
@@ -182,11 +186,13 @@ def interpret(
         routed,
         reason,
         request.headers,
-        source.header,
+        source.proof.header,
         digest,
         source.keep_people,
         source.hold,
         tuple(secrets),
+        getattr(adapter, "identity", ""),
+        deciding(source.only),
     )
 
 
@@ -227,6 +233,23 @@ def _secret_texts(interpretation: Interpretation) -> list[ErasedText]:
 @lru_cache(256)
 def _is_secret(name: str) -> bool:
     return _SECRET_HEADER.search(name) is not None
+
+
+def _each(message: Message, source: Source, routes: Routes, key: str) -> list[RoutedMessage]:
+    """Route a message; a deploy of several repositories is a message for each."""
+    first = _routed(message, source, routes, key)
+    if not isinstance(first.message, Deploy) or first.place is None:
+        return [first]
+    deploy, place = first.message, first.place
+    return [first] + [
+        first._replace(
+            # What came last is remembered for each of them.
+            message=replace(deploy, repo=repo, object=deploy.object and f"{deploy.object} {repo}"),
+            key=f"{key} {repo}",
+            place=place._replace(repo=routes.renames.present(repo)),
+        )
+        for repo in source.route.also(deploy)
+    ]
 
 
 def _routed(message: Message, source: Source, routes: Routes, key: str) -> RoutedMessage:

@@ -3,8 +3,6 @@
 Times and gaps are microseconds. A day is a number of days since 1970 (UTC).
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from typing import NamedTuple

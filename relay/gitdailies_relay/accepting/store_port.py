@@ -1,7 +1,5 @@
 """What an acceptance reads and writes: a port that `store.sqlite` and `store.postgresql` implement."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -139,9 +137,6 @@ class AcceptanceStore(Protocol):
     def remember_deploy(self, place: DeployTarget, sha: str, at: datetime) -> None:
         """Remember that a commit was deployed *at* a time."""
 
-    def deployed_before(self, place: DeployTarget, sha: str, at: datetime) -> str | None:
-        """Return the commit that was deployed last at *place* before *at* and is not *sha*, or None."""
-
     def deployed_last(self, place: DeployTarget) -> tuple[str, datetime] | None:
         """Return the commit that was deployed last at *place*, and when, or None."""
 
@@ -175,7 +170,9 @@ def place_key(place: DeployTarget) -> tuple[str, str, str]:
     return place.repo.casefold(), (place.environment or "").casefold(), (place.service or "").casefold()
 
 
-DELIVERY_COLUMNS = "delivery, received_at, source, message, incident, word, proof, outcome, reason, events"
+DELIVERY_COLUMNS = (
+    "delivery, received_at, source, message, incident, word, proof, outcome, reason, events, pack"
+)
 # Of the tables quarantine and ignored.
 BODY_COLUMNS = "delivery, received_at, source, code, reason, content_type, headers, body, digest"
 EVENT_COLUMNS = "id, destination, source, incident, delivery, stored_at, body"

@@ -15,8 +15,6 @@ must not read it.
 | the store cannot be read or written                  | 503 with Retry-After                      |
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json
@@ -38,7 +36,6 @@ from gitdailies_connection.relay.answers import (
     ExampleDelivery,
     PauseResult,
     RefusalPage,
-    RefusedRequests,
     RelayAnswer,
     RelayProblem,
     RelayStatus,
@@ -51,16 +48,17 @@ from gitdailies_core.errors import ConfigurationError, GitDailiesError, StoreUna
 from gitdailies_core.values import strict_json
 from gitdailies_core.values.secret import Secret
 from gitdailies_server.http.allowed_hosts import AllowedHosts
+from gitdailies_server.http.asgi import body_of
+from gitdailies_server.http.request_body import BodyFault
+from gitdailies_server.readiness import SCRAPE_SECONDS
 from gitdailies_server.storage.database import Session, transaction
 from gitdailies_server.storage.timestamps import from_us, now_us
 from msgspec import structs
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gitdailies_relay.api.examples import send_example
 from gitdailies_relay.api.questions import (
@@ -76,7 +74,7 @@ from gitdailies_relay.api.questions import (
     text_of,
 )
 from gitdailies_relay.api.service_writing import with_line
-from gitdailies_relay.intake.app import PROBES, IntakeApp
+from gitdailies_relay.intake.app import BODY_SECONDS, PROBES, IntakeApp
 from gitdailies_relay.operations import acting, deliveries, services
 from gitdailies_relay.operations.acting import Actor, Order
 from gitdailies_relay.operations.deliveries import DeliveryChoice
@@ -90,7 +88,6 @@ LOG = structlog.get_logger("gitdailies.relay")
 LARGEST_BODY = 64 * 1024
 RETRY_AFTER_SECONDS = 5
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
-_FOREVER_US = 2**62
 _AN_OBJECT = "body: expected a JSON object, got"
 
 Found = TypeVar("Found")
@@ -130,7 +127,6 @@ class StatusListener:
 
     def application(self) -> Starlette:
         """Return it as an application of ASGI."""
-        relay = self.configuration.relay
         keyed: Sequence[tuple[str, str, Endpoint]] = (
             ("GET", "/deliveries", self._list),
             ("POST", "/deliveries/actions", self._act_on_many),
@@ -150,7 +146,6 @@ class StatusListener:
                 Route("/status", self._status, methods=["GET"]),
                 *(Route(path, self._keyed(answer), methods=[method]) for method, path, answer in keyed),
             ],
-            middleware=[Middleware(_OurNames, hosts=AllowedHosts.of(relay.status, relay.status_hosts))],
             exception_handlers=dict.fromkeys(
                 (Stopped, StoreUnavailable, GitDailiesError, HTTPException), _refusal
             ),
@@ -161,10 +156,20 @@ class StatusListener:
     def _keyed(self, answer: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         @wraps(answer)
         async def endpoint(request: Request) -> Response:
+            self._check_host(request)
             await asyncio.to_thread(self._check_key, request)
             return _json(await answer(request))
 
         return endpoint
+
+    def _check_host(self, request: Request) -> None:
+        """Refuse a request to a name that is not ours. Probes have none, and need none."""
+        relay = self.configuration.relay
+        hosts = AllowedHosts.of(relay.status, relay.status_hosts)
+        # A request of HTTP/1.0 may have no Host, and browsers always send one.
+        if not all(map(hosts.allows, request.headers.getlist("host"))):
+            reason = "Host: expected the address of relay.status, localhost or a name of relay.status_hosts"
+            raise Stopped(421, RelayProblem("misdirected", reason))
 
     def _check_key(self, request: Request) -> None:
         """Refuse a request without the key. The key is read each time, so that it may be replaced."""
@@ -190,11 +195,14 @@ class StatusListener:
         status_code, body, fields = await self.intake.probe(request.url.path)
         return Response(body, status_code, {name.decode(): value.decode() for name, value in fields})
 
-    async def _metrics(self, _request: Request) -> Response:
+    async def _metrics(self, request: Request) -> Response:
+        self._check_host(request)
+        await self.intake.readiness.fault(SCRAPE_SECONDS)
         # In a thread, because it reads the store.
         return Response(await asyncio.to_thread(self.metrics.text), media_type=_EXPOSITION)
 
-    async def _status(self, _request: Request) -> Response:
+    async def _status(self, request: Request) -> Response:
+        self._check_host(request)
         try:
             return _json(await asyncio.to_thread(self.status))
         except StoreUnavailable as error:
@@ -215,13 +223,8 @@ class StatusListener:
     async def _refusals(self, request: Request) -> RefusalPage:
         given = parameters(request.query_params.multi_items(), ("source", "limit", "after"))
         limit, source, after = limit_of(given), given.get("source") or None, given.get("after")
-        before = deliveries.place_of(after, "after") if after else (_FOREVER_US, 0)
-        rows = await self._read(
-            lambda s: refusals.newest(s, limit=limit + 1, before=before, since=0, source=source)
-        )
-        shown = rows[:limit]
-        last = shown[-1] if len(rows) > limit else None
-        return RefusalPage(tuple(map(_refused, shown)), f"{last.last_at}-{last.seq}" if last else None)
+        before = deliveries.place_of(after, "after") if after else refusals.AFTER_ALL
+        return await self._read(lambda s: refusals.page(s, limit=limit, before=before, source=source))
 
     async def _services(self, _request: Request) -> ServiceReport:
         routes, file, writable = self.intake.settings.routes, self.configuration.path, self.reload is not None
@@ -312,26 +315,6 @@ class StatusListener:
         return await asyncio.to_thread(self.store.report, read)
 
 
-class _OurNames:
-    """Refuses requests to names that are not ours. Probes have none, and need none."""
-
-    def __init__(self, app: ASGIApp, hosts: AllowedHosts) -> None:
-        self._app = app
-        self._hosts = hosts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app = self._app
-        if scope["type"] == "http" and scope["path"] not in PROBES:
-            # A request of HTTP/1.0 may have no Host, and browsers always send one.
-            given = (value.decode("latin-1") for name, value in scope["headers"] if name == b"host")
-            if not all(map(self._hosts.allows, given)):
-                reason = (
-                    "Host: expected the address of relay.status, localhost or a name of relay.status_hosts"
-                )
-                app = _json(RelayProblem("misdirected", reason), 421)
-        await app(scope, receive, send)
-
-
 def _json(answer: RelayAnswer, status_code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     body = json.dumps(answer, default=answers.for_json)
     return Response(body, status_code, {"cache-control": "no-store", **(headers or {})}, "application/json")
@@ -350,16 +333,13 @@ async def _refusal(_request: Request, error: Exception) -> Response:
 
 
 async def _object(request: Request) -> Mapping[str, Any]:
-    """Read a body as a JSON object; raises UsageError."""
-    body = bytearray()
-    try:
-        async for part in request.stream():
-            body += part
-            if len(body) > LARGEST_BODY:
-                raise UsageError(f"body: expected at most {LARGEST_BODY} bytes, got more")
-    except ClientDisconnect:
-        raise UsageError(f"{_AN_OBJECT} the end of the connection") from None
-    value = strict_json.loads(bytes(body))
+    """Read a body as a JSON object; raises UsageError, and Stopped for one that does not come."""
+    body = await body_of(request.scope, LARGEST_BODY, BODY_SECONDS)
+    if body is BodyFault.TOO_LARGE:
+        raise UsageError(f"body: expected at most {LARGEST_BODY} bytes, got more")
+    if isinstance(body, BodyFault):
+        raise Stopped(408, RelayProblem("timeout", body.value))
+    value = strict_json.loads(body)
     if not isinstance(value, dict):
         raise UsageError(f"{_AN_OBJECT} something else")
     return value
@@ -367,10 +347,4 @@ async def _object(request: Request) -> Mapping[str, Any]:
 
 def _counted(wanted: OrderForMany, ids: Sequence[str], *, more: bool) -> CountedDeliveries:
     token = confirmation(wanted.order.action, ids)
-    return CountedDeliveries(len(ids), more, token, wanted.choice.parameters())
-
-
-def _refused(group: refusals.RefusalGroup) -> RefusedRequests:
-    status_code, source, client, reason = group.refused
-    times = from_us(group.first_at), from_us(group.last_at)
-    return RefusedRequests(status_code, source or None, client or None, reason, group.requests, *times)
+    return CountedDeliveries(len(ids), more, token, wanted.filter)

@@ -3,8 +3,6 @@
 It is sent to the relay's own socket, proved as the tool would, and marked.
 """
 
-from __future__ import annotations
-
 import re
 import secrets as random
 from collections.abc import Callable, Iterator, Sequence
@@ -78,7 +76,9 @@ def fresh_example(source: Source, choose: Callable[[str], str]) -> tuple[Request
     """
     adapter = adapter_of(source)
     if not adapter.examples:
-        raise UsageError(f"{source.name}: a mapping of your own has no example; have the tool send a test")
+        raise UsageError(
+            f"{source.name}: a mapping or a pack of your own has no example; have the tool send a test"
+        )
     try:
         examples = checks.examples(adapter)
     except ConfigurationError as error:
@@ -87,32 +87,31 @@ def fresh_example(source: Source, choose: Callable[[str], str]) -> tuple[Request
         counted = _counted(adapter, source, example.request)
         if counted:
             starts = any(isinstance(one, Change) for one in counted)
-            for short in (False, True):
-                fresh = _freshened(example.request, list(_ids(counted)), choose, short=short)
-                again = _counted(adapter, source, fresh)
-                if again and not {_subject(one) for one in again} & {_subject(one) for one in counted}:
-                    return fresh, starts
-            return example.request, starts
+            fresh = _freshened(example.request, list(_ids(counted)), choose)
+            return (fresh if _counted(adapter, source, fresh) else example.request), starts
     raise UsageError(f"{source.name}: none of its examples counts by itself; have the tool send a test")
 
 
-def _freshened(request: Request, ids: Sequence[str], choose: Callable[[str], str], *, short: bool) -> Request:
-    """Return a request with other ids; with *short*, whole ids that have a short number get a long one."""
+def _freshened(request: Request, ids: Sequence[str], choose: Callable[[str], str]) -> Request:
+    """Return a request with other ids."""
     text = request.body.decode("utf-8", "surrogateescape")
     # In the headers, too: some tools tell there what a delivery is about.
-    texts = freshened([text, *request.headers.values()], ids, choose, short=short)
+    texts = freshened([text, *request.headers.values()], ids, choose)
     headers = dict(zip(request.headers, texts[1:], strict=True))
     return request._replace(body=texts[0].encode("utf-8", "surrogateescape"), headers=headers)
 
 
-def freshened(
-    texts: Sequence[str], ids: Sequence[str], choose: Callable[[str], str], *, short: bool = False
-) -> list[str]:
-    """Return *texts* with other ids in the place of *ids*, the same in all; see `_freshened`."""
-    if short:
-        wanted = {id_: _NUMBER.sub(lambda _: _alike("1" * 9, choose), id_) for id_ in ids if len(id_) > 2}
-    else:
-        wanted = {part: _alike(part, choose) for id_ in ids for part in _PART.findall(id_)}
+def freshened(texts: Sequence[str], ids: Sequence[str], choose: Callable[[str], str]) -> list[str]:
+    """Return *texts* with other ids in the place of *ids*, the same in all.
+
+    Digits and letters take the places of digits and letters. An id with a short number gets a long one.
+    """
+    wanted: dict[str, str] = {}
+    for id_ in ids:
+        parts = _PART.findall(id_)
+        wanted.update((part, _alike(part, choose)) for part in parts)
+        if not parts and len(id_) > 2:
+            wanted[id_] = _NUMBER.sub(lambda _: _alike("1" * 9, choose), id_)
     found = list(texts)
     for part in sorted(wanted, key=len, reverse=True):
         found = [text.replace(part, wanted[part]) for text in found]
@@ -146,10 +145,6 @@ def _counts(message: Message) -> bool:
     if isinstance(message, Deploy):
         return not message.gitops
     return isinstance(message, Change) and message.state == STARTED
-
-
-def _subject(message: Change | Deploy) -> str:
-    return message.incident if isinstance(message, Change) else f"{message.sha} {message.run}"
 
 
 def _ids(messages: Sequence[Change | Deploy]) -> Iterator[str]:

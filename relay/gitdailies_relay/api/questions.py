@@ -1,7 +1,5 @@
 """What a request asks for: the parameters of a list, and actions. Pure; a wrong one is a UsageError."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,10 +25,14 @@ _CHOICE = ("source", "outcome", "service", "repo", "from", "to", "q", "bodies")
 
 @dataclass(frozen=True)
 class OrderForMany:
-    """An action on all that is chosen. With `dry_run` it is counted; `confirm` names what was counted."""
+    """An action on all that is chosen. With `dry_run` it is counted; `confirm` names what was counted.
+
+    `filter` are the parameters of the choice.
+    """
 
     order: Order
     choice: DeliveryChoice
+    filter: dict[str, str]
     dry_run: bool
     confirm: str
 
@@ -64,9 +66,9 @@ def limit_of(given: dict[str, str]) -> int:
     return int(text)
 
 
-def choice_of(given: Mapping[str, Any], sources: Sequence[str]) -> DeliveryChoice:
+def choice_of(given: Mapping[str, str], sources: Sequence[str]) -> DeliveryChoice:
     """Read what is chosen; raises UsageError that names the parameter."""
-    text = {name: value.strip() or None for name, value in parameters(given.items(), _CHOICE).items()}
+    text = {name: value.strip() or None for name, value in given.items()}
     outcome, bodies = text.get("outcome"), text.get("bodies")
     if outcome is not None and outcome not in OUTCOMES:
         raise UsageError(f"outcome: expected one of {', '.join(OUTCOMES)}, got {got(outcome)}")
@@ -105,12 +107,13 @@ def order_for_many(body: Mapping[str, Any], sources: Sequence[str], now: datetim
     chosen = body.get("filter")
     if not isinstance(chosen, Mapping):
         raise UsageError("filter: expected an object with the parameters of a list, got something else")
-    choice = choice_of(chosen, sources)
+    given = parameters(chosen.items(), _CHOICE)
+    given["to"] = given.get("to", "").strip() or times.text_of(now)
+    choice = choice_of(given, sources)
     if choice.outcome is None:
         raise UsageError("filter.outcome: expected the outcome of the deliveries, got nothing")
     dry_run = truth_of(body, "dryRun")
-    confirm = text_of(body, "confirm", needed=not dry_run)
-    return OrderForMany(order, replace(choice, until=choice.until or now), dry_run, confirm)
+    return OrderForMany(order, choice, given, dry_run, text_of(body, "confirm", needed=not dry_run))
 
 
 def line_of(body: Mapping[str, Any]) -> NewLine:

@@ -1,7 +1,5 @@
 """Write, change and remove the line of a service in the text of gitdailies.yml. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -23,8 +23,6 @@ event that was tried before is sent alone, too. Otherwise one event could hold u
 | 429                                            | its events wait, and no attempt counts                    |
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -176,8 +174,13 @@ def decide(result: BatchResult, isolation: Isolation, moment: JudgedAt) -> Verdi
     outcome, sent = result.outcome, result.sent
     if outcome is None or not sent:
         return Verdicts(unsent)
-    found = (_of_one if len(sent) == 1 else _of_batch)(result, outcome, isolation, moment)
-    return replace(found, attempts=unsent + found.attempts)
+    if len(sent) > 1:
+        # The answer to a list is about all of its events. One that was refused is sent again alone.
+        found = _of_batch(result, outcome, isolation, moment)
+        return replace(found, attempts=unsent + found.attempts)
+    found = _of_one(result, outcome, isolation, moment)
+    attempts = tuple(replace(attempt, answer=outcome.answer) for attempt in found.attempts)
+    return replace(found, attempts=unsent + attempts)
 
 
 def _of_batch(result: BatchResult, outcome: Outcome, isolation: Isolation, moment: JudgedAt) -> Verdicts:
@@ -253,7 +256,9 @@ def _refusal(event: ReadyEvent, outcome: Outcome, isolation: Isolation, moment: 
     ):
         reason = f"refused {refusals} times while other events were taken: {result}"
         return Attempt(event.seq, at, outcome.status, DEAD_LETTER, reason)
-    delay = retry.delay_seconds(outcome, attempt=refusals, now=moment.now, jitter=moment.jitter)
+    delay = http_answers.wait_seconds(
+        outcome.retry_after, attempt=refusals, now=moment.now, jitter=moment.jitter
+    )
     # The last refusal that is needed should come as soon as the time is over.
     left = REFUSED_SECONDS - age
     due_at = moment.now + timedelta(seconds=min(delay, left + moment.jitter()) if left > 0 else delay)

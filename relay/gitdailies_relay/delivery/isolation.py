@@ -14,8 +14,6 @@ receiver's when events of several partitions get it and none is taken since.
 | refused with 400 or 422, and none was taken              | dead letters go back into the outbox     |
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,11 +1,10 @@
 """What is known of one destination's receiver, and whether sending to it is paused; both are in the store."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import structlog
@@ -18,16 +17,8 @@ from gitdailies_core.values.http_answers import KEY
 from gitdailies_core.values.secret import Secret
 from gitdailies_server.logging.setup import describe_error
 
-from gitdailies_relay.delivery.isolation import ProbeSchedule
 from gitdailies_relay.delivery.receiver_kind import ReceiverKind
-from gitdailies_relay.store.store import (
-    DESTINATION,
-    KnownReceiver,
-    RelayStore,
-    end_pause,
-    pause,
-    remember_receiver,
-)
+from gitdailies_relay.store.store import DESTINATION, RelayStore, end_pause, pause, remember_receiver
 
 LOG = structlog.get_logger("gitdailies.relay")
 
@@ -63,9 +54,8 @@ class ReceiverWatch:
 
     async def load(self) -> None:
         """Take over what an earlier run found out about this address; raises StoreUnavailable."""
-        known = await self._store.known_receiver()
-        if known is not None and known.address == self._address:
-            self.knowledge = ReceiverKind(time.monotonic(), configured=self._configured, known=known.kind)
+        known = await self._store.known_receiver(self._address)
+        self.knowledge = ReceiverKind(time.monotonic(), configured=self._configured, known=known)
 
     def tick(self, *, before_retry: bool = False) -> None:
         """Ask where it is time to, whether there is something to send or not."""
@@ -116,10 +106,9 @@ class ReceiverWatch:
             )
         else:
             LOG.info("receiver identified", receiver=kind)
-        known = KnownReceiver(self._address, kind, self._store.clock.now())
-        await self._until_written(
-            lambda: self._store.run(lambda session: remember_receiver(session, DESTINATION, known))
-        )
+        since = self._store.now()
+        job = partial(remember_receiver, address=self._address, kind=kind, since=since)
+        await self._until_written(lambda: self._store.run(job))
 
     def _complain(self, reason: str) -> None:
         """Log why the receiver does not say what it is, once for each reason."""
@@ -139,23 +128,6 @@ class Pauses:
         self._environ = environ
         # A key that was refused, also where that was no reason to pause. None once the receiver takes it.
         self.refused_key: Secret | None = None
-        self._schedule = ProbeSchedule("", 0.0)
-        # Several attempts may find the same fault at once.
-        self._beginning = False
-
-    async def current(self) -> str:
-        """Return what paused the destination, or ""."""
-        return (await self._store.standing()).paused
-
-    def schedule(self, paused_by: str) -> ProbeSchedule:
-        """Return when to probe while *paused_by*, "" for nothing, is what paused the destination."""
-        if self._schedule.paused_by != paused_by:
-            self._schedule = ProbeSchedule(paused_by, time.monotonic())
-        return self._schedule
-
-    def probed(self, now: float) -> None:
-        """Note a probe."""
-        self._schedule.probed(now)
 
     def has_new_key(self, key: SecretSource) -> bool:
         """Whether a key was refused, and *key* holds another one now."""
@@ -168,19 +140,15 @@ class Pauses:
 
     async def begin(self, by: str, reason: str, key: Secret | None) -> None:
         """Pause for a refused *key* (None if it cannot be read), a wrong address or a receiver."""
-        if not self._beginning and not await self.current():
+        if not (await self._store.standing()).paused:
             LOG.error("destination paused", by=by, reason=reason)
         if by == KEY:
             self.refused_key = key or Secret("")
-        self._beginning = True
-        try:
-            await self._store.run(lambda session: pause(session, DESTINATION, by, reason))
-        finally:
-            self._beginning = False
+        await self._store.run(lambda session: pause(session, DESTINATION, by, reason))
 
     async def end(self, *kinds: str, reason: str = "") -> bool:
         """End a pause by one of *kinds*; return whether there was one."""
-        if await self.current() not in kinds:
+        if (await self._store.standing()).paused not in kinds:
             return False
         LOG.info("destination resumed", reason=reason)
         await self._store.run(lambda session: end_pause(session, DESTINATION))

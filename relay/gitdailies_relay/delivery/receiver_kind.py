@@ -11,8 +11,6 @@
 Until an answer was sure, the last sure answer of an earlier run counts, else documented fields are sent.
 """
 
-from __future__ import annotations
-
 from gitdailies_core.events.receivers import DOCUMENTED, OURS
 
 SOON_SECONDS = 15.0

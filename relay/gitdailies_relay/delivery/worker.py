@@ -4,16 +4,13 @@ It decides nothing itself. `batches` says what goes in one request and what foll
 `isolation` whose fault a failure is and when to probe. `senders` sends.
 """
 
-from __future__ import annotations
-
 import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from weakref import WeakSet
 
 import structlog
 from gitdailies_connection.config.sections.settings import Destination, RelaySettings
@@ -29,6 +26,7 @@ from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us, now_us
 
+from gitdailies_relay.accepting.acceptance import trace_of
 from gitdailies_relay.delivery import batches
 from gitdailies_relay.delivery.batches import BatchResult, JudgedAt, Verdicts
 from gitdailies_relay.delivery.isolation import (
@@ -95,8 +93,6 @@ class DeliveryWorker:
         self._count_attempt = count_attempt
         self._senders = SenderPool(relay.in_flight, on_done=self._on_done)
         self._batcher = batches.Batcher(relay.in_flight)
-        # Those of earlier destinations, for as long as requests of theirs are in flight.
-        self._earlier: WeakSet[Sender] = WeakSet()
         self._in_flight: dict[int, _InFlight] = {}
         self._recording: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
@@ -104,6 +100,7 @@ class DeliveryWorker:
         self._paused = False
         self._made_dialect: Dialect | None = None
         self._pauses = Pauses(store, environ)
+        self._schedule = ProbeSchedule("", 0.0)
         self._clocks = mending.ClockComparison()
         self._resumed: int | None = None
         self._probes: ProbeChoice | None = None
@@ -130,7 +127,6 @@ class DeliveryWorker:
         self._senders.return_unsent()
         # Only its idle connections are closed, so requests in flight go on.
         self._sender.close()
-        self._earlier.add(self._sender)
         self._destination, self._sender, self._made_dialect = destination, sender, None
         self._receiver = self._watch()
         self._isolation = Isolation()
@@ -147,7 +143,7 @@ class DeliveryWorker:
         await self._end_pauses("the relay was started")
         mend = partial(
             mending.mend_after_start,
-            now=self._store.clock.now(),
+            now=self._store.now(),
             is_local=self._store.database.is_local,
         )
         await self._run(mend)
@@ -157,7 +153,6 @@ class DeliveryWorker:
             except Exception as error:  # noqa: BLE001  without the worker nothing would be delivered any more
                 LOG.error("delivery interrupted", reason=describe_error(error))
                 full = False
-                await self._dead_letter_damaged()
             if self._in_flight or not full:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
@@ -170,8 +165,7 @@ class DeliveryWorker:
         self._senders.stop()
         recorded = await self._all_recorded(seconds)
         # Whether the receiver has what is cut is unknown. The next start sends it again with the same id.
-        for sender in (self._sender, *self._earlier):
-            sender.cut()
+        self._sender.cut()
         if recorded or await self._all_recorded(1.0):
             self._sender.close()
 
@@ -183,35 +177,28 @@ class DeliveryWorker:
                     self._wake.clear()
         return not self._in_flight
 
-    async def _dead_letter_damaged(self) -> None:
-        """Make dead letters of damaged rows, if any stopped delivery. PostgreSQL reports damage itself."""
-        database = self._store.database
-        if database.is_local:
-            with suppress(StoreUnavailable):
-                job = partial(
-                    mending.dead_letter_damaged, errors=database.errors, now=self._store.clock.now()
-                )
-                for seq in await self._store.run(job):
-                    LOG.error("dead letter", seq=seq, reason=mending.DAMAGED)
-
     async def _turn(self) -> bool:
         """Start what may be sent; return whether there was more than could be started."""
         self._senders.adjust()
         self._receiver.tick()
         standing = await self._store.standing()
         await self._follow_clock()
-        await self._follow_commands(standing)
+        if self._resumed not in (None, standing.resumed):
+            LOG.info("everything is sent now", reason="a command asked for it")
+            self._isolation.forget()
+        self._resumed = standing.resumed
         await self._until_written(lambda: self._store.end_holds(standing))
         if self._pauses.has_new_key(self._destination.key):
             self._pauses.refused_key = None
             if await self._pauses.end(KEY, reason="there is a new key"):
-                standing = Standing("", "", standing.resumed)
+                standing = Standing("", standing.resumed)
             await self._make_due()
         self._paused = bool(standing.paused)
-        schedule = self._pauses.schedule(standing.paused)
+        if self._schedule.paused_by != standing.paused:
+            self._schedule = ProbeSchedule(standing.paused, time.monotonic())
         held = self._paused or not self.circuit.closed
         if held:
-            events, more = await self._probe(schedule), False
+            events, more = await self._probe(), False
             self._receiver.knowledge.unsettle(time.monotonic())
         else:
             self._probes = None
@@ -230,11 +217,11 @@ class DeliveryWorker:
         return more
 
     async def _follow_clock(self) -> None:
-        seconds = self._clocks.step(self._store.clock.now() / 1e6, time.monotonic())
+        seconds = self._clocks.step(self._store.now() / 1e6, time.monotonic())
         if not seconds:
             return
         LOG.warning("clock set", seconds=round(seconds))
-        now, is_local = self._store.clock.now(), self._store.database.is_local
+        now, is_local = self._store.now(), self._store.database.is_local
 
         def mend(session: Session) -> None:
             if seconds < 0:
@@ -244,13 +231,6 @@ class DeliveryWorker:
                 mending.move_ages(session, seconds)
 
         await self._run(mend)
-
-    async def _follow_commands(self, standing: Standing) -> None:
-        """Send everything now where a command asked for that."""
-        if self._resumed is not None and standing.resumed != self._resumed:
-            LOG.info("everything is sent now", reason="a command asked for it")
-            self._isolation.forget()
-        self._resumed = standing.resumed
 
     async def _may_send(self, events: Sequence[ReadyEvent], *, probe: bool) -> bool:
         """Find out what the receiver is, where that is not known; return whether there is one."""
@@ -281,7 +261,7 @@ class DeliveryWorker:
             self._senders.submit(batch, self._sender, dialect, self._wait_seconds)
         if probe and events:
             self.circuit.probed()
-            self._pauses.probed(now)
+            self._schedule.probed(now)
 
     @property
     def _dialect(self) -> Dialect:
@@ -317,9 +297,9 @@ class DeliveryWorker:
             tried = self._not_in_flight(found)[:tried_room]
         return [*untried[:room], *tried], len(untried) > room
 
-    async def _probe(self, schedule: ProbeSchedule) -> list[ReadyEvent]:
+    async def _probe(self) -> list[ReadyEvent]:
         """Return the event to probe a receiver with, if it is time to. Everything else waits."""
-        now = time.monotonic()
+        now, schedule = time.monotonic(), self._schedule
         self._senders.return_unsent()
         if schedule.paused_by == MANUAL:
             return []
@@ -370,7 +350,7 @@ class DeliveryWorker:
         failure of the receiver.
         """
         try:
-            decided = [(result, self._decided(result, isolation)) for result in results]
+            decided = [(result, self._decide(result, isolation)) for result in results]
             await self._write(decided)
             for result, found in decided:
                 self._count(result, found)
@@ -378,29 +358,16 @@ class DeliveryWorker:
         except Exception as error:  # noqa: BLE001
             _record_fault(results[0], error, isolation)
 
-    def _decided(self, result: BatchResult, isolation: Isolation) -> Verdicts:
+    def _decide(self, result: BatchResult, isolation: Isolation) -> Verdicts:
+        moment = JudgedAt(from_us(self._store.now()), time.monotonic(), random.random, self._give_up_seconds)
         try:
-            found = self._decide(result, isolation)
+            found = batches.decide(result, isolation, moment)
             done = [a.seq for a in found.attempts if a.verdict in (outbox.DELIVERED, outbox.DEAD_LETTER)]
             self._batcher.learn(result, done, [event.seq for event in found.retry_singly])
         except Exception as error:  # noqa: BLE001
             _record_fault(result, error, isolation)
             return Verdicts()
         return found
-
-    def _decide(self, result: BatchResult, isolation: Isolation) -> Verdicts:
-        moment = JudgedAt(
-            from_us(self._store.clock.now()), time.monotonic(), random.random, self._give_up_seconds
-        )
-        found = batches.decide(result, isolation, moment)
-        if result.outcome is None or not result.outcome.answer or len(result.sent) > 1:
-            # The answer to a list is about all of its events. One that was refused is sent again alone.
-            return found
-        attempts = (
-            attempt if attempt.seq in result.unsent else replace(attempt, answer=result.outcome.answer)
-            for attempt in found.attempts
-        )
-        return replace(found, attempts=tuple(attempts))
 
     async def _write(self, decided: Sequence[tuple[BatchResult, Verdicts]]) -> None:
         attempts = [attempt for _, found in decided for attempt in found.attempts]
@@ -416,13 +383,14 @@ class DeliveryWorker:
 
     def _count(self, result: BatchResult, found: Verdicts) -> None:
         seconds = time.monotonic() - result.began
-        now, stored_at = now_us(), {event.seq: event.stored_at for event in result.batch.events}
+        now, events = now_us(), {event.seq: event for event in result.batch.events}
         for attempt in found.attempts:
-            self._count_attempt(attempt.verdict, seconds, (now - stored_at[attempt.seq]) / 1e6)
+            event, seq, reason = events[attempt.seq], attempt.seq, attempt.reason
+            self._count_attempt(attempt.verdict, seconds, (now - event.stored_at) / 1e6)
             if attempt.verdict == outbox.DEAD_LETTER:
-                LOG.error("dead letter", seq=attempt.seq, reason=attempt.reason)
+                LOG.error("dead letter", seq=seq, trace=trace_of(event.delivery).id, reason=reason)
             elif attempt.verdict == outbox.REFUSED:
-                LOG.warning("event refused", seq=attempt.seq, reason=attempt.reason)
+                LOG.warning("event refused", seq=seq, trace=trace_of(event.delivery).id, reason=reason)
 
     async def _follow(self, result: BatchResult, found: Verdicts) -> None:
         outcome, sent, pause, recovery = result.outcome, result.sent, found.pause, found.recovery
@@ -461,7 +429,7 @@ class DeliveryWorker:
         return ReceiverWatch(self._store, self._destination, self._sender, self._until_written)
 
     async def _make_due(self) -> None:
-        now = self._store.clock.now()
+        now = self._store.now()
         await self._run(lambda session: outbox.make_due(session, now))
 
     async def _end_pauses(self, reason: str) -> None:

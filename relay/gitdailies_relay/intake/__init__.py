@@ -1,5 +1,4 @@
 """Deliveries over HTTP: read the body within bounds, have it accepted, answer the vendor.
 
-`app` answers the requests of the HTTP server, in callbacks. `request_body` bounds bodies, `deadlines` bounds
-waiting for the store, and `responses` is the table of answers.
+`app` answers the requests of the HTTP server, in callbacks, and `responses` is the table of answers.
 """

@@ -8,8 +8,6 @@ All of it runs in callbacks of the event loop: a task for each delivery would co
 parsing together. `accepting` decides what a delivery means, and `responses` what is answered.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable, Mapping
@@ -23,32 +21,35 @@ from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import INVALID_JSON, NO_COMMIT, UNEXPECTED_PAYLOAD
 from gitdailies_core.sources.protocol import Adapter
 from gitdailies_core.sources.request import NO_QUERY, Request, decode_headers, decode_query
+from gitdailies_core.values import trace_context
 from gitdailies_core.values.secret import Secret
 from gitdailies_server.http import permission_to_send
 from gitdailies_server.http.client_address import FORWARDED_HEADER, client_address
 from gitdailies_server.http.exchange import Exchange
+from gitdailies_server.http.request_body import BodyFault, MemoryBudget, read_body
 from gitdailies_server.logging.rate_limited import RateLimitedLog
 from gitdailies_server.logging.setup import describe_error
+from gitdailies_server.readiness import Readiness
+from gitdailies_server.storage.group_commit import ANSWER_SECONDS
 from gitdailies_server.storage.timestamps import from_us, now_us
 
-from gitdailies_relay.accepting.acceptance import Accepted, Delivery, delivery_id
+from gitdailies_relay.accepting.acceptance import Accepted, Delivery, delivery_id, trace_of
 from gitdailies_relay.accepting.interpret import decode, interpret, prove
 from gitdailies_relay.intake import responses
 from gitdailies_relay.intake.certificates import Certificates
 from gitdailies_relay.intake.marked_examples import as_example, is_example, marked
 from gitdailies_relay.intake.refused_requests import RefusalCounts
-from gitdailies_relay.intake.request_body import BODY_BYTES, BodyInParts, MemoryBudget
 from gitdailies_relay.intake.responses import VendorAnswer
-from gitdailies_relay.intake.source_secrets import SourceSecrets
+from gitdailies_relay.intake.source_secrets import AFTER_WRONG_PROOF_SECONDS, READ_SECONDS, SourceSecrets
 from gitdailies_relay.operations.metrics import RelayMetrics
 from gitdailies_relay.store.store import DESTINATION, RelayStore
 
 LOG = structlog.get_logger("gitdailies.relay")
 
-# PagerDuty waits 5 s for an answer. What is not synced before that is our fault.
-ANSWER_SECONDS = 4.0
-# Probes come every few seconds, and from any client. They must not decide how often the disk syncs.
-READY_SECONDS = 1.0
+# The same as nginx's client_body_timeout in deployment/proxy.
+BODY_SECONDS = 10.0
+# Unless a pack names more. PagerDuty drops what is over 256 KB, and few others send more.
+BODY_BYTES = 1024 * 1024
 PROBES = ("/healthz", "/readyz")
 _METHODS = frozenset(responses.METHODS.split(", "))
 _PREFIX = "/hooks/"
@@ -79,10 +80,11 @@ class Refusal(Exception):
 class _Hook:
     """A request to `/hooks/` until it is answered. `source` is "" until it is known to be one."""
 
-    __slots__ = ("delivery", "exchange", "headers", "is_over", "size", "source", "timer")
+    __slots__ = ("began", "delivery", "exchange", "headers", "is_over", "size", "source", "timer")
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
+        self.began = time.monotonic()
         self.headers = decode_headers(exchange.fields)
         self.source = ""
         # Of its body, while the budget holds it.
@@ -104,24 +106,25 @@ class IntakeApp:
     settings: IntakeSettings
     relay: RelaySettings
     store: RelayStore
+    readiness: Readiness
     metrics: RelayMetrics
     refusals: RefusalCounts
     certificates: Certificates
     repeats: RateLimitedLog
     on_stored: Callable[[], None]
     example: Secret
-    stopping: bool = False
     unfinished: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         # Bound once, because structlog binds a module's logger again for each line.
         self._log = LOG.bind()
         self._budget = MemoryBudget(self.relay.queue_bytes)
-        self._ready_until = 0.0
 
     def __call__(self, exchange: Exchange, /) -> None:
         if exchange.path.startswith(_PREFIX):
             self._begin(_Hook(exchange), exchange.path[len(_PREFIX) :])
+        elif exchange.path in PROBES and exchange.method not in ("GET", "HEAD"):
+            exchange.answer(*responses.WRONG_PROBE)
         elif exchange.path in PROBES:
             task = asyncio.get_running_loop().create_task(self._probe(exchange))
             self.unfinished.add(task)
@@ -130,20 +133,13 @@ class IntakeApp:
             exchange.answer(*responses.UNKNOWN)
 
     def _begin(self, hook: _Hook, name: str) -> None:
-        exchange = hook.exchange
         try:
             largest = self._check_head(hook, name)
         except Refusal as refusal:
             self._refuse(hook, refusal)
-            return
-        if not exchange.is_complete:
-            BodyInParts(exchange, self._budget, largest, partial(self._go_on, hook))
-        elif exchange.size > largest:
-            self._go_on(hook, responses.too_large(largest))
-        elif not self._budget.hold(exchange.size):
-            self._go_on(hook, responses.OVERLOADED)
         else:
-            self._go_on(hook, exchange.take())
+            go_on = partial(self._go_on, hook, largest)
+            read_body(hook.exchange, self._budget, largest, BODY_SECONDS, go_on)
 
     def _check_head(self, hook: _Hook, name: str) -> int:
         """Return how large the body may be. Raises Refusal for what the head alone shows to be wrong."""
@@ -158,24 +154,18 @@ class IntakeApp:
             raise Refusal(responses.WRONG_METHOD)
         if headers.get("content-encoding", "").lower() not in ("", "identity"):
             raise Refusal(responses.ENCODED)
-        if headers.get("transfer-encoding", "").lower() not in ("", "chunked"):
-            raise Refusal(responses.TRANSFERRED)
-        named: int = getattr(self.settings.adapters[name], "body_bytes", BODY_BYTES)
-        largest = min(named, self._budget.most_bytes)
-        length = headers.get("content-length", "").lstrip("0")
-        if length.isascii() and length.isdigit() and int(length[:12]) > largest:
-            raise Refusal(responses.too_large(largest))
-        if self.stopping:
+        if self.readiness.stopping:
             raise Refusal(responses.unavailable("the relay is stopping"))
         if self._budget.full:
             raise Refusal(responses.OVERLOADED)
-        return largest
+        named: int = getattr(self.settings.adapters[name], "body_bytes", BODY_BYTES)
+        return min(named, self._budget.most_bytes)
 
-    def _go_on(self, hook: _Hook, body: bytes | VendorAnswer) -> None:
-        """Hand a delivery to the store, if its whole *body* came; what refuses it otherwise is its answer."""
+    def _go_on(self, hook: _Hook, largest: int, body: bytes | BodyFault) -> None:
+        """Hand a delivery to the store, if its whole *body* came; refuse it otherwise."""
         try:
-            if isinstance(body, VendorAnswer):
-                raise Refusal(body)
+            if isinstance(body, BodyFault):
+                raise Refusal(responses.no_body(body, largest))
             hook.size = len(body)
             self._put(hook, body)
         except Refusal as refusal:
@@ -204,7 +194,8 @@ class IntakeApp:
         interpretation = interpret(request, source, adapter, routes, proof, secrets=secrets.current)
         if example:
             interpretation = marked(interpretation, from_us(at))
-        hook.delivery = Delivery(delivery_id(at), at, DESTINATION, interpretation)
+        trace = trace_context.read(hook.headers.get(trace_context.HEADER, ""))
+        hook.delivery = Delivery(delivery_id(at, trace), at, DESTINATION, interpretation)
         self.store.accept_then(hook.delivery, partial(self._stored, hook))
         loop = asyncio.get_running_loop()
         hook.timer = loop.call_later(ANSWER_SECONDS, self._fail, hook, TimeoutError())
@@ -215,14 +206,13 @@ class IntakeApp:
         """Return the origin of the secret that proves a delivery; raises Refusal."""
         try:
             # A secret that was replaced in its file is refused, also if no delivery has a wrong proof.
-            if time.monotonic() >= secrets.look_at and secrets.read_changed():
-                self._note_reading(source, secrets, changed=True)
+            self._read_again(source, secrets, READ_SECONDS)
             try:
                 return prove(request, source, adapter, secrets.current)
             except CertificateMissing:
                 raise
             except ProofError:
-                self._note_reading(source, secrets, changed=secrets.read_again())
+                self._read_again(source, secrets, AFTER_WRONG_PROOF_SECONDS)
                 return prove(request, source, adapter, secrets.current)
         except CertificateMissing as missing:
             self.certificates.want(missing.address)
@@ -242,11 +232,11 @@ class IntakeApp:
             )
             raise Refusal(responses.unavailable("the proof cannot be checked")) from None
 
-    def _note_reading(self, source: Source, secrets: SourceSecrets, *, changed: bool) -> None:
+    def _read_again(self, source: Source, secrets: SourceSecrets, seconds: float) -> None:
+        if secrets.read_again(seconds):
+            self._log.info("secrets read again", source=source.name)
         if secrets.fault:
             self.repeats.warn("secret not read", source=source.name, client="", reason=secrets.fault)
-        if changed:
-            self._log.info("secrets read again", source=source.name)
 
     def _stored(self, hook: _Hook, outcome: Accepted | BaseException) -> None:
         if hook.is_over:
@@ -275,7 +265,7 @@ class IntakeApp:
         if hook.timer is not None:
             hook.timer.cancel()
         self._budget.release(hook.size)
-        self.metrics.count_request(hook.source, answer.status)
+        self.metrics.count_request(hook.source, answer.status, time.monotonic() - hook.began)
         hook.exchange.answer(*answer)
 
     def _client(self, hook: _Hook) -> str:
@@ -290,6 +280,7 @@ class IntakeApp:
         log(
             "delivery",
             delivery=accepted.delivery,
+            trace=trace_of(accepted.delivery).id,
             source=source,
             client=self._client(hook),
             proof=proof,
@@ -310,21 +301,11 @@ class IntakeApp:
         return responses.ignored(accepted.delivery, reasons)
 
     async def probe(self, path: str) -> VendorAnswer:
-        """Answer one of PROBES. Readiness writes to the store, because a full disk shows there first."""
+        """Answer one of PROBES."""
         if path == "/healthz":
             return responses.ALIVE
-        if self.stopping:
-            return responses.unavailable("the relay is stopping")
-        loop = asyncio.get_running_loop()
-        if loop.time() >= self._ready_until:
-            try:
-                await asyncio.wait_for(
-                    self.store.run(lambda s: s.execute(_TOUCH, (now_us(),)), task="readiness"), ANSWER_SECONDS
-                )
-            except (StoreUnavailable, TimeoutError) as error:
-                return responses.unavailable(_reason(error))
-            self._ready_until = loop.time() + READY_SECONDS
-        return responses.READY
+        fault = await self.readiness.fault()
+        return responses.unavailable(fault) if fault else responses.READY
 
     async def _probe(self, exchange: Exchange) -> None:
         exchange.answer(*await self.probe(exchange.path))
@@ -332,10 +313,3 @@ class IntakeApp:
 
 def _reason(error: BaseException) -> str:
     return "the store does not answer in time" if isinstance(error, TimeoutError) else describe_error(error)
-
-
-# Any row will do. A destination without a name is never paused.
-_TOUCH = (
-    "INSERT INTO destinations (name, paused, reason, since) VALUES ('', '', 'readiness', ?)"
-    " ON CONFLICT (name) DO UPDATE SET since = excluded.since"
-)

@@ -4,8 +4,6 @@ An adapter says which address is its vendor's. Nothing else is fetched, no redir
 size and time are bounded. As anyone can name an address, few are fetched at a time.
 """
 
-from __future__ import annotations
-
 import asyncio
 import ssl
 

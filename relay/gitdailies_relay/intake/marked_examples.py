@@ -3,11 +3,9 @@
 No service's line, no filter and no route is asked, so that an example never counts for a real repository.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from gitdailies_connection.config.sections.settings import Source
@@ -37,7 +35,7 @@ def is_example(headers: Mapping[str, str], token: Secret) -> bool:
 
 def as_example(source: Source) -> tuple[Source, Routes]:
     """Return what an example of *source* is read with."""
-    return replace(source, only=Filter(), hold_seconds=0, capture=False, route=_DEPLOYS), _ROUTES
+    return replace(source, only=Filter(), hold=timedelta(), capture=False, route=_DEPLOYS), _ROUTES
 
 
 def marked(interpretation: Interpretation, now: datetime) -> Interpretation:

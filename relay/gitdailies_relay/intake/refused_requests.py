@@ -3,13 +3,12 @@
 Anyone may send wrong requests. So a refusal costs an entry of a bounded table, and no write of its own.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from http import HTTPStatus
 
 import structlog
 from gitdailies_core.errors import StoreUnavailable
@@ -55,6 +54,11 @@ class RefusalCounts:
         self._counts[refused] += 1
         self._some.set()
 
+    def add_unparsed(self, status: HTTPStatus, client: str, reason: str) -> None:
+        """Count what never reached the application, unless it was refused for want of room."""
+        if status != HTTPStatus.SERVICE_UNAVAILABLE:
+            self.add("", status.value, client, reason)
+
     def take(self) -> Counter[RefusedRequest]:
         """Return the counts, and begin anew."""
         counts, self._counts = self._counts, Counter()
@@ -74,7 +78,7 @@ class RefusalCounts:
         if not counts:
             return
         try:
-            write = partial(refusals.write, counts=counts, now=store.clock.now())
+            write = partial(refusals.write, counts=counts, now=store.now())
             await store.run(write, task="refusals")
         except StoreUnavailable as error:
             LOG.error("refusals not stored", reason=str(error))

@@ -9,17 +9,17 @@
 | wrong or missing proof                               | 401, no detail                      |
 | not JSON                                             | 400: where, and what was expected   |
 | unknown source / wrong method / too large / encoded  | 404 / 405 / 413 / 415               |
+| a body that does not come in time or in whole        | 408                                 |
 | signed by a certificate that is not fetched yet      | 503, and it is fetched              |
 | the relay's own fault                                | 503 with Retry-After, never a 4xx   |
 | OPTIONS with WebHook-Request-Origin (CloudEvents)    | 200, permission to send             |
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import orjson
+from gitdailies_server.http.request_body import BodyFault
 
 RETRY_AFTER_SECONDS = 5
 METHODS = "POST, PUT, PATCH"  # Squadcast offers all three
@@ -63,22 +63,25 @@ def invalid_json(delivery: str, reason: str) -> VendorAnswer:
     return _answer(400, {"status": "unreadable", "delivery": delivery, "reason": reason})
 
 
-UNPROVEN = _answer(401, {"status": "unauthorized"})
+# RFC 9110, 11.6.1, wants a scheme. The answer does not show which one a source has.
+UNPROVEN = _answer(401, {"status": "unauthorized"}, (b"www-authenticate", b"Bearer"))
 UNKNOWN = _answer(404, {"status": "not found"})
 WRONG_METHOD = _answer(405, {"status": "method not allowed"}, (b"allow", METHODS.encode()))
 ENCODED = _answer(
     415, {"status": "unsupported", "reason": "content-encoding: send the body without compression"}
 )
-TRANSFERRED = _answer(
-    415, {"status": "unsupported", "reason": "transfer-encoding: only chunked is supported"}
-)
 WRONG_QUERY = _answer(400, {"status": "bad request", "reason": "the query has too many parameters"})
-# The sender disconnected, so it never reads this. The log and the metrics show whose fault it was.
-INCOMPLETE = _answer(400, {"status": "bad request", "reason": "the body is incomplete"})
+WRONG_PROBE = _answer(405, {"status": "method not allowed"}, (b"allow", b"GET, HEAD"))
 
 
-def too_large(most: int) -> VendorAnswer:
-    return _answer(413, {"status": "too large", "reason": f"the body is larger than {most} bytes"})
+def no_body(fault: BodyFault, most: int) -> VendorAnswer:
+    """Return the answer to a missing or too large body, which may have *most* bytes."""
+    if fault is BodyFault.TOO_LARGE:
+        return _answer(413, {"status": "too large", "reason": f"the body is larger than {most} bytes"})
+    if fault is BodyFault.OVERLOADED:
+        return OVERLOADED
+    # Who disconnected never reads this. The log and the metrics show whose fault it was.
+    return _answer(408, {"status": "timeout", "reason": fault.value})
 
 
 def permitted(headers: Iterable[tuple[str, str]]) -> VendorAnswer:
@@ -92,6 +95,5 @@ def unavailable(reason: str) -> VendorAnswer:
 
 
 ALIVE, READY = VendorAnswer(200, b'{"status": "alive"}'), VendorAnswer(200, b'{"status": "ready"}')
-TOO_SLOW = unavailable("the body took too long to arrive")
 OVERLOADED = unavailable("too many deliveries are waiting to be stored")
 NO_CERTIFICATE = unavailable("the certificate that signed this delivery is being fetched")

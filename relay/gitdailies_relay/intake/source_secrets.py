@@ -1,62 +1,48 @@
 """The secrets of one source. Files of them are read again when they change, so no rotation needs SIGHUP."""
 
-from __future__ import annotations
-
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.values.secret import Secret
 
-# Anyone can send a delivery or a wrong proof. It must not decide how often files are looked at or read.
+# A secret that was replaced in its file is refused after a second.
 READ_SECONDS = 1.0
+# Anyone can send a wrong proof. It must not decide how often files are read.
+AFTER_WRONG_PROOF_SECONDS = 0.01
 
 
 class SourceSecrets:
     """`current` are the secrets to prove a delivery with, in the order of the configuration.
 
-    Raises ConfigurationError if one is missing or malformed. Later such a fault changes nothing: the
-    secret that was read before stays, because a file may be written just now.
+    Raises ConfigurationError if one is missing or malformed, or if *refuse_unfit* raises it. Later such a
+    fault changes nothing: the secret that was read before stays, because a file may be written just now.
     """
 
-    def __init__(self, sources: Sequence[SecretSource], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        sources: Sequence[SecretSource],
+        environ: Mapping[str, str],
+        refuse_unfit: Callable[[Secret], None] = lambda _: None,
+    ) -> None:
         self._sources = sources
+        self._refuse_unfit = refuse_unfit
         self._environ = environ
-        # Before the files are read: one that is written meanwhile differs from this.
-        self._versions = [source.version() for source in sources]
-        self.current: list[Secret] = [source.read(environ) for source in sources]
+        self.current: list[Secret] = [self._fit(source) for source in sources]
         self._read_at = time.monotonic()
-        # The moment of the monotonic clock from which on `read_changed` looks at the files.
-        self.look_at = self._read_at + READ_SECONDS
         # Why a file could not be read the last time, or "".
         self.fault = ""
 
     def __repr__(self) -> str:
         return f"SourceSecrets({', '.join(secret.origin for secret in self.current)})"
 
-    def read_changed(self) -> bool:
-        """Read the files if one seems changed; return whether a secret is new.
-
-        It looks at most once a second. So a secret that was replaced is accepted for a second more.
-        """
+    def read_again(self, seconds: float) -> bool:
+        """Read the files if the last reading is *seconds* ago; return whether a secret is new."""
         now = time.monotonic()
-        if now < self.look_at:
+        if now < self._read_at + seconds:
             return False
-        self.look_at = now + READ_SECONDS
-        versions = [source.version() for source in self._sources]
-        return versions != self._versions and self._read_all(versions)
-
-    def read_again(self) -> bool:
-        """Read the files if one seems changed or a second has passed; return whether a secret is new."""
-        versions = [source.version() for source in self._sources]
-        if versions == self._versions and time.monotonic() < self._read_at + READ_SECONDS:
-            return False
-        return self._read_all(versions)
-
-    def _read_all(self, versions: list[tuple[int, ...] | None]) -> bool:
-        self._versions, self._read_at, self.fault = versions, time.monotonic(), ""
-        before = self.current
+        self._read_at, self.fault, before = now, "", self.current
         self.current = [
             self._read(source, secret) for source, secret in zip(self._sources, before, strict=True)
         ]
@@ -66,7 +52,12 @@ class SourceSecrets:
         if source.file is None:
             return before
         try:
-            return source.read(self._environ)
+            return self._fit(source)
         except ConfigurationError as error:
             self.fault = str(error)
             return before
+
+    def _fit(self, source: SecretSource) -> Secret:
+        secret = source.read(self._environ)
+        self._refuse_unfit(secret)
+        return secret

@@ -7,12 +7,9 @@ the reason, for as long as what was delivered or replayed. A discarded deploy is
 bring what it would have brought.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from typing import TypeAlias
 
 from gitdailies_connection.config.sections.settings import Source
@@ -21,7 +18,7 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import FILTERED
-from gitdailies_core.sources.protocol import RESOLVED, Adapter, Change
+from gitdailies_core.sources.protocol import RESOLVED, Change
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Database, Session, transaction, turn
 from gitdailies_server.storage.timestamps import from_us, now_us, to_us
@@ -211,7 +208,7 @@ def close(
         if len({owner.source for owner in owners}) > 1:
             names = ", ".join(sorted({owner.source for owner in owners}))
             raise UsageError(f"source: {got(incident)} is open at several; name one of {names}")
-        change = Change.make(state=RESOLVED, word=CLOSED_BY_HAND, incident=incident, at=ended_at)
+        change = Change(state=RESOLVED, word=CLOSED_BY_HAND, incident=incident, at=ended_at)
         note(session, CLOSED, [incident], person=person, reason=reason)
         opened = acceptance_store(database, session)
         return tuple(
@@ -228,11 +225,6 @@ class Actor:
     database: Database
     sources: Mapping[str, Source]
     routes: Routes
-
-    @cached_property
-    def _adapters(self) -> Mapping[str, Adapter]:
-        # Found at the first replay, in the thread that acts: it reads the metadata of packages.
-        return replay.adapters_of(self.sources)
 
     def act(self, order: Order, ids: Sequence[str]) -> ActionResult:
         """Act on deliveries, in their order; return what came of each. Raises UsageError, StoreUnavailable.
@@ -276,9 +268,7 @@ class Actor:
         """Read a stored body again; without one, send again the events that were taken."""
         if known.waits:
             selection = replay.ReplaySelection(known.delivery, states=_BODIES)
-            found = replay.replay(
-                self.database, self.sources, self.routes, selection, adapters=self._adapters
-            )
+            found = replay.replay(self.database, self.sources, self.routes, selection)
             subjects.append(known.delivery)
             events = [event for one in found.deliveries for event in one.events]
             reasons = [text for one in found.deliveries for text in one.reasons]

@@ -17,10 +17,9 @@ select them.
 | dead_letters      | the receiver refused events, or they were given up                |
 | quarantined       | deliveries could not be read, or no line names their service      |
 | source_silent     | a source is silent for longer than usual                          |
+| field_missing     | a field that decides what counts came always, and comes no more   |
 | incident_open     | an incident is open for two weeks                                 |
 """
-
-from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -45,8 +44,8 @@ TIMES_USUAL = 2
 LEAST_SILENCE_US = 3_600_000_000
 
 
-def health_of(days: Sequence[SourceDay], now: int) -> SourceHealth:
-    """Return the health of a source at *now* (µs) from its *days*, in order."""
+def health_of(days: Sequence[SourceDay], now: int, missing: Sequence[str] = ()) -> SourceHealth:
+    """Return the health of a source at *now* (µs) from its *days*, in order, and its *missing* fields."""
     if not days:
         return SourceHealth()
     last = days[-1].last_at
@@ -55,9 +54,9 @@ def health_of(days: Sequence[SourceDay], now: int) -> SourceHealth:
     usual = max(*(day.longest_gap for day in recent), *between, 0)
     deliveries = sum(day.deliveries for day in recent)
     if deliveries < LEAST_DELIVERIES or last - recent[0].first_at < LEAST_DAYS * DAY_US:
-        return SourceHealth(from_us(last))
+        return SourceHealth(from_us(last), missing=tuple(missing))
     silent = now - last > max(TIMES_USUAL * usual, LEAST_SILENCE_US)
-    return SourceHealth(from_us(last), usual // 1_000_000, silent)
+    return SourceHealth(from_us(last), usual // 1_000_000, silent, tuple(missing))
 
 
 def alerts(status: RelayStatus, now: datetime) -> Iterator[RelayAlert]:
@@ -86,6 +85,9 @@ def alerts(status: RelayStatus, now: datetime) -> Iterator[RelayAlert]:
     for name, source in status.sources.items():
         if source.silent:
             yield RelayAlert("source_silent", f"{name} is silent for longer than usual.", source=name)
+        if source.missing:
+            gone = " and no ".join(source.missing)
+            yield RelayAlert("field_missing", f"{name} sends no {gone} any more.", source=name)
     if _age(status.oldest_open_incident_since, now) > OPEN_SECONDS:
         yield RelayAlert("incident_open", "An incident has been open for more than two weeks.")
 

@@ -1,10 +1,8 @@
 """Deliveries as programs and people see them: a page of a list, all about one, and those that failed."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -24,7 +22,6 @@ from gitdailies_connection.relay.answers import (
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.incidents.routing import FALLBACK, Routes
-from gitdailies_core.values import times
 from gitdailies_core.values.deploy_target import EXAMPLE
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us, to_us
@@ -45,8 +42,8 @@ MOST_LOOKED_AT = 5000
 MOST_BODIES = 500
 # The most deliveries that one action is about.
 MOST_CHOSEN = 500
-# For an action the oldest come first, and more are looked at.
-MOST_LOOKED_AT_FOR_ACTION = 20_000
+# For an action the oldest come first, and more are looked at: a repeated one begins with the oldest again.
+MOST_LOOKED_AT_FOR_ACTION, MOST_BODIES_FOR_ACTION = 20_000, 5000
 USUALLY_LISTED = 50
 # Larger than every id, and smaller.
 _AFTER_ALL, _BEFORE_ALL = "zzzzzzzz", ""
@@ -93,20 +90,6 @@ class DeliveryChoice:
         """Every id of a chosen delivery is smaller."""
         return _AFTER_ALL if self.until is None else id_at(self.until)
 
-    def parameters(self) -> dict[str, str]:
-        """Return it as the parameters of a list."""
-        given = {
-            "source": self.source,
-            "outcome": self.outcome,
-            "service": self.service,
-            "repo": self.repo,
-            "from": times.optional_text(self.since),
-            "to": times.optional_text(self.until),
-            "q": self.q,
-            "bodies": "true" if self.bodies else None,
-        }
-        return {name: value for name, value in given.items() if value is not None}
-
 
 def id_at(moment: datetime) -> str:
     """Return what is smaller than every id that `delivery_ids` makes at *moment* or later."""
@@ -145,11 +128,16 @@ def chosen_ids(session: Session, choice: DeliveryChoice) -> tuple[list[str], boo
     An incident's start is then acted on before its end.
     """
     ids: list[str] = []
+    bodies = 0
     walk = reading.walk(session, choice.outcome, choice.first_id, choice.end_id, newest_first=False)
     for looked_at, known in enumerate(walk):
-        if looked_at == MOST_LOOKED_AT_FOR_ACTION or len(ids) == MOST_CHOSEN:
+        stopped = looked_at == MOST_LOOKED_AT_FOR_ACTION or bodies == MOST_BODIES_FOR_ACTION
+        if stopped or len(ids) == MOST_CHOSEN:
             return ids, True
-        if _fits(session, choice, known, outcome_of(known)):
+        outcome = outcome_of(known)
+        if choice.q and choice.bodies and known.stored:
+            bodies += _fits(session, replace(choice, q=None), known, outcome)
+        if _fits(session, choice, known, outcome):
             ids.append(known.delivery)
     return ids, False
 

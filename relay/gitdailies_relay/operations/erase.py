@@ -4,8 +4,6 @@ What recognizes repeats stays: ids of vendors, of messages and of events, and wh
 repeated delivery of something erased gives no event again.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

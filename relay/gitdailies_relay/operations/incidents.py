@@ -3,8 +3,6 @@
 An incident stays open where its end is lost, or where its vendor never tells one.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

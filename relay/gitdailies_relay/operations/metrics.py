@@ -3,27 +3,28 @@
 Counters are of this process since its start. Gauges are read from the store at each scrape.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache, partial
 
 from gitdailies_connection.relay.answers import RelayStatus, ServerState
-from gitdailies_core.errors import StoreUnavailable
+from gitdailies_core import reasons
 from gitdailies_core.events.receivers import RECEIVERS
 from gitdailies_core.reasons import INVALID_JSON, UNEXPECTED_PAYLOAD
-from gitdailies_server.shared_metrics import ServerMetrics, gauge
+from gitdailies_server.readiness import Readiness
+from gitdailies_server.shared_metrics import ServerMetrics, gauge, of_store, start_at_zero
 from gitdailies_server.storage.timestamps import utc_now
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from gitdailies_relay.accepting.acceptance import Accepted
+from gitdailies_relay.accepting.acceptance import IGNORED, REPEATED, STORED, Accepted
 from gitdailies_relay.delivery.isolation import KINDS as PAUSED_BY
 from gitdailies_relay.store.outbox import DELIVERED, VERDICTS
 from gitdailies_relay.store.store import DESTINATION
 
 _PREFIX = "gitdailies_relay_"
 
+# The answers to deliveries, less those that only a wrong set-up has.
+_STATUSES = ("200", "202", "400", "401", "503")
 # An event that waits out a receiver's outage takes hours. Any other takes milliseconds.
 _DELAYS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 21600, 86400, 259200, 604800)
 
@@ -46,21 +47,33 @@ class RelayMetrics(ServerMetrics):
             "quarantined", "Deliveries whose body was quarantined, by reason", "source", "reason"
         )
         self._attempts = self.counter("attempts", "Attempts to deliver an event, by verdict", "verdict")
+        about = "How long a request to /hooks/ took, from its head to the answer"
+        self._request_seconds = self.histogram("request_seconds", about)
         self._attempt_seconds = self.histogram(
             "attempt_seconds", "How long an attempt took, until its result was stored"
         )
         self._delay_seconds = self.histogram(
-            "delivery_delay_seconds", "From the acceptance of an event to its delivery", _DELAYS
+            "delivery_delay_seconds", "From the acceptance of an event to its delivery", buckets=_DELAYS
         )
-        for verdict in VERDICTS:
-            # At 0 from the start, so that the first one is an increase.
-            self._attempts.labels(verdict)
+        start_at_zero(self._attempts, VERDICTS)
         # The series of each delivery: to find one by its labels takes longer than to count.
         self._requests_of, self._messages_of = cache(self._requests.labels), cache(self._messages.labels)
 
-    def count_request(self, source: str, status: int) -> None:
-        """Count a request by the status of its answer."""
+    def expect(self, sources: Iterable[str]) -> None:
+        """Show all that may be counted of *sources*, at 0."""
+        counted = (
+            (self._requests, _STATUSES),
+            (self._messages, (STORED, REPEATED, IGNORED, *reasons.QUARANTINED)),
+            (self._ignored, reasons.IGNORED),
+            (self._quarantined, reasons.QUARANTINED),
+        )
+        for counter, words in counted:
+            start_at_zero(counter, sources, words)
+
+    def count_request(self, source: str, status: int, seconds: float) -> None:
+        """Count a request by the status of its answer, which came after *seconds*."""
         self._requests_of(source, str(status)).inc()
+        self._request_seconds.observe(seconds)
 
     def count_delivery(self, source: str, accepted: Accepted) -> None:
         """Count what became of a delivery."""
@@ -82,19 +95,18 @@ class RelayMetrics(ServerMetrics):
             # A clock that was set back must not make it negative.
             self._delay_seconds.observe(max(age_seconds, 0.0))
 
-    def add_gauges(self, read: Callable[[], RelayStatus], health: Callable[[], ServerState]) -> None:
-        """Show what these two return at each scrape."""
-        self.show(partial(_gauges, read, health))
+    def add_gauges(
+        self, read: Callable[[], RelayStatus], health: Callable[[], ServerState], readiness: Readiness
+    ) -> None:
+        """Show what these say at each scrape."""
+        self.show(partial(_gauges, read, health, readiness))
 
 
-def _gauges(read: Callable[[], RelayStatus], state: Callable[[], ServerState]) -> Iterator[Metric]:
-    health, readable = state(), True
-    try:
-        yield from _store_gauges(read())
-    except StoreUnavailable:
-        readable = False
-    failing = bool(health.store_fault) or not readable
-    yield _gauge("store_failing", "1 while the store cannot be read or written", failing)
+def _gauges(
+    read: Callable[[], RelayStatus], state: Callable[[], ServerState], readiness: Readiness
+) -> Iterator[Metric]:
+    health = state()
+    yield from of_store(_PREFIX, readiness, lambda: _store_gauges(read()))
     is_open = health.circuit == "open"
     yield _gauge("circuit_open", "1 while the receiver fails and is only probed", is_open)
     kinds = (((kind,), kind == health.receiver) for kind in RECEIVERS)
@@ -133,6 +145,9 @@ def _store_gauges(status: RelayStatus) -> Iterator[Metric]:
     about = "1 while a source has been silent for much longer than usual"
     silent = (((source,), health.silent) for source, health in status.sources.items())
     yield _family("source_silent", about, ("source",), silent)
+    about = "How many fields that decide what counts a source sends no more"
+    missing = (((source,), len(health.missing)) for source, health in status.sources.items())
+    yield _family("source_missing_fields", about, ("source",), missing)
 
 
 def _seconds_since(at: datetime | None) -> float:

@@ -3,8 +3,6 @@
 A delivery may hold several messages. Its outcome is the one that asks most for an action.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final

@@ -3,8 +3,6 @@
 Ids of deliveries are in the order of arrival. SQL, no decisions.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import re
@@ -30,7 +28,8 @@ from gitdailies_relay.operations.outcomes import NOT_WANTED, DeliveryFacts
 MAPPED_BY = re.compile(r"mapped by the line (.+?) of services, which said ([^;]+)")
 # Messages, and events with their place in the outbox. A condition follows.
 _MESSAGES = (
-    "SELECT incident, delivery, received_at, source, word, proof, outcome, reason, events FROM deliveries"
+    "SELECT incident, delivery, received_at, source, word, proof, outcome, reason, events, pack"
+    " FROM deliveries"
 )
 _EVENTS = (
     "SELECT e.seq, e.id, e.body, e.delivery, e.stored_at, e.discarded, o.seq IS NOT NULL, o.dead_letter,"
@@ -228,9 +227,9 @@ def timeline(session: Session, incident: str) -> IncidentTimeline:
 
 
 def _message(columns: Sequence[Any]) -> DecidedMessage:
-    delivery, received_at, source, word, proof, outcome, reason, events = columns
+    delivery, received_at, source, word, proof, outcome, reason, events, pack = columns
     at, ids = from_us(received_at), tuple(json.loads(events))
-    return DecidedMessage(delivery, at, source, word, proof, outcome, reason, ids)
+    return DecidedMessage(delivery, at, source, word, proof, outcome, reason, ids, pack)
 
 
 def _stored(

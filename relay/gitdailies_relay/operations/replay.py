@@ -4,27 +4,23 @@ A replay never counts an occurrence twice: the records of its incident say what 
 under which id. An event that was delivered goes out under its old id.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import orjson
 from gitdailies_connection.config.sections.settings import Source
 from gitdailies_connection.config.sections.sources import adapter_of
 from gitdailies_connection.relay.answers import ActedDelivery, ReplayResult
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import FILTERED, NO_ROUTE, UNMAPPED
-from gitdailies_core.sources.protocol import Adapter
-from gitdailies_core.sources.request import Request
 from gitdailies_server.storage.database import Database, Session, turn
-from gitdailies_server.storage.timestamps import from_us, now_us, to_us
+from gitdailies_server.storage.timestamps import now_us, to_us
 
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery, accept
-from gitdailies_relay.accepting.interpret import REPLAY, decode, interpret
+from gitdailies_relay.accepting.interpret import REPLAY, interpret
 from gitdailies_relay.accepting.store_port import AcceptanceStore
+from gitdailies_relay.operations.stored_bodies import request_of
 from gitdailies_relay.store import outbox
 from gitdailies_relay.store.store import DESTINATION, acceptance_store
 
@@ -33,12 +29,12 @@ QUARANTINED: Final = "quarantined"
 IGNORED: Final = "ignored"
 DEAD_LETTERS: Final = "dead_letters"
 DELIVERED: Final = "delivered"
-# `FILTERED` is a code of core as well.
+# `FILTERED`, and `UNMAPPED` for some of those in quarantine, are codes of core as well.
 STATES = (QUARANTINED, FILTERED, IGNORED, DEAD_LETTERS, DELIVERED)
 
 # The bodies of a table that a selection chooses.
 _BODIES = (
-    "SELECT delivery, '{table}', source, received_at, content_type, headers, body, digest FROM {table}"
+    "SELECT delivery, received_at, content_type, headers, body, digest, '{table}', source FROM {table}"
     " WHERE replayed_at IS NULL AND {condition} AND delivery > ?"
     " AND {which} AND (CAST(? AS TEXT) IS NULL OR source = ?)"
     " AND received_at >= ? AND received_at < ?"
@@ -51,8 +47,8 @@ _CONDITIONS = {
     # A route may be added as a filter may be changed.
     FILTERED: ("ignored", f"code IN ('{FILTERED}', '{NO_ROUTE}')"),
     IGNORED: ("ignored", f"code NOT IN ('{FILTERED}', '{NO_ROUTE}')"),
+    UNMAPPED: ("quarantine", f"code = '{UNMAPPED}'"),
 }
-_UNMAPPED = ("quarantine", f"code = '{UNMAPPED}'")
 # The selected events, oldest first.
 _EVENTS = (
     "SELECT e.seq, e.id FROM events e {join} WHERE {condition} AND e.seq > ?"
@@ -75,14 +71,13 @@ _BATCH = 20
 class ReplaySelection:
     """What to replay: by state, by the id of a delivery or an event, by source, by time.
 
-    `states` are some of STATES. With `unmapped`, only unmapped deliveries are replayed.
+    `states` are some of STATES, or UNMAPPED.
     """
 
     id: str | None = None
     source: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    unmapped: bool = False
     states: tuple[str, ...] = (QUARANTINED, DEAD_LETTERS)
 
     @property
@@ -99,34 +94,24 @@ def replay(
     selection: ReplaySelection,
     *,
     body: bytes | None = None,
-    adapters: Mapping[str, Adapter] | None = None,
 ) -> ReplayResult:
     """Replay what a store holds, oldest first, so that starts come before ends.
 
     The relay may be running. What still does not count stays stored, with its new reason.
-    *body* takes the place of the stored body of the one delivery that `selection.id` names. *adapters* are
-    those of the sources, for a caller that replays often: to find them takes longer than a replay.
+    *body* takes the place of the stored body of the one delivery that `selection.id` names.
     """
-    found = adapters_of(sources) if adapters is None else adapters
-    deliveries, left_out = _translate_again(database, sources, found, routes, selection, body)
+    deliveries, left_out = _translate_again(database, sources, routes, selection, body)
     events: tuple[str, ...] = ()
-    if not selection.unmapped:
-        if DEAD_LETTERS in selection.states:
-            events += _send_again(database, selection, _DEAD_LETTERS, outbox.requeue)
-        if DELIVERED in selection.states:
-            events += _send_again(database, selection, _DELIVERED, outbox.send_again)
+    if DEAD_LETTERS in selection.states:
+        events += _send_again(database, selection, _DEAD_LETTERS, outbox.requeue)
+    if DELIVERED in selection.states:
+        events += _send_again(database, selection, _DELIVERED, outbox.send_again)
     return ReplayResult(tuple(deliveries), events, tuple(left_out))
-
-
-def adapters_of(sources: Mapping[str, Source]) -> dict[str, Adapter]:
-    """Return what translates the deliveries of each source; raises ConfigurationError."""
-    return {name: adapter_of(source) for name, source in sources.items()}
 
 
 def _translate_again(
     database: Database,
     sources: Mapping[str, Source],
-    adapters: Mapping[str, Adapter],
     routes: Routes,
     selection: ReplaySelection,
     body: bytes | None,
@@ -134,8 +119,6 @@ def _translate_again(
     deliveries: list[ActedDelivery] = []
     left_out: list[str] = []
     tables = [_CONDITIONS[state] for state in selection.states if state in _CONDITIONS]
-    if selection.unmapped:
-        tables = [_UNMAPPED]
     if not tables:
         return deliveries, left_out
     chosen = (selection.id, selection.id, selection.source, selection.source, *selection.span)
@@ -147,11 +130,10 @@ def _translate_again(
         with turn(database) as session:
             rows = session.execute(select, (*(after, *chosen) * len(tables), _BATCH)).fetchall()
             for row in rows:
-                after, table, source, *_ = row
+                after, *_, table, source = row
                 if source in sources:
-                    adapter = adapters[source]
                     store = acceptance_store(database, session)
-                    accepted = _accept_again(store, sources[source], adapter, routes, row, body)
+                    accepted = _accept_again(store, sources[source], routes, row, body)
                     if _is_done(table, accepted):
                         session.execute(_MARK_REPLAYED.format(table=table), (now_us(), after))
                     deliveries.append(ActedDelivery(accepted.delivery, accepted.events, accepted.texts))
@@ -185,21 +167,13 @@ def _send_again(
 
 
 def _accept_again(
-    store: AcceptanceStore,
-    source: Source,
-    adapter: Adapter,
-    routes: Routes,
-    row: tuple[Any, ...],
-    body: bytes | None,
+    store: AcceptanceStore, source: Source, routes: Routes, row: tuple[Any, ...], body: bytes | None
 ) -> Accepted:
-    id_, _, _, received_at, content_type, headers, stored, digest = row
-    request = Request.make(
-        headers=orjson.loads(headers) if headers else {"content-type": content_type},
-        body=stored if body is None else body,
-        decode=decode,
-        received_at=from_us(received_at),
-    )
-    interpretation = interpret(request, source, adapter, routes, REPLAY, digest if body is None else "")
+    id_, received_at, _, _, _, digest, _, _ = row
+    request = request_of(row)
+    if body is not None:
+        request, digest = request._replace(body=body), ""
+    interpretation = interpret(request, source, adapter_of(source), routes, REPLAY, digest)
     delivery = Delivery(id_, now_us(), DESTINATION, interpretation, replay=True, came_at=received_at)
     return accept(store, [delivery])[0]
 

@@ -3,8 +3,6 @@
 Bodies are translated again with the current routes, so that a service with a new line is not listed.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections import defaultdict

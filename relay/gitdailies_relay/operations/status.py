@@ -1,7 +1,5 @@
 """The state of a relay in numbers, and what is paused: for the command, the pages and the gauges."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -20,8 +18,10 @@ from gitdailies_server.storage.database import Session, Size
 from gitdailies_server.storage.timestamps import from_us, now_us
 from msgspec.structs import replace
 
+from gitdailies_relay.accepting.field_drift import OF_A_START, is_missing
 from gitdailies_relay.accepting.source_days import SourceDay
 from gitdailies_relay.operations.attention import alerts, health_of
+from gitdailies_relay.store.source_fields import seen as fields_seen
 from gitdailies_relay.store.store import DESTINATION
 
 # How many messages had each outcome. A replay counts apart, however often it is repeated.
@@ -128,8 +128,13 @@ def new_names(session: Session, renames: Renames) -> tuple[str, ...]:
 
 def read_health(session: Session, sources: Iterable[str], now: int) -> dict[str, SourceHealth]:
     """Return the health of *sources* at *now* (µs), in their order."""
-    days = read_days(session)
-    return {source: health_of(days.get(source, ()), now) for source in sources}
+    days, fields = read_days(session), fields_seen(session)
+    gone = ((source, field) for (source, field, _), seen in fields.items() if is_missing(seen))
+    missing = dict.fromkeys((source, field.removesuffix(OF_A_START)) for source, field in gone)
+    return {
+        source: health_of(days.get(source, ()), now, [field for of, field in missing if of == source])
+        for source in sources
+    }
 
 
 def read_days(session: Session) -> dict[str, list[SourceDay]]:

@@ -3,8 +3,6 @@
 Nothing is stored or sent. The bodies of deliveries that counted are not stored.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -82,7 +80,7 @@ def preview(database: Database, source: Source, routes: Routes, since: datetime)
         for row in rows:
             after = row[0]
             found.deliveries += 1
-            read = interpret(_request_of(row), source, adapter, routes, REPLAY)
+            read = interpret(request_of(row), source, adapter, routes, REPLAY)
             if read.reason is not None:
                 found.unreadable[read.reason.text] += 1
             counts = [_add(found, routed) for routed in read.messages]
@@ -161,7 +159,7 @@ def _read(session: Session, source: Source, routes: Routes, delivery: str) -> Ma
     row = session.execute(_OF_DELIVERY, (delivery, delivery)).fetchone()
     if row is None:
         return {}
-    read = interpret(_request_of(row), source, adapter_of(source), routes, REPLAY, row[-1])
+    read = interpret(request_of(row), source, adapter_of(source), routes, REPLAY, row[-1])
     return {
         routed.key: bool(routed.targets) and routed.refusal is None
         for routed in read.messages
@@ -182,7 +180,7 @@ def handshakes(session: Session, source: Source) -> list[AskedHandshake]:
     for row in session.execute(_LATEST, (source.name, source.name, _MOST_LATEST)).fetchall():
         delivery, received_at, *_ = row
         try:
-            handshake = adapter.handshake(_request_of(row), source.proof)
+            handshake = adapter.handshake(request_of(row), source.proof)
         except ProofError as error:
             if not asked:
                 asked.append(AskedHandshake(delivery, from_us(received_at), None, None, str(error)))
@@ -195,8 +193,9 @@ def handshakes(session: Session, source: Source) -> list[AskedHandshake]:
     return asked
 
 
-def _request_of(row: tuple[Any, ...]) -> Request:
-    _, received_at, content_type, headers, body, _ = row
+def request_of(row: tuple[Any, ...]) -> Request:
+    """Return the stored delivery of a row, which begins with the columns of `_BODY`."""
+    _, received_at, content_type, headers, body, *_ = row
     return Request.make(
         headers=orjson.loads(headers) if headers else {"content-type": content_type},
         body=bytes(body),

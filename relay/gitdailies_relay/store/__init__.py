@@ -21,6 +21,7 @@ receivers    what is known of each destination's receiver
 pushed_commits, deployed_commits   what pushes and deploys tell for the lead time
 actions      what people did: discarded, closed, paused, resumed
 outcome_counts, source_days   how many messages had which outcome, and how often each source sends
+source_fields   which of the fields that decide the last deliveries of each source had
 refusals     requests to /hooks/ that were refused, counted in groups
 ```
 """

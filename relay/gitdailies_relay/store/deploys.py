@@ -4,8 +4,6 @@ Both databases read these statements alike. A deploy that waits is an event that
 a row of `waiting_deploys`. SQL, no decisions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
@@ -54,11 +52,6 @@ _ADD_SERVICES = (
 _ADD_DEPLOY = (
     "INSERT INTO deployed_commits (repo, environment, service, deployed_at, sha) VALUES (?,?,?,?,?)"
     " ON CONFLICT DO NOTHING"
-)
-# The commit that was deployed last at a place before a time.
-_BEFORE = (
-    "SELECT sha FROM deployed_commits WHERE repo = ? AND environment = ? AND service = ?"
-    " AND deployed_at < ? AND sha <> ? ORDER BY deployed_at DESC, sha DESC LIMIT 1"
 )
 _LAST = (
     "SELECT sha, deployed_at FROM deployed_commits WHERE repo = ? AND environment = ? AND service = ?"
@@ -162,10 +155,6 @@ class CommonStatements:
 
     def remember_deploy(self, place: DeployTarget, sha: str, at: datetime) -> None:
         self._session.execute(_ADD_DEPLOY, (*self._key(place), to_us(at), sha))
-
-    def deployed_before(self, place: DeployTarget, sha: str, at: datetime) -> str | None:
-        found = self._session.execute(_BEFORE, (*self._key(place), to_us(at), sha)).fetchone()
-        return None if found is None else found[0]
 
     def deployed_last(self, place: DeployTarget) -> tuple[str, datetime] | None:
         found = self._session.execute(_LAST, self._key(place)).fetchone()

@@ -36,8 +36,6 @@ Why nothing is lost, doubled or out of order:
   buckets, mostly one for each session (`store.postgresql`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 from gitdailies_core.sources.deploy_messages import Deploy, Push

@@ -1,44 +1,44 @@
 """The text of people in the relay's store: gitdailies_server.storage.held_text."""
 
-from __future__ import annotations
-
 from gitdailies_server.storage.held_text import Held, Treatment
 
 _IDS = "`relay.closed_occurrence_days`"
-_DELIVERED = "`relay.delivered_days` after the delivery"
+_DELIVERED = "`relay.delivered_days`"
 _QUARANTINE = "`relay.quarantine_days`"
+_STORED = f"{_QUARANTINE}; ignored: `relay.filtered_days`"
+_SHORT = "words and hashes"
 _UNTIL_SENT, _UNTIL_RESUME = "until the delivery", "until `relay resume`"
-_BOTH = "`--event`, `--repo`, `--before`"
+_BOTH = "any"
 _T = Treatment
 
 
-def _request(table: str, kept: str, reason: str) -> tuple[Held, ...]:
-    """Write the lines of a stored request. *reason* is what its reason says."""
+def _request(table: str) -> tuple[Held, ...]:
+    """Write the lines of a stored request."""
     reasons = "reason discarded" if table == "quarantine" else "reason"
     without = "less those that prove or name a person"
     body = "the body, less secrets and the fields of people"
     kind = "quarantined body" if table == "quarantine" else "ignored body"
     others = "delivery source code content_type digest"
     return (
-        Held(table, reasons, reason, kept, _BOTH, _T.TEXT, "delivery text"),
-        Held(table, "headers", f"headers, {without}", kept, _BOTH, _T.JSON, "delivery text"),
-        Held(table, "body", body, kept, _BOTH, _T.BODY, kind),
-        Held(table, others, "ids, words, a hash of the body", kept, _BOTH, _T.NOTHING),
+        Held(table, reasons, "why it did not count", _STORED, _BOTH, _T.TEXT, "delivery text"),
+        Held(table, "headers", f"headers, {without}", _STORED, _BOTH, _T.JSON, "delivery text"),
+        Held(table, "body", body, _STORED, _BOTH, _T.BODY, kind),
+        Held(table, others, _SHORT, _STORED, _BOTH, _T.NOTHING),
     )
 
 
 HELD: tuple[Held, ...] = (
-    Held("deliveries", "reason", "why a delivery was decided so", _IDS, _BOTH, _T.TEXT, "delivery text"),
+    Held("deliveries", "reason", "why it was decided so", _IDS, _BOTH, _T.TEXT, "delivery text"),
     Held(
         "deliveries",
-        "delivery source message incident word proof outcome events",
-        "ids of the vendor and of ours, words, the name of the secret",
+        "delivery source message incident word proof outcome events pack",
+        "ids, words, the name of the secret",
         _IDS,
         "–",
         _T.COUNTS,
     ),
-    *_request("quarantine", _QUARANTINE, "why a delivery is quarantined or was discarded"),
-    *_request("ignored", "`relay.filtered_days`", "why a delivery gave no event"),
+    *_request("quarantine"),
+    *_request("ignored"),
     Held(
         "occurrences",
         "destination source incident repo environment service name state merged_into resolution",
@@ -51,7 +51,7 @@ HELD: tuple[Held, ...] = (
     Held(
         "pushed_commits",
         "repo sha branch parent reverts",
-        "which commits reached which branch, and are of which services; no message, no author",
+        "which commits reached which branch; no message, no author",
         _IDS,
         "`--repo`",
         _T.LEFT,
@@ -67,7 +67,7 @@ HELD: tuple[Held, ...] = (
     Held(
         "waiting_deploys",
         "repo environment service sha branch previous message reason",
-        "which deploys wait for their pushes, and why",
+        "which deploys wait, and why",
         "ten minutes",
         _BOTH,
         _T.LEFT,
@@ -77,7 +77,7 @@ HELD: tuple[Held, ...] = (
     Held(
         "events",
         "id destination source incident delivery",
-        "ids of the vendor and of ours",
+        "ids of the vendor and ours",
         _DELIVERED,
         _BOTH,
         _T.COUNTS,
@@ -101,7 +101,7 @@ HELD: tuple[Held, ...] = (
         _T.TEXT,
         "delivery text",
     ),
-    Held("attempts", "verdict", "a word", _DELIVERED, _BOTH, _T.NOTHING),
+    Held("attempts", "verdict", _SHORT, _DELIVERED, _BOTH, _T.NOTHING),
     Held(
         "destinations",
         "reason",
@@ -112,14 +112,15 @@ HELD: tuple[Held, ...] = (
         "audit text",
         "name",
     ),
-    Held("destinations", "name paused", "words", _UNTIL_RESUME, "–", _T.NOTHING, key="name"),
-    Held("receivers", "destination address kind", "the receiver's address", "for good", "–", _T.NOTHING),
-    Held("outcome_counts", "source outcome", "words", "for good", "–", _T.NOTHING),
-    Held("source_days", "source", "words", _IDS, "–", _T.NOTHING),
+    Held("destinations", "name paused", _SHORT, _UNTIL_RESUME, "–", _T.NOTHING, key="name"),
+    Held("receivers", "destination address kind", _SHORT, "for good", "–", _T.NOTHING),
+    Held("outcome_counts", "source outcome", _SHORT, "for good", "–", _T.NOTHING),
+    Held("source_days", "source", _SHORT, _IDS, "–", _T.NOTHING),
+    Held("source_fields", "source field reader seen", _SHORT, "for good", "–", _T.NOTHING),
     Held(
         "actions",
         "person subject reason",
-        "who discarded, closed or paused what, and why",
+        "who did what, and why",
         _IDS,
         _BOTH,
         _T.TEXT,
@@ -128,12 +129,12 @@ HELD: tuple[Held, ...] = (
     Held(
         "refusals",
         "client reason",
-        "addresses whose requests were refused, and why",
+        "addresses that were refused, and why",
         _QUARANTINE,
         "`--before`",
         _T.TEXT,
         "refusal",
     ),
-    Held("refusals", "source", "words", _QUARANTINE, "`--before`", _T.NOTHING),
-    Held("actions", "action", "a word", _IDS, "`--before`", _T.NOTHING),
+    Held("refusals", "source", _SHORT, _QUARANTINE, "`--before`", _T.NOTHING),
+    Held("actions", "action", _SHORT, _IDS, "`--before`", _T.NOTHING),
 )

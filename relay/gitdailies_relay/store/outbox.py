@@ -10,11 +10,8 @@ start is either still held and may be discarded, or it may be on its way already
 pass it: an end either lets its own start go or discards it.
 """
 
-from __future__ import annotations
-
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from gitdailies_server.storage.database import Session
 
@@ -25,11 +22,12 @@ _IS_SENDABLE = (
     " WHERE d.name = e.destination || '/' || e.source AND d.paused <> ''))"
 )
 # The events that may be sent, in an order. `{which}` chooses tried or untried ones.
-# Bodies are read as bytes, because text with a damaged byte would fail the query and block every event.
+# Bodies are read as bytes, so that one with a damaged byte is not sent. Text in place of a number, which only
+# damage writes, is read as a number.
 # The inner query follows the index of due events. Otherwise PostgreSQL would read and sort all that wait.
 _READY = (
-    "SELECT o.seq, e.id, e.stored_at, {body}, o.destination, o.attempts, o.first_attempt_at,"
-    " o.partition, o.refusals, o.refused_at FROM ("
+    "SELECT o.seq, e.id, e.stored_at, {body}, CAST(o.attempts AS INTEGER), o.first_attempt_at, o.partition,"
+    " o.refusals, o.refused_at, e.delivery FROM ("
     "SELECT * FROM outbox WHERE is_next = 1 AND dead_letter IS NULL AND due_at <= ?{which}"
     " AND held_until IS NULL"
     " AND (leased_until IS NULL OR leased_until < ?)"
@@ -121,7 +119,7 @@ _DELETE_EVENT = "DELETE FROM events WHERE seq = ?"
 _ADD_EVENT = (
     "INSERT INTO events (id, destination, source, incident, delivery, stored_at, body) VALUES (?,?,?,?,?,?,?)"
 )
-_SEQ_OF = "SELECT seq FROM events WHERE id = ? AND destination = ? AND incident = ?"
+_SEQ_OF = "SELECT seq FROM events WHERE incident = ? AND id = ? AND destination = ?"
 # A deploy does not wait for its push any longer.
 FORGET_WAITING = "DELETE FROM waiting_deploys WHERE event_seq = ?"
 # Discard an event, with the reason.
@@ -129,12 +127,15 @@ _DISCARD = "UPDATE events SET discarded = ? WHERE seq = ?"
 
 # The held starts of an incident. `{lock}` keeps them from being sent, or discarded, by another server.
 _HELD_STARTS = (
-    "SELECT e.id, o.seq FROM events e JOIN outbox o ON o.seq = e.seq"
+    "SELECT e.id FROM events e JOIN outbox o ON o.seq = e.seq"
     " WHERE e.incident = ? AND e.destination = ? AND o.held_until IS NOT NULL{lock}"
 )
 _FOR_UPDATE = " FOR UPDATE OF o"
 _HOLD = "UPDATE outbox SET held_until = {until}, due_at = {until}, is_next = 0 WHERE attempts = 0 AND seq = ?"
-_HELD_SEQ = "SELECT seq FROM events WHERE incident = ? AND id = ? AND destination = ?"
+_SEQ_OF_HELD = (
+    "SELECT o.seq FROM events e JOIN outbox o ON o.seq = e.seq"
+    " WHERE e.incident = ? AND e.id = ? AND e.destination = ? AND o.held_until IS NOT NULL"
+)
 _END_HOLD = "UPDATE outbox SET held_until = NULL, due_at = ? WHERE seq = ?"
 # The starts for which the time is over. A deploy that waits for its push goes in another way.
 _DUE_HOLDS = (
@@ -160,12 +161,12 @@ class ReadyEvent:
     id: str
     stored_at: int
     body: bytes
-    destination: str
     attempts: int
     first_attempt_at: int | None
     partition: str = ""
     refusals: int = 0
     refused_at: int | None = None
+    delivery: str = ""
 
 
 @dataclass(frozen=True)
@@ -240,8 +241,7 @@ def record(session: Session, attempts: Sequence[Attempt]) -> None:
         (_FORGET_ATTEMPTS, [(a.seq, a.seq) for v in (RETRY, REFUSED, PAUSED) for a in by_verdict[v]]),
     )
     for statement, rows in steps:
-        if rows:
-            session.executemany(statement, rows)
+        session.executemany(statement, rows)
 
 
 def make_due(session: Session, now: int) -> None:
@@ -275,7 +275,7 @@ def put_last(session: Session, seq: int) -> None:
     session.execute(_DELETE_EVENT, (seq,))
     session.execute(_ADD_EVENT, event)
     id_, destination, _, incident, *_ = event
-    (new,) = session.execute(_SEQ_OF, (id_, destination, incident)).fetchone()
+    (new,) = session.execute(_SEQ_OF, (incident, id_, destination)).fetchone()
     send_again(session, new, 0)
 
 
@@ -299,10 +299,10 @@ def discard(session: Session, seq: int, reason: str) -> None:
     choose_next(session, seq)
 
 
-def held_starts(session: Session, incident: str, destination: str, *, is_local: bool) -> Mapping[str, int]:
-    """Return the number of each held start of an incident, by its id."""
+def held_starts(session: Session, incident: str, destination: str, *, is_local: bool) -> Sequence[str]:
+    """Return the ids of the held starts of an incident. They stay held until the transaction ends."""
     statement = _HELD_STARTS.format(lock="" if is_local else _FOR_UPDATE)
-    return dict(session.execute(statement, (incident, destination)).fetchall())
+    return [id_ for (id_,) in session.execute(statement, (incident, destination)).fetchall()]
 
 
 def write_holds(
@@ -323,15 +323,14 @@ def write_holds(
             until, times = "?", (since + length, since + length)
         else:
             until, times = f"{CLOCK} + ?", (length, length)
-        found = session.execute(_HELD_SEQ, event).fetchone()
-        if found is not None:
-            session.execute(_HOLD.format(until=until), (*times, *found))
-            choose_next(session, *found)
+        for (seq,) in session.execute(_SEQ_OF, event).fetchall():
+            session.execute(_HOLD.format(until=until), (*times, seq))
+            choose_next(session, seq)
     for *event, reason in discarded:
-        for seq in _seq_of_held(session, *event, is_local=is_local):
+        for (seq,) in session.execute(_SEQ_OF_HELD, event).fetchall():
             discard(session, seq, reason)
     for *event, now in released:
-        for seq in _seq_of_held(session, *event, is_local=is_local):
+        for (seq,) in session.execute(_SEQ_OF_HELD, event).fetchall():
             _end_hold(session, seq, now)
 
 
@@ -344,9 +343,3 @@ def end_due_holds(session: Session, now: int) -> None:
 def _end_hold(session: Session, seq: int, now: int) -> None:
     session.execute(_END_HOLD, (now, seq))
     choose_next(session, seq)
-
-
-def _seq_of_held(session: Session, *event: Any, is_local: bool) -> list[int]:
-    incident, id_, destination = event
-    found = held_starts(session, incident, destination, is_local=is_local)
-    return [found[id_]] if id_ in found else []

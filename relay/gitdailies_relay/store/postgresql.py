@@ -3,8 +3,6 @@
 Rows travel as one JSON text, because the driver writes an array of texts element by element, in Python.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
@@ -189,7 +187,7 @@ class PostgresqlAcceptanceStore(CommonStatements):
             self._scope.require(*_subjects(rows))
         counts = [(*key, count) for key, count in rows.outcomes.items()]
         tables = (rows.deliveries, rows.occurrences, counts, source_days(rows.received), rows.events)
-        self._session.execute_later(_WRITE, tuple(_json(table) for table in tables))
+        self._session.executemany(_WRITE, [tuple(_json(table) for table in tables)])
         self._write_rest(rows)
 
 

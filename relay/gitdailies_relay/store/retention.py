@@ -3,8 +3,6 @@
 Open, held and merged occurrences, undelivered events and dead letters are never deleted.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
@@ -14,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 import structlog
 from gitdailies_connection.config.sections.settings import RelaySettings
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_server.storage.database import Database, Session, Size
+from gitdailies_server.storage.database import Session, Size
 
 from gitdailies_relay.store.mending import ClockTrust, last_written
 from gitdailies_relay.store.store import RelayStore
@@ -163,7 +161,7 @@ async def prune_forever(store: RelayStore, settings: RelaySettings) -> None:
         more = False
         try:
             written = await asyncio.to_thread(store.report, last_written)
-            now = store.clock.now()
+            now = store.now()
             expired: Expired = {}
             if trust.may_delete(now / 1e6, time.monotonic(), written / 1e6):
                 expired = await asyncio.to_thread(
@@ -187,10 +185,6 @@ async def _give_back(store: RelayStore) -> bool:
     step = bytes_to_give_back(before)
     if not step:
         return False
-    after: Size = await store.run(partial(_shrink, database, step))
+    await store.run(partial(database.shrink, most_bytes=step))
+    after: Size = await asyncio.to_thread(store.report, database.size)
     return after.bytes < before.bytes
-
-
-def _shrink(database: Database, most_bytes: int, session: Session) -> Size:
-    database.shrink(session, most_bytes)
-    return database.size(session)

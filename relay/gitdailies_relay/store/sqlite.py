@@ -1,7 +1,5 @@
 """The reads and writes of an acceptance on SQLite, where one more question costs microseconds."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -38,7 +36,7 @@ _MERGED_INTO = (
     " WHERE destination = ? AND source = ? AND merged_into = ? AND state = 'merged'"
 )
 # Note a message of a delivery.
-_ADD_DELIVERY = f"INSERT INTO deliveries ({DELIVERY_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"
+_ADD_DELIVERY = f"INSERT INTO deliveries ({DELIVERY_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 # Count the messages of a batch.
 _COUNT_OUTCOMES = (
     f"INSERT INTO outcome_counts ({OUTCOME_COLUMNS}) VALUES (?,?,?,?)"

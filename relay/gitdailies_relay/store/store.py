@@ -1,9 +1,8 @@
 """The relay's store: one writer for the running server, plain transactions for commands."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from gitdailies_server.storage import migrations
 from gitdailies_server.storage.database import Database, Session, unavailable
 from gitdailies_server.storage.database import reading as reading_of
 from gitdailies_server.storage.group_commit import GroupWriter
-from gitdailies_server.storage.sqlite import SqliteDatabase
+from gitdailies_server.storage.sqlite import SqliteDatabase, connect
 from gitdailies_server.storage.timestamps import now_us
 from gitdailies_server.storage.write_scope import EVERYTHING, Name, Scope, scope_of
 
@@ -26,6 +25,7 @@ from gitdailies_relay.accepting.deploys import settle
 from gitdailies_relay.accepting.store_port import AcceptanceStore
 from gitdailies_relay.store import deploys, exclusion, outbox
 from gitdailies_relay.store.outbox import Attempt, ReadyEvent
+from gitdailies_relay.store.source_fields import SourceFields, add_missing
 from gitdailies_relay.store.sqlite import SqliteAcceptanceStore
 
 _FOREVER_US = 10**16  # three hundred years
@@ -36,74 +36,36 @@ DESTINATION: Final = "default"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 Job: TypeAlias = Callable[[Session], Any]
-Item: TypeAlias = "Delivery | AttemptGroup | Task | Job"
+Item: TypeAlias = "Delivery | Task"
 Value = TypeVar("Value")
-Found = TypeVar("Found")
-
-
-@dataclass(frozen=True)
-class AttemptGroup:
-    """Attempts that ended together, and are written together; `partitions` are those of their events."""
-
-    attempts: tuple[Attempt, ...]
-    partitions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Task:
-    """A job that writes nothing that other writers read or write, but for tasks of the same name."""
+    """A job of the writer. With *names*, it is only about them: see `exclusion`."""
 
-    name: str
     job: Job
+    names: frozenset[Name] | None = None
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What the store says of a destination now: what paused it and why, or two empty texts.
+    """What the store says of a destination now: what paused it, or "".
 
     `resumed` grows with each command that asks to send everything now. `hold_ends_at` is when the first
     start that is held may be sent (µs), None where none is held.
     """
 
     paused: str
-    reason: str
     resumed: int
     hold_ends_at: int | None = None
 
 
-@dataclass(frozen=True)
-class KnownReceiver:
-    """What a receiver was by its last sure answer, at which address, and since when (µs)."""
-
-    address: str
-    kind: str
-    since: int
-
-
-class StoreClock:
-    """The time that due times and leases are written with, µs.
-
-    For a file it is this machine's. Servers that share a database all use that of the database: it
-    was read a moment ago, and the monotonic clock adds what passed since.
-    """
-
-    def __init__(self) -> None:
-        self._ahead: int | None = None
-
-    def now(self) -> int:
-        """Return the time in µs since 1970."""
-        return now_us() if self._ahead is None else time.monotonic_ns() // 1000 + self._ahead
-
-    def set(self, database_now: int) -> None:
-        """Go by a time that was just read from the database."""
-        self._ahead = database_now - time.monotonic_ns() // 1000
-
-
 class RelayStore:
-    """The store of a running relay. Open it with `open`; every method but `report` runs in the event loop.
+    """The store of a running relay: `prepare`, then `start` it. It runs in the event loop, but for `report`.
 
-    `accept` and `record` return after their commit was synced. Reads use a connection of their
-    own, which waits for no writer. *timed* is called after each commit, as GroupWriter says.
+    What is accepted and recorded was synced. Reads use a connection of their own, which waits for no
+    writer. *timed* is called after each commit, as GroupWriter says.
     With *store_ignored*, the bodies of filtered and ignored deliveries are stored.
     """
 
@@ -116,53 +78,72 @@ class RelayStore:
     ) -> None:
         self.database = database
         self._store_ignored = store_ignored
-        self.clock = StoreClock()
-        self._writer: GroupWriter[Item, Any] = GroupWriter(
+        # How far the clock of the database is ahead of the monotonic one (µs), where servers share it.
+        self._ahead: int | None = None
+        self._fields = SourceFields()
+        self.writer: GroupWriter[Item, Any] = GroupWriter(
             database=database, apply=self._apply, scope=_scope, timed=timed
         )
         self._reader: Session | None = None
         self._reading = threading.Lock()
 
-    def open(self) -> None:
-        """Lock the database for this server, bring its schema up to date, and start the writer."""
+    def prepare(self) -> None:
+        """Lock the database for this server, and bring its schema up to date. That may take long."""
         self.database.lock()
         migrate(self.database)
-        self._writer.start()
+
+    def start(self) -> None:
+        """Start the writer; it passes results to the running event loop."""
+        self.writer.start()
 
     async def close(self) -> None:
-        await self._writer.stop()
+        await self.writer.stop()
         if self._reader is not None:
             self._reader.close()
         self.database.unlock()
 
-    @property
-    def fault(self) -> str:
-        """Why the last commit failed, or ""."""
-        return self._writer.fault
+    def now(self) -> int:
+        """Return the time that due times and leases are written with, in µs since 1970.
 
-    def accept(self, delivery: Delivery) -> asyncio.Future[Accepted]:
-        """Store a delivery and what follows from it. Call and future may raise StoreUnavailable."""
-        return self._writer.put(delivery)
+        For a file it is this machine's. Servers that share a database all use that of the database: it
+        was read a moment ago, and the monotonic clock adds what passed since.
+        """
+        return now_us() if self._ahead is None else time.monotonic_ns() // 1000 + self._ahead
+
+    async def touch(self, text: str) -> str:
+        """Write *text* into an unread row; return why this version may not use the store, or ""."""
+
+        def job(session: Session) -> str:
+            if not (unfit := migrations.unfit(session, MIGRATIONS)):
+                session.execute(_TOUCH, (text, now_us()))
+            return unfit
+
+        return str(await self.run(job, task="readiness"))
 
     def accept_then(self, delivery: Delivery, done: Callable[[Accepted | BaseException], None]) -> None:
-        """Like `accept`, without a future: *done* is called with what became of it, or with the error."""
-        self._writer.put_then(delivery, done)
+        """Store a delivery and what follows from it; *done* is called with what became of it, or the error.
+
+        Raises StoreUnavailable.
+        """
+        self.writer.put_then(delivery, done)
 
     async def record(self, attempts: Sequence[Attempt], partitions: Sequence[str]) -> None:
         """Write *attempts*, all or none; raises StoreUnavailable.
 
         Other relays write about others than the *partitions* of their events meanwhile.
         """
-        await self._writer.put(AttemptGroup(tuple(attempts), tuple(partitions)))
+        names = frozenset(exclusion.of_partitions(partitions))
+        await self.writer.put(Task(partial(outbox.record, attempts=tuple(attempts)), names))
 
     async def run(self, job: Job, *, task: str = "") -> Any:
         """Run *job* in a write transaction of the writer and return its result.
 
-        No other relay writes meanwhile, except beside a *task*: see `Task`.
+        No other relay writes meanwhile, unless it is a *task*: that writes nothing that other writers read or
+        write, but for tasks of the same name.
         """
-        return await self._writer.put(Task(task, job) if task else job)
+        return await self.writer.put(Task(job, frozenset([exclusion.task(task)]) if task else None))
 
-    def report(self, read: Callable[[Session], Found]) -> Found:
+    def report(self, read: Callable[[Session], Value]) -> Value:
         """Return the result of *read*, on a connection of its own. Any thread may call this."""
         with reading(self.database) as session:
             return read(session)
@@ -175,7 +156,7 @@ class RelayStore:
         *tried* and *newest* choose as in `outbox.ready`. Lease them before you send them. Raises
         StoreUnavailable.
         """
-        now = self.clock.now()
+        now = self.now()
         until = now + _FOREVER_US if waiting else now
         as_bytes = self.database.as_bytes
         return await self._read(
@@ -201,14 +182,14 @@ class RelayStore:
 
         def read(session: Session) -> Standing:
             if not self.database.is_local:
-                self.clock.set(outbox.read_clock(session))
-            return Standing(*session.execute(_STANDING, (DESTINATION,) * 3).fetchone())
+                self._ahead = outbox.read_clock(session) - time.monotonic_ns() // 1000
+            return Standing(*session.execute(_STANDING, (DESTINATION,) * 2).fetchone())
 
         return await self._read(read)
 
     async def end_holds(self, standing: Standing) -> None:
         """Let go what was held long enough: only this makes it ready to be sent."""
-        now = self.clock.now()
+        now = self.now()
         if standing.hold_ends_at is not None and standing.hold_ends_at <= now:
             await self.run(lambda session: self._end_due(session, now))
 
@@ -216,10 +197,10 @@ class RelayStore:
         outbox.end_due_holds(session, now)
         settle(acceptance_store(self.database, session), deploys.due_repos(session, now), now)
 
-    async def known_receiver(self) -> KnownReceiver | None:
-        """Return what the receiver was when it was asked last, or None. Raises StoreUnavailable."""
-        row = await self._read(lambda s: s.execute(_KNOWN_RECEIVER, (DESTINATION,)).fetchone())
-        return None if row is None else KnownReceiver(*row)
+    async def known_receiver(self, address: str) -> str:
+        """Return the kind of receiver that last answered at an address, or ""; raises StoreUnavailable."""
+        row = await self._read(lambda s: s.execute(_KNOWN_RECEIVER, (DESTINATION, address)).fetchone())
+        return "" if row is None else str(row[0])
 
     async def _read(self, read: Callable[[Session], Value]) -> Value:
         if self.database.is_local:
@@ -240,27 +221,15 @@ class RelayStore:
                 raise unavailable(self.database, "read", error) from error
 
     def _apply(self, session: Session, items: Sequence[Item]) -> list[Any]:
-        """Write the items of one commit: all deliveries together, all attempts together, then each job."""
+        """Write the items of one commit: all deliveries together, then each job."""
         deliveries = [item for item in items if isinstance(item, Delivery)]
         accepted: list[Accepted] = []
         if deliveries:
             store = acceptance_store(self.database, session)
             accepted = accept(store, deliveries, store_ignored=self._store_ignored)
-        if len(deliveries) == len(items):  # as mostly
-            return accepted
+            self._fields.add(session, deliveries)
         in_order = iter(accepted)
-        attempts = [one for item in items if isinstance(item, AttemptGroup) for one in item.attempts]
-        if attempts:
-            outbox.record(session, attempts)
-        results: list[Any] = []
-        for item in items:
-            if isinstance(item, Delivery):
-                results.append(next(in_order))
-            elif isinstance(item, AttemptGroup):
-                results.append(None)
-            else:
-                results.append((item.job if isinstance(item, Task) else item)(session))
-        return results
+        return [next(in_order) if isinstance(item, Delivery) else item.job(session) for item in items]
 
 
 def _scope(items: Sequence[Item]) -> Scope:
@@ -269,23 +238,32 @@ def _scope(items: Sequence[Item]) -> Scope:
     for item in items:
         if isinstance(item, Delivery):
             exclusion.add_names(item, names)
-        elif isinstance(item, AttemptGroup):
-            names.update(exclusion.of_partitions(item.partitions))
-        elif isinstance(item, Task):
-            names.add(exclusion.task(item.name))
-        else:
+        elif item.names is None:
             return EVERYTHING
+        else:
+            names.update(item.names)
     return scope_of(names)
 
 
-def database_of(store: settings.StoreSetting) -> Database:
-    """Return the database that `relay.store` names."""
+def database_of(
+    store: settings.StoreSetting, connections: int | None = None, *, is_durable: bool = False
+) -> Database:
+    """Return the database that `relay.store` names; a server gives its settings."""
     if store.path is not None:
-        return SqliteDatabase(store.path)
+        return SqliteDatabase(store.path, _open)
     from gitdailies_server.storage.postgresql import PostgresqlDatabase
 
     assert store.url is not None
-    return PostgresqlDatabase(store.url, _SCHEMA)
+    return PostgresqlDatabase(
+        store.url, _SCHEMA, connections=connections, for_intake=1, is_durable=is_durable
+    )
+
+
+def _open(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open a file. SQLite keeps no checksums: a byte that went bad must not fail each query of its text."""
+    session = connect(path, read_only=read_only)
+    session.text_factory = partial(str, encoding="utf-8", errors="replace")
+    return session
 
 
 def acceptance_store(database: Database, session: Session) -> AcceptanceStore:
@@ -297,15 +275,18 @@ def acceptance_store(database: Database, session: Session) -> AcceptanceStore:
     return PostgresqlAcceptanceStore(session)
 
 
-# One row: what paused a destination and why, how often it was resumed, and when the first hold ends.
+# A destination without a name is never paused.
+_TOUCH = (
+    "INSERT INTO destinations (name, paused, reason, since) VALUES ('', '', ?, ?)"
+    " ON CONFLICT (name) DO UPDATE SET reason = excluded.reason, since = excluded.since"
+)
+# One row: what paused a destination, how often it was resumed, and when the first hold ends.
 _STANDING = (
     "SELECT coalesce((SELECT paused FROM destinations WHERE name = ?), ''),"
-    " coalesce((SELECT reason FROM destinations WHERE name = ?), ''),"
     " coalesce((SELECT resumed FROM receivers WHERE destination = ?), 0),"
     " (SELECT min(held_until) FROM outbox WHERE held_until IS NOT NULL)"
 )
-# What is known of a receiver.
-_KNOWN_RECEIVER = "SELECT address, kind, since FROM receivers WHERE destination = ? AND kind != ''"
+_KNOWN_RECEIVER = "SELECT kind FROM receivers WHERE destination = ? AND address = ?"
 _REMEMBER = (
     "INSERT INTO receivers (destination, address, kind, since) VALUES (?,?,?,?)"
     " ON CONFLICT (destination) DO UPDATE"
@@ -344,17 +325,19 @@ def end_pause(session: Session, destination: str) -> None:
     session.execute(_RESUME, (destination,))
 
 
-def remember_receiver(session: Session, destination: str, known: KnownReceiver) -> None:
-    """Store what a receiver is by a sure answer."""
-    session.execute(_REMEMBER, (destination, known.address, known.kind, known.since))
+def remember_receiver(session: Session, address: str, kind: str, since: int) -> None:
+    """Store which kind of receiver gave a sure answer at an address, and when (µs)."""
+    session.execute(_REMEMBER, (DESTINATION, address, kind, since))
 
 
-def migrate(database: Database) -> None:
+def migrate(database: Database) -> tuple[str, str]:
     """Bring the database to this version's schema.
 
     Raises ConfigurationError where its schema is newer, or where another kind of server made it.
     """
-    migrations.upgrade(database, MIGRATIONS, table="deliveries")
+    found = migrations.upgrade(database, MIGRATIONS, table="deliveries")
+    add_missing(database)
+    return found
 
 
 # Opens a store for a report; raises StoreUnavailable where it is missing or cannot be read.

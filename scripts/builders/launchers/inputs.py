@@ -1,7 +1,5 @@
 """The meaning of each input of a step, for platforms without a manifest that has it."""
 
-from __future__ import annotations
-
 from gitdailies_core.ci.reporting.settings import DEPLOY_INPUTS, STEP_INPUTS
 
 # In the order of the tables.

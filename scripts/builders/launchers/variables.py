@@ -14,8 +14,6 @@ commit is sent only with one that was set. `[fallback]` of `step.toml` adds what
     others    rows of the table, instead of the table's. OWNER/NAME are two variables
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,13 +59,12 @@ class Known:
 
 def known(folder: Folder) -> Known:
     """Return what a launcher may read on the platform of *folder*. Raises ValueError for an unknown key."""
-    table = folder.platform.table
-    given = dict(folder.fallback)
-    rows = {row: tuple(given.pop(row, getattr(table, row))) for row in _ROWS}
+    platform, given = folder.platform, dict(folder.fallback)
+    rows = {row: tuple(given.pop(row, getattr(platform, row))) for row in _ROWS}
     more: dict[str, Any] = {key: _rules(given.pop(key, ())) for key in ("no_pull", "skip", "only")}
     for key, names_commit in (("certain", True), ("open", False)):
-        words = [word for word, start in table.starts.items() if start.names_commit is names_commit]
-        more[key] = dict.fromkeys(table.started, tuple(words)) if words else {}
+        words = [word for word, start in platform.starts.items() if start.names_commit is names_commit]
+        more[key] = dict.fromkeys(platform.started, tuple(words)) if words else {}
     more |= {key: tuple(given.pop(key)) for key in ("inputs", "refuse") if key in given}
     trunk, key_name = given.pop("trunk", ""), given.pop("key_name", "")
     if wrong := sorted({*given, *(set(folder.launcher) - set(PLAIN))}):
@@ -75,7 +72,6 @@ def known(folder: Folder) -> Known:
             f"{folder.path}/step.toml: expected keys of [fallback] and [launcher], got {', '.join(wrong)}; "
             "see scripts/builders/launchers/variables.py"
         )
-    platform = folder.platform
     launcher = {**PLAIN, **folder.launcher}
     return Known(platform.title, platform.marker, rows, launcher, trunk=trunk, key_name=key_name, **more)
 
@@ -154,9 +150,7 @@ def inputs_for_shell(platforms: Iterable[Known]) -> str:
 
 def named_key_for_shell(platforms: Iterable[Known]) -> str:
     """Return the lines that read the key from the variable that an input names, if one does so."""
-    if not any(platform.key_name for platform in platforms):
-        return ""
-    return _NAMED_KEY
+    return _NAMED_KEY if any(platform.key_name for platform in platforms) else ""
 
 
 _NAMED_KEY = """\

@@ -1,7 +1,5 @@
 """A task for Azure Pipelines, with the parameters of the steps template. `tfx` uploads the folder."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """A pipe for Bitbucket: the step in an image of its own, which a team builds and publishes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from scripts import joiner
@@ -10,7 +8,6 @@ from scripts.builders.script import SCRIPT, script_of
 from scripts.platforms import Folder
 from scripts.releasing import published
 
-_FILES = ("Dockerfile",)
 _UNNAMED = "docker.example.com/larkspur/gitdailies-pipe"
 
 
@@ -23,7 +20,7 @@ def texts(folder: Folder) -> Mapping[str, str]:
     return {
         "pipe/pipe.yml": head.replace("@VARIABLES@\n", _variables()),
         f"pipe/{SCRIPT}": script_of(folder),
-        **{f"pipe/{name}": folder.text(f"pipe/{name}") for name in _FILES},
+        "pipe/Dockerfile": folder.text("pipe/Dockerfile"),
     }
 
 

@@ -1,7 +1,5 @@
 """A shared library for Jenkins: the step `gitdailiesDeploy`, and the scripts that it writes to the agent."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from gitdailies_core.ci.reporting.settings import INPUTS

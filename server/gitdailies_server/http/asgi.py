@@ -1,4 +1,7 @@
-"""Serves an application of ASGI 3: a task for each request. Lifespan and WebSocket are not offered."""
+"""Serves an application of ASGI 3: a task for each request. Lifespan and WebSocket are not offered.
+
+An application reads the body of a request with `body_of`, within limits. `receive` tells only the end.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from typing import Any
 
 import structlog
 
-from gitdailies_server.http.exchange import ErrorBody, Exchange, error_in_json, head_of
+from gitdailies_server.http.exchange import ErrorBody, Exchange, date_field, error_in_json, head_of
+from gitdailies_server.http.request_body import BodyFault, MemoryBudget, read_body
 from gitdailies_server.logging.setup import describe_error
 
 LOG = structlog.get_logger("gitdailies.server")
@@ -24,6 +28,18 @@ AsgiApp = Callable[
 # What a field of an answer may not hold: it could end the field and begin another.
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _NO_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+# What the bodies of all requests may hold at once: eight of the largest lists of events.
+BODIES_BYTES = 64 * 1024 * 1024
+_READ = "gitdailies.read"
+
+
+async def body_of(scope: MutableMapping[str, Any], largest: int, seconds: float) -> bytes | BodyFault:
+    """Return the body of a request, or why there is none.
+
+    It has at most *largest* bytes, which come within *seconds*. It counts as held until the answer.
+    """
+    body: bytes | BodyFault = await scope["extensions"][_READ](largest, seconds)
+    return body
 
 
 class AsgiApplication:
@@ -34,6 +50,7 @@ class AsgiApplication:
     ) -> None:
         self._app = app
         self._error_body = error_body
+        self._budget = MemoryBudget(BODIES_BYTES)
         self.unfinished: set[asyncio.Task[None]] = set()
 
     def __call__(self, exchange: Exchange, /) -> None:
@@ -42,12 +59,14 @@ class AsgiApplication:
         task.add_done_callback(self.unfinished.discard)
 
     async def _answer(self, exchange: Exchange) -> None:
-        request = _Request(exchange)
+        request = _Request(exchange, self._budget)
         try:
-            await self._app(_scope(exchange), request.receive, request.send)
+            await self._app(_scope(exchange, request), request.receive, request.send)
             fault = "" if request.is_answered or exchange.is_lost else "its answer has no end"
         except Exception as error:  # noqa: BLE001  a fault of one request must not end the server
             fault = describe_error(error)
+        finally:
+            self._budget.release(request.held)
         if not fault:
             return
         LOG.error("request not handled", path=exchange.path, reason=fault)
@@ -58,7 +77,7 @@ class AsgiApplication:
             exchange.answer(500, body, ((b"content-type", media_type.encode()),))
 
 
-def _scope(exchange: Exchange) -> dict[str, Any]:
+def _scope(exchange: Exchange, request: _Request) -> dict[str, Any]:
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -71,17 +90,20 @@ def _scope(exchange: Exchange) -> dict[str, Any]:
         "headers": [(name.lower(), value) for name, value in exchange.fields],
         "client": exchange.peer,
         "server": None,
+        "extensions": {_READ: request.read},
     }
 
 
 class _Request:
     """What an application receives and sends for one request."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, budget: MemoryBudget) -> None:
         self.is_answered = False
+        # Bytes of its body, in the budget.
+        self.held = 0
         self._exchange = exchange
+        self._budget = budget
         self._changed = asyncio.Event()
-        self._is_read = False
         self._head = b""
         self._has_body = True
         self._is_chunked = False
@@ -89,17 +111,26 @@ class _Request:
         self._left: int | None = None
         exchange.watch(self._changed.set)
 
+    async def read(self, largest: int, seconds: float) -> bytes | BodyFault:
+        come: asyncio.Future[bytes | BodyFault] = asyncio.get_running_loop().create_future()
+        read_body(
+            self._exchange,
+            self._budget,
+            largest,
+            seconds,
+            lambda body: None if come.done() else come.set_result(body),
+        )
+        try:
+            body = await come
+        finally:
+            self._exchange.watch(self._changed.set)
+        if isinstance(body, bytes):
+            self.held += len(body)
+        return body
+
     async def receive(self) -> Message:
-        exchange = self._exchange
-        if self._is_read:
-            await self._until(lambda: self.is_answered or exchange.is_lost)
-        else:
-            exchange.ask_for_body()
-            await self._until(lambda: exchange.size or exchange.is_complete or exchange.is_lost)
-        if self.is_answered or exchange.is_lost:
-            return {"type": "http.disconnect"}
-        self._is_read = exchange.is_complete
-        return {"type": "http.request", "body": exchange.take(), "more_body": not self._is_read}
+        await self._until(lambda: self.is_answered or self._exchange.is_lost)
+        return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
         exchange = self._exchange
@@ -141,7 +172,7 @@ class _Request:
             exchange.keep_alive = False
         if not exchange.keep_alive:
             fields.append((b"connection", b"close"))
-        self._head = head_of(status, fields) + b"\r\n"
+        self._head = b"%s%s\r\n" % (head_of(status, fields), date_field())
 
     def _framed(self, body: bytes, more: bool) -> bytes:
         """Return a part of the body as it goes over the line."""

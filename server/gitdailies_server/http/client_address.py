@@ -1,7 +1,5 @@
 """What trusted proxies report about a request: the address of the client, and where it opened the page."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence

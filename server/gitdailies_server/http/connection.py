@@ -10,8 +10,6 @@ time that an answer may wait to be read, and the number of connections. It answe
 HTTP/1.1. The application limits bodies.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 from collections import deque
@@ -24,7 +22,8 @@ from urllib.parse import unquote
 import httptools
 
 from gitdailies_server.http.connection_limits import ConnectionLimits
-from gitdailies_server.http.exchange import Application, ErrorBody, Exchange, head_of
+from gitdailies_server.http.exchange import ErrorBody, Exchange, date_field, head_of
+from gitdailies_server.http.request_heads import NO_REQUEST, Fault, fault_of_no_method, head_fault
 
 # Vendors send a kilobyte; nginx allows 32 KiB.
 HEAD_BYTES = 64 * 1024
@@ -33,23 +32,25 @@ HEAD_FIELDS = 100
 # The same as nginx's client_header_timeout and client_body_timeout: enough for a slow line.
 HEAD_SECONDS = 60.0
 BODY_SILENCE_SECONDS = 60.0
-# Longer than proxies keep connections (nginx 60 s), so that the proxy closes them, not we.
-KEEP_ALIVE_SECONDS = 75.0
+# Longer than proxies keep connections, so that they close them, not we: a request that meets our close is a
+# 502, which GitHub never sends again. nginx and our Caddyfile keep them for 60 s, Google's load balancer for
+# 600 s. When there are too many, those that idle longest are closed earlier.
+KEEP_ALIVE_SECONDS = 620.0
 # Neither vendors nor proxies pipeline: they wait for an answer before they send the next request.
 PIPELINED_REQUESTS = 16
 # The bytes of unread answers stay in memory. The same as nginx's send_timeout.
 WRITE_SECONDS = 60.0
 # How much is still read after a refusal: a sender that is cut off while it sends may miss the reason.
 LINGER_BYTES = 1024 * 1024
-# The same where the application refused a request before its body had come.
-BODY_LINGER_BYTES = 4 * 1024 * 1024
+# The same where the application refused a request before its body had come. Senders in chunks look for an
+# answer only after all of it.
+BODY_LINGER_BYTES = 32 * 1024 * 1024
 LINGER_SECONDS = 2.0
+BODY_LINGER_SECONDS = 10.0
 # What of a body may wait for the application.
 _UNREAD_BYTES = 64 * 1024
 _RETRY_AFTER = (b"retry-after", b"5")
 
-NO_REQUEST = "expected a request of HTTP/1.1, got something else"
-_UPGRADE_OFFERED = "upgrade: expected HTTP/1.1 alone, got an offer of another protocol"
 _HEAD_TOO_LONG = f"head: expected at most {HEAD_BYTES} bytes, got more"
 _TOO_MANY_FIELDS = f"head: expected at most {HEAD_FIELDS} fields, got more"
 _TOO_MANY_PIPELINED = f"expected at most {PIPELINED_REQUESTS} requests before an answer is read, got more"
@@ -71,34 +72,32 @@ class _Refused(Exception):
 
 
 class Connection(asyncio.Protocol):
-    """One connection to *application*.
+    """One connection, whose requests *answer* answers.
 
-    *refused* is called with the client address and the reason of a refusal, *error_body* makes the body of
-    its answer.
+    *refused* is called with the status, the client address and the reason of a refusal, *error_body* makes
+    the body of its answer.
     """
 
     def __init__(
         self,
-        application: Application,
+        answer: Callable[[Exchange], None],
         connections: ConnectionLimits,
-        refused: Callable[[str, str], None],
+        refused: Callable[[HTTPStatus, str, str], None],
         error_body: Callable[[HTTPStatus, str], ErrorBody],
     ) -> None:
-        self._application = application
+        self._answer = answer
         self._connections = connections
         self._on_refused = refused
         self._error_body = error_body
         self._loop = asyncio.get_running_loop()
-        self._parser: Any = httptools.HttpRequestParser(self)
-        # Then a request after the last one of a connection is no error that takes its answer.
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._parser = self._new_parser()
         self._place = _BETWEEN_REQUESTS
         self._url = b""
         self._fields: list[tuple[bytes, bytes]] = []
         self._head_bytes = 0
-        self._read_bytes = 0
+        self._data = b""
         self._discardable_bytes = LINGER_BYTES
-        self._fault = (HTTPStatus.BAD_REQUEST, NO_REQUEST)
+        self._fault: Fault | None = None
         # The requests that are not answered, the first one first. The application has at most that one.
         self._exchanges: deque[Exchange] = deque()
         self._is_serving = False
@@ -134,9 +133,12 @@ class Connection(asyncio.Protocol):
             self._exchanges.popleft().lose()
 
     def evict(self) -> None:
-        self._is_closing = True
         # Logged only. An answer may not be possible, because the request may be incomplete.
-        self._on_refused(self._client, _NO_ROOM)
+        self._on_refused(HTTPStatus.SERVICE_UNAVAILABLE, self._client, _NO_ROOM)
+        self.abort()
+
+    def abort(self) -> None:
+        self._is_closing = True
         self.transport.abort()
 
     def stop(self) -> None:
@@ -154,17 +156,47 @@ class Connection(asyncio.Protocol):
             if self._discardable_bytes < 0:
                 self.transport.abort()
             return
-        was_in_head, self._read_bytes = self._place == _IN_HEAD, len(data)
+        was_in_head, self._data = self._place == _IN_HEAD, data
         try:
-            self._parser.feed_data(data)
+            self._parse(data)
+        except httptools.HttpParserInvalidMethodError:
+            self._refuse(*fault_of_no_method(data))
         except httptools.HttpParserError:
-            self._refuse(*self._fault)
+            self._refuse(*(self._fault or (HTTPStatus.BAD_REQUEST, NO_REQUEST)))
         else:
             self._note_turn(was_in_head)
         if not self._is_serving:
             self._go_on()
         elif self._exchanges:
             self._exchanges[0].change()
+
+    def _new_parser(self) -> Any:
+        parser = httptools.HttpRequestParser(self)
+        # Then a request after the last one of a connection is no error that takes its answer.
+        parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return parser
+
+    def _parse(self, data: bytes) -> None:
+        while True:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                # An offer is ignored (RFC 9110, 7.8). The parser skips the body after one, so another
+                # one reads the head again, without it.
+                parser, (end,) = self._parser, offer.args
+                line = b"%s %s HTTP/%s" % (parser.get_method(), self._url, parser.get_http_version().encode())
+                kept = [b"%s: %s\r\n" % one for one in self._fields if one[0].lower() != b"upgrade"]
+                data = b"%s\r\n%s\r\n%s" % (line, b"".join(kept), data[end:])
+                self._parser = self._new_parser()
+            else:
+                return
+
+    def eof_received(self) -> bool:
+        """Return whether the connection stays open: until who closed its side alone has its answer."""
+        waits = bool(self._exchanges) and self._exchanges[-1].is_complete
+        if waits:
+            self._exchanges[-1].keep_alive = False
+        return waits
 
     def on_message_begin(self) -> None:
         if len(self._exchanges) > PIPELINED_REQUESTS:
@@ -183,26 +215,29 @@ class Connection(asyncio.Protocol):
         if len(self._fields) >= HEAD_FIELDS:
             self._fault = (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_MANY_FIELDS)
             raise _Refused
-        self._fields.append((name, value))
+        # Blanks around a value are no part of it (RFC 9112, 5.1). The parser leaves those at its end.
+        self._fields.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         # One read or a few may bring a complete head that is larger than the limit.
-        if self._is_sender_noted or self._read_bytes > HEAD_BYTES:
+        if self._is_sender_noted or len(self._data) > HEAD_BYTES:
             size = len(self._url) + sum(len(name) + len(value) for name, value in self._fields)
             if size > HEAD_BYTES:
                 self._fault = (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _HEAD_TOO_LONG)
                 raise _Refused
         parser = self._parser
-        if parser.should_upgrade():
-            # The parser would skip the body and treat the bytes after it as the other protocol.
-            self._fault = (HTTPStatus.BAD_REQUEST, _UPGRADE_OFFERED)
+        version, method = parser.get_http_version(), parser.get_method()
+        self._fault = head_fault(method, version, self._fields, self._data)
+        if self._fault is not None:
             raise _Refused
-        version, (path, query) = parser.get_http_version(), _path_and_query(self._url)
+        if parser.should_upgrade():
+            return  # `_parse` has it read again
+        path, query = _path_and_query(self._url)
         self._place, self._is_head_limited = _IN_BODY, False
         self._exchanges.append(
             Exchange(
                 self,
-                parser.get_method().decode(),
+                method.decode(),
                 path,
                 query,
                 self._fields,
@@ -215,6 +250,8 @@ class Connection(asyncio.Protocol):
         self._exchanges[-1].add(part)
 
     def on_message_complete(self) -> None:
+        if self._place == _IN_HEAD:
+            return  # an offer of another protocol
         self._place = _BETWEEN_REQUESTS
         self._exchanges[-1].is_complete = True
         self._connections.server_turn(self)
@@ -245,7 +282,7 @@ class Connection(asyncio.Protocol):
             self._is_head_limited = True
             self._limit(HEAD_SECONDS)
         if was_in_head:
-            self._head_bytes += self._read_bytes
+            self._head_bytes += len(self._data)
             if self._head_bytes > HEAD_BYTES:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _HEAD_TOO_LONG)
 
@@ -272,7 +309,7 @@ class Connection(asyncio.Protocol):
             return
         if not self.transport.is_closing():
             self._is_serving = True
-            self._application(self._exchanges[0])
+            self._answer(self._exchanges[0])
 
     def finish(self, exchange: Exchange) -> None:
         """Go on after the answer to *exchange*, the first request, was written."""
@@ -284,7 +321,7 @@ class Connection(asyncio.Protocol):
         if not exchange.is_complete:
             exchanges.clear()
             self._discardable_bytes = BODY_LINGER_BYTES
-            self._linger()
+            self._linger(BODY_LINGER_SECONDS)
             return
         if not exchange.keep_alive:
             exchanges.clear()
@@ -322,7 +359,7 @@ class Connection(asyncio.Protocol):
         self._is_closing = True
         if self.transport.is_closing():
             return
-        self._on_refused(self._client, reason)
+        self._on_refused(status, self._client, reason)
         exchanges = self._exchanges
         if exchanges and not exchanges[-1].is_complete:
             if exchanges[-1].is_begun:
@@ -342,17 +379,17 @@ class Connection(asyncio.Protocol):
             *later,
             (b"connection", b"close"),
         ]
-        self.transport.write(head_of(status, fields) + b"\r\n" + error.body)
-        self._linger()
+        self.transport.write(b"%s%s\r\n%s" % (head_of(status, fields), date_field(), error.body))
+        self._linger(LINGER_SECONDS)
 
     # Ending.
 
-    def _linger(self) -> None:
+    def _linger(self, seconds: float) -> None:
         """Close when the sender has read the answer: it may still be sending."""
         self._is_closing = True
         self.transport.write_eof()
         self.resume_reading()
-        self._limit(LINGER_SECONDS)
+        self._limit(seconds)
 
     def _close(self) -> None:
         self._is_closing = True

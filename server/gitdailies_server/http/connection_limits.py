@@ -2,11 +2,10 @@
 
 A connection is on its *sender's turn* while the sender has to send something: a head, the rest of a
 body, the next request. The connection on the sender's turn for the longest time is closed first, and
-unauthenticated ones before authenticated ones. A good sender sends everything within milliseconds, so
-a crowd of slow senders cannot keep it out.
+unauthenticated ones before authenticated ones. In one data center a good sender sends everything within
+milliseconds, so a crowd of slow senders cannot keep it out. Where a body takes more than one round trip, a
+flood of new connections can, unless a proxy reads bodies as a whole first.
 """
-
-from __future__ import annotations
 
 from typing import Protocol
 
@@ -16,6 +15,9 @@ class LimitedConnection(Protocol):
 
     def evict(self) -> None:
         """Close at once, to make room for another connection."""
+
+    def abort(self) -> None:
+        """Close at once."""
 
     def stop(self) -> None:
         """Close after the requests that have come are answered."""

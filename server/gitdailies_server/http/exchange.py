@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
@@ -33,8 +35,18 @@ def error_in_json(status: HTTPStatus, reason: str) -> ErrorBody:
 
 
 def head_of(status: int, fields: Fields) -> bytes:
-    """Return the head of an answer, but for the empty line at its end."""
+    """Return the head of an answer, but for the empty line at its end and the date."""
     return _STATUS_LINES[status] + b"".join([b"%s: %s\r\n" % one for one in fields])
+
+
+def date_field() -> bytes:
+    """Return the field `Date` of an answer that is made now."""
+    return _date_field(int(time.time()))
+
+
+@lru_cache(1)
+def _date_field(second: int) -> bytes:
+    return b"date: %s\r\n" % formatdate(second, usegmt=True).encode()
 
 
 # Most answers begin alike.
@@ -110,8 +122,13 @@ class Exchange:
         self._connection.resume_reading()
         if not (self._is_asked or self.is_complete or self.is_begun):
             self._is_asked = True
-            if any(one.lower() == b"expect" and text.lower() == b"100-continue" for one, text in self.fields):
+            # Of HTTP/1.0 the field is ignored (RFC 9110, 10.1.1).
+            if self.version != "1.0" and self.header(b"expect").lower() == b"100-continue":
                 self._connection.write(_CONTINUE)
+
+    def header(self, name: bytes) -> bytes:
+        """Return the first value of a field, whose name is in lower case; b"" where there is none."""
+        return next((value for one, value in self.fields if one.lower() == name), b"")
 
     def take(self) -> bytes:
         """Return what came of the body since the last time."""
@@ -129,7 +146,7 @@ class Exchange:
         head = _known_head(status, fields)
         close = b"" if self.keep_alive and self.is_complete else _CLOSE
         shown = b"" if self.method == "HEAD" else body
-        self.write(b"%scontent-length: %d\r\n%s\r\n%s" % (head, len(body), close, shown))
+        self.write(b"%s%scontent-length: %d\r\n%s\r\n%s" % (head, date_field(), len(body), close, shown))
         self.end()
 
     def write(self, data: bytes) -> None:

@@ -1,14 +1,13 @@
 """Listening sockets, and an HTTP server on them that runs in the caller's event loop."""
 
-from __future__ import annotations
-
 import asyncio
 import resource
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
+from typing import TypeVar
 
 import structlog
 from gitdailies_connection.addresses import Listen
@@ -16,11 +15,13 @@ from gitdailies_core.errors import ConfigurationError
 
 from gitdailies_server.http.connection import Connection
 from gitdailies_server.http.connection_limits import ConnectionLimits
-from gitdailies_server.http.exchange import Application, ErrorBody, error_in_json
+from gitdailies_server.http.exchange import Application, ErrorBody, Exchange, error_in_json
+from gitdailies_server.http.until_open import UntilOpen
 from gitdailies_server.logging.rate_limited import RateLimitedLog
 from gitdailies_server.storage.database import reason
 
 LOG = structlog.get_logger("gitdailies.server")
+Opened = TypeVar("Opened")
 
 # Supervisors wait 10 s before they kill the process; requests in progress are committed after this time.
 STOP_SECONDS = 5
@@ -78,42 +79,48 @@ def connections_that_fit(connections: int) -> int:
 
 
 class Server:
-    """Serves *application* until `stop` is called.
+    """Serves until `stop` is called: *application*, without one what `open` names, and first `UntilOpen`.
 
     *connections* is the maximum of open connections; refused ones are logged to *limited_log*.
     *error_body* makes the body of an answer to what the application never sees, such as bytes that are no
-    request.
+    request. *on_refused* is called with the status of each such answer, the client address and the reason.
     """
 
     def __init__(
         self,
-        application: Application,
-        on_started: Callable[[], None] = lambda: None,
+        application: Application | None = None,
         *,
         connections: int = CONNECTIONS,
         limited_log: RateLimitedLog | None = None,
         error_body: Callable[[HTTPStatus, str], ErrorBody] = error_in_json,
+        on_refused: Callable[[HTTPStatus, str, str], None] = lambda *_: None,
     ) -> None:
         refusals = limited_log or RateLimitedLog()
-        self._application = application
-        self._on_started = on_started
+
+        def refused(status: HTTPStatus, client: str, reason: str) -> None:
+            refusals.warn("request refused", client=client, reason=reason)
+            on_refused(status, client, reason)
+
+        self._application: Application = application or UntilOpen()
         self._connections = ConnectionLimits(connections_that_fit(2 * connections) // 2)
-        self._connect = partial(
-            Connection,
-            application,
-            self._connections,
-            lambda client, reason: refusals.warn("request refused", client=client, reason=reason),
-            error_body,
-        )
+        self._connect = partial(Connection, self._answer, self._connections, refused, error_body)
         self._stopping = asyncio.Event()
+
+    def open(self, application: Application) -> None:
+        """Serve *application* from now on."""
+        self._application = application
+
+    def _answer(self, exchange: Exchange) -> None:
+        self._application(exchange)
 
     async def serve(self, listener: socket.socket) -> None:
         """Serve on a bound socket. It is closed when this ends, at most `STOP_SECONDS` after `stop`."""
         loop = asyncio.get_running_loop()
         accepting = await loop.create_server(self._connect, sock=listener, backlog=_BACKLOG)
-        self._on_started()
-        await self._stopping.wait()
-        accepting.close()
+        try:
+            await self._stopping.wait()
+        finally:
+            accepting.close()
         for connection in self._connections.open:
             connection.stop()
         try:
@@ -123,6 +130,8 @@ class Server:
             LOG.warning("requests not finished", connections=len(self._connections), requests=len(unfinished))
             for task in unfinished:
                 task.cancel()
+            for connection in self._connections.open:
+                connection.abort()
 
     def stop(self) -> None:
         """Begin to stop, from the event loop: requests in progress get `STOP_SECONDS` to end."""
@@ -131,6 +140,29 @@ class Server:
     async def _end(self) -> None:
         while len(self._connections) or self._application.unfinished:  # noqa: ASYNC110  once, for a moment
             await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def serve_while_opening(
+    servers: Sequence[Server], listeners: Sequence[socket.socket], open_store: Callable[[], Opened]
+) -> tuple[list[asyncio.Task[None]], Opened]:
+    """Serve on sockets while *open_store* runs in a thread, which may take long.
+
+    Return the tasks that serve, and what it returned. Where it fails, raise its error once they ended.
+    """
+    both = zip(servers, listeners, strict=True)
+    serving = [asyncio.create_task(server.serve(listener)) for server, listener in both]
+    try:
+        return serving, await asyncio.to_thread(open_store)
+    except BaseException:
+        await stop_serving(servers, serving)
+        raise
+
+
+async def stop_serving(servers: Sequence[Server], serving: Sequence[asyncio.Task[None]]) -> None:
+    """Stop *servers*, and wait until the tasks that serve have ended."""
+    for server in servers:
+        server.stop()
+    await asyncio.gather(*serving, return_exceptions=True)
 
 
 def _unavailable(address: Listen, remedy: str, error: OSError) -> ConfigurationError:

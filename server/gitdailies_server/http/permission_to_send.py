@@ -4,8 +4,6 @@ Every sender that names itself gets the permission. Its deliveries still need th
 Source: "HTTP 1.1 Web Hooks for Event Delivery", version 1.0.2, section 4.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

@@ -4,8 +4,6 @@ Input from outside can neither forge a line nor make it very long. A thread writ
 reader hangs, or a paused terminal, blocks whatever writes to it.
 """
 
-from __future__ import annotations
-
 import atexit
 import json
 import logging
@@ -25,11 +23,13 @@ import orjson
 import structlog
 from gitdailies_core.errors import GitDailiesError
 from gitdailies_core.values.times import text_of
+from structlog.contextvars import merge_contextvars
 
 # Part of a key is as bad as a whole one. Lists of keys show fewer characters than this pattern matches.
 # An ID token begins with JSON in Base64.
 _KEY = re.compile(rb"(gdk_)[0-9A-Za-z]{8,}|(eyJ)[0-9A-Za-z_-]{8,}[0-9A-Za-z_.-]*")
-_LONGEST = 2000
+# The traces of a full batch fit into a field.
+_LONGEST = 2200
 _LONGEST_IN_TEXT = 300
 # In a line of text, any other value is written as JSON, so that no value can forge a field.
 _WORD = re.compile(r"[\w./:@+#-]+", re.ASCII)
@@ -111,11 +111,16 @@ def configure(*, text: bool = False) -> None:
     """
     _OUT.start()
     structlog.configure(
-        processors=[text_line if text else _line],
+        processors=[merge_contextvars, text_line if text else _line],
         logger_factory=lambda *_names: _OUT,
         cache_logger_on_first_use=True,
     )
     forward_libraries()
+
+
+def flush() -> None:
+    """Wait a moment until every line is written: before a process ends at once."""
+    _OUT.flush()
 
 
 def lines_dropped() -> int:

@@ -1,7 +1,5 @@
 """Back up an SQLite store beside its server, and put a copy in place of one."""
 
-from __future__ import annotations
-
 import os
 import sqlite3
 from contextlib import closing, suppress

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -29,7 +29,7 @@ class Session(Protocol):
         """Run a statement; the returned cursor has rows as tuples, and `rowcount`."""
 
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]], /) -> Any:
-        """Run a statement for each of *rows*; inside a transaction possibly only at its commit."""
+        """Run a statement for each of *rows*, if any; inside a transaction possibly only at its commit."""
 
     def close(self) -> None: ...
 
@@ -50,7 +50,11 @@ class Size(NamedTuple):
 
 
 class Database(Protocol):
-    """The database of one server: its sessions, transactions, errors and schema."""
+    """The database of one server: its sessions, transactions, errors and schema.
+
+    What only a file needs does nothing here: any number of servers share a schema of PostgreSQL, and its free
+    space, its log and its backups are the administrator's.
+    """
 
     # The driver's errors, for `except`.
     errors: tuple[type[Exception], ...]
@@ -63,8 +67,11 @@ class Database(Protocol):
     def __str__(self) -> str:
         """Return the address without a password."""
 
-    def connect(self, *, read_only: bool = False) -> Session:
-        """Open a connection; raises StoreUnavailable, which names the database and the reason."""
+    def connect(self, *, read_only: bool = False, for_intake: bool = False) -> Session:
+        """Open a connection; raises StoreUnavailable, which names the database and the reason.
+
+        A server has some for intake alone. Raises StoreBusy where all others are in use for too long.
+        """
 
     def begin(self, session: Session, scope: Scope = EVERYTHING) -> None:
         """Begin a transaction that writes, after all others that *scope* excludes.
@@ -78,42 +85,46 @@ class Database(Protocol):
     def rollback(self, session: Session) -> None:
         """Undo and end the transaction, if one is open."""
 
+    def begin_reading(self, session: Session) -> None:
+        """Begin to read one snapshot."""
+
+    def end_reading(self, session: Session) -> None:
+        """End the snapshot."""
+
     def error_scope(self, error: Exception) -> ErrorScope:
         """Return what caused *error*."""
 
     def lock(self) -> None:
-        """Lock the database for this server if only one may use it; raises ConfigurationError."""
+        """Lock the database for this server if only one may use it.
+
+        Raises ConfigurationError, also for a database that does not keep what the servers promise.
+        """
 
     def unlock(self) -> None: ...
 
-    def note_reload(self, fault: str = "") -> None:
+    def note_reload(self, fault: str = "") -> None:  # noqa: ARG002
         """Tell `gitdailies reload` that settings were reloaded, or why not, where it can find that."""
+        return
 
     def watch(self) -> FileWatch | None:
         """Return what sees that its file is deleted or replaced from now on, or None without a file."""
-
-    def schema_version(self, session: Session) -> str | None:
-        """Return the revision of the schema, or None for an empty database."""
-
-    def release(self, session: Session) -> str:
-        """Return the release that brought the schema to its revision, or "" where that was not noted."""
+        return None
 
     def has_table(self, session: Session, table: str) -> bool:
         """Return whether the schema has *table*."""
 
     def size(self, session: Session) -> Size: ...
 
-    def shrink(self, session: Session, most_bytes: int) -> None:
+    def shrink(self, session: Session, most_bytes: int) -> None:  # noqa: ARG002
         """Return at most *most_bytes* of free space to the file system, inside a transaction."""
+        return
 
     def scrub(self) -> str:
-        """Take erased text out of free space and of the log; return why that could not be, or "".
+        """Take erased text out of free space and of the log; return why that could not be, or ""."""
+        return ""
 
-        PostgreSQL does so by itself, in its own time.
-        """
-
-    def engine(self, session: Session) -> Engine:
-        """Return an engine with *session* as its only connection, for Alembic."""
+    def engine(self, session: Session) -> AbstractContextManager[Engine]:
+        """Give Alembic an engine with *session* as its only connection. Other servers do not migrate then."""
 
 
 def reason(error: BaseException) -> str:

@@ -4,8 +4,6 @@
 transaction after another. `replace_text` does what the tables of `Held` say.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -5,8 +5,6 @@ its log, the `-wal` file. Both are compared with their paths. The log is compare
 it open: SQLite deletes it when the last connection closes, of a command too.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TypeAlias
 

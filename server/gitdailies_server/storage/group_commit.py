@@ -7,8 +7,6 @@ otherwise the first of them would be committed alone.
 A transaction waits for locks and disks, so a thread of its own runs it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import threading
 import time
@@ -26,10 +24,13 @@ from gitdailies_server.storage.write_scope import EVERYTHING, NotInScope, Scope
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_Entry: TypeAlias = tuple[Item, Callable[[Result | BaseException], None]]
+# An item, what is called with its result, and when it came.
+_Entry: TypeAlias = tuple[Item, Callable[[Result | BaseException], None], float]
 
 # Bounds how long the first item of a batch waits for the last one.
 MOST_A_BATCH = 256
+# PagerDuty waits 5 s for an answer, and so does the relay. A commit that takes longer is of no use to them.
+ANSWER_SECONDS = 4.0
 # If two servers block each other, one of them tries again, this often.
 _ATTEMPTS = 5
 
@@ -51,7 +52,6 @@ class GroupWriter(Generic[Item, Result]):
         *,
         database: Database,
         apply: Callable[[Session, Sequence[Item]], Sequence[Result]],
-        name: str = "store-writer",
         scope: Callable[[Sequence[Item]], Scope] = lambda _items: EVERYTHING,
         timed: Callable[[float, int], None] = lambda _seconds, _items: None,
     ) -> None:
@@ -63,17 +63,27 @@ class GroupWriter(Generic[Item, Result]):
         self._arrived: list[_Entry[Item, Result]] = []
         self._session: Session | None = None
         self._work: SimpleQueue[list[_Entry[Item, Result]] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
         self._watch: FileWatch | None = None
         self._commit_fault = ""
+        # When the oldest item of the running commit came.
+        self._oldest: float | None = None
+
+    @property
+    def waiting_seconds(self) -> float:
+        """For how long the oldest item has waited for its commit, 0.0 if none waits. Any thread may ask."""
+        oldest = self._oldest
+        return 0.0 if oldest is None else time.monotonic() - oldest
 
     @property
     def fault(self) -> str:
         """Why the last commit failed or the next one would, or ""; readiness shows it."""
+        if (seconds := self.waiting_seconds) >= ANSWER_SECONDS:
+            return f"store: a commit has not ended for {seconds:.0f} s"
         return self._commit_fault or self._moved()
 
     def start(self) -> None:
@@ -94,7 +104,10 @@ class GroupWriter(Generic[Item, Result]):
     def put_then(self, item: Item, done: Callable[[Result | BaseException], None]) -> None:
         """Like `put`, without a future: *done* is called with the result or the error."""
         loop = self._running()
-        self._arrived.append((item, done))
+        if self.waiting_seconds >= 2 * ANSWER_SECONDS:
+            # Nobody would wait for its end, and the items would fill the memory.
+            raise StoreUnavailable(self.fault)
+        self._arrived.append((item, done, time.monotonic()))
         if self._idle.is_set():
             self._idle.clear()
             loop.call_soon(self._next)
@@ -117,13 +130,14 @@ class GroupWriter(Generic[Item, Result]):
     def _next(self) -> None:
         batch = self._arrived[:MOST_A_BATCH]
         del self._arrived[: len(batch)]
+        self._oldest = batch[0][2] if batch else None
         if batch:
             self._work.put(batch)
         else:
             self._idle.set()
 
     def _finish_batch(self, batch: Sequence[_Entry[Item, Result]], outcomes: Sequence[Any]) -> None:
-        for (_, done), outcome in zip(batch, outcomes, strict=True):
+        for (_, done, _), outcome in zip(batch, outcomes, strict=True):
             try:
                 done(outcome)
             except Exception as error:  # noqa: BLE001  a fault of one caller must not stop the writer
@@ -136,7 +150,7 @@ class GroupWriter(Generic[Item, Result]):
 
     def _run(self) -> None:
         while (batch := self._work.get()) is not None:
-            outcomes = self._write([item for item, _ in batch])
+            outcomes = self._write([item for item, _, _ in batch])
             if self._loop is not None and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._finish_batch, batch, outcomes)
         if self._session is not None:
@@ -169,26 +183,23 @@ class GroupWriter(Generic[Item, Result]):
         except NotInScope:
             self._roll_back()
             results = self._apply(self._begin(), items)
-        self._commit(len(items))
+        began = time.perf_counter()
+        assert self._session is not None
+        self._database.commit(self._session)
+        self._timed(time.perf_counter() - began, len(items))
+        self._commit_fault = ""
         return results
 
     def _begin(self, scope: Scope = EVERYTHING) -> Session:
-        if self._watch is not None and (moved := self._watch.moved()):
+        if moved := self._moved():
             # Nothing is stored in a file that nobody will find.
             raise StoreUnavailable(moved)
         if self._session is None:
-            self._session = self._database.connect()
+            self._session = self._database.connect(for_intake=True)
             if self._watch is not None:
                 self._watch.opened()
         self._database.begin(self._session, scope)
         return self._session
-
-    def _commit(self, items: int) -> None:
-        assert self._session is not None
-        began = time.perf_counter()
-        self._database.commit(self._session)
-        self._timed(time.perf_counter() - began, items)
-        self._commit_fault = ""
 
     def _moved(self) -> str:
         return "" if self._watch is None else self._watch.moved()

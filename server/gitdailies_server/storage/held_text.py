@@ -4,8 +4,6 @@ Each server has one table of `Held`. The page about privacy is generated from it
 it, and a test compares it with the schema: a new column without a line fails.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import Enum
 

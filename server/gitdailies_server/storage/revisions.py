@@ -1,7 +1,5 @@
 """What revisions write often. Only they import this module, since importing Alembic takes long."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa

@@ -7,8 +7,8 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -218,7 +218,7 @@ class SqliteDatabase:
     def __str__(self) -> str:
         return str(self.path)
 
-    def connect(self, *, read_only: bool = False) -> sqlite3.Connection:
+    def connect(self, *, read_only: bool = False, for_intake: bool = False) -> sqlite3.Connection:  # noqa: ARG002
         # Otherwise a server would make an empty file in place of one that was deleted.
         if self._watch is not None and (moved := self._watch.moved()):
             raise StoreUnavailable(moved)
@@ -233,6 +233,13 @@ class SqliteDatabase:
     def rollback(self, session: Any) -> None:
         if session.in_transaction:
             session.execute("ROLLBACK")
+
+    def begin_reading(self, session: Any) -> None:
+        # Every transaction of SQLite reads one snapshot.
+        session.execute("BEGIN")
+
+    def end_reading(self, session: Any) -> None:
+        session.execute("ROLLBACK")
 
     def error_scope(self, error: Exception) -> ErrorScope:
         of_sqlite = isinstance(error, sqlite3.Error) and not isinstance(error, _ITEM_ERRORS)
@@ -251,19 +258,6 @@ class SqliteDatabase:
     def watch(self) -> FileWatch | None:
         self._watch = FileWatch(self.path)
         return self._watch
-
-    def schema_version(self, session: Any) -> str | None:
-        if not self.has_table(session, "alembic_version"):
-            return None
-        row = session.execute("SELECT version_num FROM alembic_version").fetchone()
-        return str(row[0]) if row else None
-
-    def release(self, session: Any) -> str:
-        columns = session.execute("SELECT name FROM pragma_table_info('alembic_version')").fetchall()
-        if ("release",) not in columns:
-            return ""
-        row = session.execute("SELECT release FROM alembic_version").fetchone()
-        return str(row[0] or "") if row else ""
 
     def has_table(self, session: Any, table: str) -> bool:
         return session.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None
@@ -313,7 +307,8 @@ class SqliteDatabase:
         lock.release()
         return False
 
-    def engine(self, session: Any) -> Engine:
+    @contextmanager
+    def engine(self, session: Any) -> Iterator[Engine]:
         from sqlalchemy import create_engine, event
         from sqlalchemy.pool import StaticPool
 
@@ -324,4 +319,4 @@ class SqliteDatabase:
             # The driver begins no transactions of its own, so DDL is part of ours.
             bound.exec_driver_sql("BEGIN IMMEDIATE")
 
-        return engine
+        yield engine

@@ -8,8 +8,6 @@ scope asks `require` before it relies on a thing or writes about it. Where the t
 transaction is undone, and its items are written again, about everything.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias

@@ -1,7 +1,5 @@
 """Repositories, commits and branches as senders write them."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import unquote
 

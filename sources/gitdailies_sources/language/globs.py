@@ -1,7 +1,5 @@
 """Tables whose keys may be globs: a text in which each `*` fits any characters."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 

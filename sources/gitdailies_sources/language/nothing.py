@@ -4,8 +4,6 @@ Sources: Alertmanager (a zero time), Google Cloud Monitoring (null), UptimeRobot
 Zabbix (`{EVENT.RECOVERY.DATE}`), Datadog (`$HOSTNAME`), Go templates (`<no value>`), Dynatrace (-1).
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -3,7 +3,7 @@
     data.id                     names
     "app.example/name".x        a name with dots or spaces, in quotes
     items[0]  items[-1]         an element of a list
-    items[*].name               every element
+    items[*].name               every element; of an object, every value by its name
     items[type=end].at          the elements whose field equals a text, or fits a glob
     items[type=end][-1].at      the last one of them
     items[=Projects-*]          the elements that do so themselves
@@ -14,10 +14,9 @@
 A path reads None, or an empty list, where there is nothing. It raises nothing.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
+from functools import reduce
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -36,6 +35,9 @@ _DECODERS: dict[str, Callable[[Scope, Any], Any]] = {
     "json": Scope.inner_json,
     "base64json": Scope.inner_base64,
 }
+# What JSONPath, JMESPath, jq and JSON pointers have, and what is here in its place.
+_FOREIGN = re.compile(r"[$/?`]|\[[^=\]]*==")
+_OWN = (("[?@.", "["), ("[?", "["), ("==", "="), ("`", ""), ("$.", ""), ("$", ""), ("/", "."))
 _HOW = 'expected a path like data.id, labels."app name" or items[0].name'
 
 One = Callable[[Any, Scope], Any]
@@ -57,10 +59,23 @@ def compiled(text: str) -> Path:
     plain = text.strip()
     if not plain:
         raise Mistake(f"{_HOW}, got nothing")
+    _refuse_foreign(plain)
     rooted = _rooted(plain)
     if rooted is not None:
         return rooted
     return _walk(plain, _steps(plain), attrgetter("element"))
+
+
+def _refuse_foreign(text: str) -> None:
+    """Raise Mistake for the syntax of another language: as a name, it would be absent in every delivery."""
+    # The text of a filter may be an address.
+    if _FOREIGN.search(re.sub(r'"[^"]*"|(?<!=)=(?!=)[^\]]*', "", text)):
+        own = reduce(lambda written, pair: written.replace(*pair), _OWN, text).lstrip(".")
+        # It may be the name of a repository.
+        if re.fullmatch(r"[\w.-]+(?:/[\w.-]+)+", text):
+            own = f"{{text: {text}}} or {own}"
+        instead = f"write {own}, or put" if own else "put"
+        raise Mistake(f"{_HOW}, got {got(text)}; {instead} a name with such a character in quotes")
 
 
 class _Step(NamedTuple):
@@ -75,10 +90,8 @@ class _Step(NamedTuple):
 
 def _rooted(text: str) -> Path | None:
     """Compile a path with a root; None if it has none."""
-    if text == "method":
-        return Path(text, attrgetter("request.method"), many=False)
-    if text == "path":
-        return Path(text, attrgetter("request.path"), many=False)
+    if text in ("method", "path"):
+        return Path(text, attrgetter(f"request.{text}"), many=False)
     if text == "received":
         raise Mistake("received is a time; use it in started_at, resolved_at, updated_at or deployed_at")
     if text == "body":
@@ -134,6 +147,8 @@ def _steps(text: str, *, start: bool = True) -> list[_Step]:
 
 
 def _about(text: str, char: str) -> str:
+    if "{" in text:
+        return f"{_HOW}, got {got(text)}; write ${{…}} for each value in a text"
     if char.isspace():
         return f'expected a path, got {got(text)}; put a name with spaces in quotes, or write {{text: "…"}}'
     return f"{_HOW}, got {got(text)}"
@@ -174,7 +189,7 @@ def _bracket(text: str, at: int) -> tuple[_Step, int]:
     end = closing(text, at, "[", "]")
     inside = text[at + 1 : end].strip()
     if inside == "*":
-        return _Step(many=lambda value, _scope: value if isinstance(value, list) else []), end + 1
+        return _Step(many=_every), end + 1
     if _INDEX.fullmatch(inside):
         return _Step(one=_at(int(inside)), place=int(inside)), end + 1
     equals = _outside_quotes(inside, "=")
@@ -185,6 +200,12 @@ def _bracket(text: str, at: int) -> tuple[_Step, int]:
         wanted = wanted[1:-1]
     before = inside[:equals].strip()
     return _Step(many=_where(_steps(before) if before else [], wanted), is_filter=True), end + 1
+
+
+def _every(value: Any, scope: Scope) -> list[Any]:  # noqa: ARG001  a step's signature
+    if isinstance(value, dict):
+        return [value[name] for name in sorted(value)]
+    return value if isinstance(value, list) else []
 
 
 def _at(index: int) -> One:

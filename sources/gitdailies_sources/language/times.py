@@ -1,7 +1,5 @@
 """Times in a delivery: what a value holds, read leniently; `received` is the last resort."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -46,7 +44,7 @@ def compiled(given: Any, place: Place, faults: Faults) -> Time:
 
 def _compiled(given: Any, place: Place, faults: Faults) -> Time:
     if given == RECEIVED:
-        return Time("the time of receipt", _received)
+        return Time("the time of receipt", received)
     if isinstance(given, Mapping) and "first_of" in given:
         parts = [
             compiled(one, (*place, "first_of", index), faults) for index, one in enumerate(given["first_of"])
@@ -67,7 +65,8 @@ def _compiled(given: Any, place: Place, faults: Faults) -> Time:
     )
 
 
-def _received(scope: Scope) -> Moment | None:
+def received(scope: Scope) -> Moment | None:
+    """Return the time of receipt, None where it is not known."""
     at = scope.request.received_at
     return None if at is None else Moment(at, at_receipt=True)
 
@@ -110,7 +109,7 @@ def _wrong_form(form: str) -> str:
     """Return what is wrong with a format of `strptime`, or "". It must read what it writes."""
     expected = "expected a format like %d.%m.%Y %H:%M:%S"
     if "%" not in form:
-        return f"{expected}, got {got(form)}, which has no %"
+        return f"{expected}, got {got(form)}, which has no %; a number since 1970 needs none"
     try:
         datetime.strptime(datetime(2026, 3, 4, 9, 12, 41, tzinfo=UTC).strftime(form), form)  # noqa: DTZ007
     except ValueError:

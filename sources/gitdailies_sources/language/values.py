@@ -25,8 +25,7 @@ paths of one mapping must hold.
 {image: {holds: commit}}                    a text with a whole commit in it
 """
 
-from __future__ import annotations
-
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -43,6 +42,8 @@ from gitdailies_sources.language.scope import Scope
 
 SAME = "same"
 PRESENT, ABSENT, BECAUSE = "present", "absent", "because"
+# What templates of other languages have, as in `{{ title }}`.
+_FOREIGN_TEMPLATE = re.compile(r"\$?\{\{[\s.]*([^{}]*?)\s*\}\}")
 _HOW = "expected a path, a template, or one of {first_of: …}, {text: …}, {path: …, map: …}"
 
 
@@ -87,14 +88,20 @@ class Value(NamedTuple):
 def compiled(given: Any, place: Place, faults: Faults) -> Value:
     """Compile a value. A fault is added to *faults*, and the value then is always absent."""
     try:
-        return _compiled(given, place, faults)
+        found = _compiled(given, place, faults)
     except Mistake as mistake:
         faults.setdefault(place, str(mistake))
         return NOTHING
+    if isinstance(given, str):
+        faults.paths[place] = found.where
+    return found
 
 
 def _compiled(given: Any, place: Place, faults: Faults) -> Value:
     if isinstance(given, str):
+        own = _FOREIGN_TEMPLATE.sub(r"${\1}", given)
+        if own != given:
+            raise Mistake(f"expected a path or a template, got {got(given)}; write {own}")
         return _template(given) if "${" in given else _path(given)
     if not isinstance(given, Mapping):
         hint = "; put it in quotes" if given is None or isinstance(given, (bool, int, float)) else ""
@@ -137,7 +144,7 @@ def _changed_path(given: Mapping[str, Any], place: Place, faults: Faults) -> Val
         inner = _changed(inner, lambda text: text.rstrip(separator).rpartition(separator)[2] or None)
     if "after" in given:
         inner = _following(inner, given["after"])
-    return _mapped(inner, given) if "map" in given else inner
+    return _mapped(inner, given, place, faults) if "map" in given else inner
 
 
 def _following(inner: Value, word: str) -> Value:
@@ -231,9 +238,11 @@ def _flat(values: Sequence[Any]) -> list[Any]:
     return found
 
 
-def _mapped(inner: Value, given: Mapping[str, Any]) -> Value:
+def _mapped(inner: Value, given: Mapping[str, Any], place: Place, faults: Faults) -> Value:
     table: Table[str] = Table({str(word): str(text) for word, text in given["map"].items()})
     otherwise = given.get("otherwise")
+    if otherwise is None:
+        faults.tables[*place, "map"] = (inner, table)
 
     def raws(scope: Scope) -> Sequence[Any]:
         found = []
@@ -328,7 +337,8 @@ def _mapping(given: Mapping[str, Any], place: Place, faults: Faults) -> Check:
 
 
 def _check(path: str, wanted: Any, place: Place, faults: Faults) -> Check:
-    raws = compiled(path, place, faults).raws
+    value = compiled(path, place, faults)
+    raws = value.raws
     if isinstance(wanted, Mapping):
         if "same_as" in wanted:
             other = compiled(wanted["same_as"], (*place, "same_as"), faults)
@@ -338,12 +348,16 @@ def _check(path: str, wanted: Any, place: Place, faults: Faults) -> Check:
         if set(wanted) != {"not"}:
             raise Mistake("expected a text, a list of texts, present, absent or {not: …}, got another object")
         inner = _check(path, wanted["not"], place, faults)
+        # It holds where this text is not.
+        faults.wanted.pop(place, None)
         return lambda scope: not inner(scope)
     if wanted == PRESENT:
         return lambda scope: bool(raws(scope))
     if wanted == ABSENT:
         return lambda scope: not raws(scope)
-    return _one_of(raws, wanted if isinstance(wanted, list) else [wanted])
+    check = _one_of(raws, wanted if isinstance(wanted, list) else [wanted])
+    faults.wanted[place] = (wanted, value, check)
+    return check
 
 
 def _one_of(raws: Callable[[Scope], Sequence[Any]], wanted: Sequence[Any]) -> Check:

@@ -1,7 +1,5 @@
 """Deploys and pushes: what a pack's `deployed` and `pushed` become."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 
@@ -30,21 +28,22 @@ MakeDeploy = Callable[[Scope, str, str], Deploy | Unreadable]
 MakePush = Callable[[Scope, str, str], Push]
 
 
-def _commits(entry: EntryFields) -> Callable[[Scope], list[PushedCommit] | None]:
+def _commits(entry: EntryFields) -> Callable[[Scope, str | None], list[PushedCommit] | None]:
     """Compile `commits`: `{each: list, sha: path, time: path, message: path, files: […]}`.
 
-    The function returns them oldest first; None where there is no list, or one of it cannot be read. A list
-    is oldest first, unless `newest_first: true` turns it around. The files of a commit are all texts
-    of `files`, and unknown where one of these paths leads to no list.
+    The function of the scope and the last commit returns them oldest first, whatever their order: a list
+    that begins with the last commit is turned around. It returns None where there is no list, or one of it
+    cannot be read. The files of a commit are all texts of `files`, and unknown where one of these paths leads
+    to no list.
     """
     if not entry.has("commits"):
-        return lambda _scope: None
+        return lambda _scope, _last: None
     given, place, faults = entry.given("commits")
     fields = EntryFields({"each": "body", "sha": "id", **given}, place, faults)
     each, sha, message = fields.value("each"), fields.value("sha"), fields.value("message")
-    time, files, newest_first = fields.time("time"), fields.values("files"), fields.flag("newest_first")
+    time, files = fields.time("time"), fields.values("files")
 
-    def read(scope: Scope) -> list[PushedCommit] | None:
+    def read(scope: Scope, last: str | None) -> list[PushedCommit] | None:
         elements = each.raws(scope)
         if not elements and not each.is_named(scope):
             return None
@@ -62,7 +61,7 @@ def _commits(entry: EntryFields) -> Callable[[Scope], list[PushedCommit] | None]
             found.append(
                 PushedCommit(commit, moment.at if moment else None, message.text(inside) or "", names)
             )
-        return found[::-1] if newest_first else found
+        return found[::-1] if found and found[0].sha == last else found
 
     return read
 
@@ -97,7 +96,7 @@ def compiled(fields: EntryFields, platform: str, hint: str) -> MakeDeploy:
         branch = ref.text(scope)
         on_tag = tag.text(scope) not in (None, "false", "0")
         committed = commit_time.read(scope)
-        before, brought = previous.text(scope), commits(scope)
+        before, brought = previous.text(scope), commits(scope, commit)
         return Deploy(
             word=word,
             key=key,
@@ -114,7 +113,8 @@ def compiled(fields: EntryFields, platform: str, hint: str) -> MakeDeploy:
             attempt=attempt.text(scope),
             deployment=deployment.text(scope) or "",
             object=told_object.text(scope) or "",
-            commits=None if brought is None else tuple(DeployedCommit(one.sha, one.time) for one in brought),
+            # Newest first, as events have them.
+            commits=None if brought is None else tuple(DeployedCommit(c.sha, c.time) for c in brought[::-1]),
             commit_time=committed.at if committed else None,
             previous=git.sha(before) if before else None,
             type=_word(kind, scope, DEPLOY_TYPES),
@@ -187,7 +187,7 @@ def compiled_push(fields: EntryFields) -> MakePush:
         name = git.branch(needed_text(ref, scope))
         if name is None:
             missing(ref, scope, "a branch")
-        listed = tuple(commits(scope) or ())
+        listed = tuple(commits(scope, tip) or ())
         return Push(
             word=word,
             key=key,

@@ -1,22 +1,20 @@
 """One entry of `messages`: which deliveries it reads, its elements, the state of each, and its message."""
 
-from __future__ import annotations
-
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import PayloadError
-from gitdailies_core.reasons import UNEXPECTED_PAYLOAD, UNKNOWN_TYPE
+from gitdailies_core.reasons import NO_COMMIT, UNEXPECTED_PAYLOAD, UNKNOWN_TYPE
 from gitdailies_core.sources.deploy_messages import Deploy, Push
 from gitdailies_core.sources.protocol import Change, Ignored, Renamed, Unreadable
 
 from gitdailies_sources.language import values
-from gitdailies_sources.language.faults import Faults, Place
+from gitdailies_sources.language.faults import Faults, Place, below
 from gitdailies_sources.language.globs import Table
-from gitdailies_sources.language.nearest import nearest
+from gitdailies_sources.language.nearest import located, unfound, unmet
 from gitdailies_sources.language.scope import Scope
 from gitdailies_sources.messages import deploys, incidents
 from gitdailies_sources.messages.fields import EntryFields, missing, needed_text
@@ -26,8 +24,8 @@ STATES = (*incidents.STATES, DEPLOYED, PUSHED, RENAMED)
 _PING = "a test of the connection"
 # What people write for a state. As the reason why a word is ignored, none of these says anything.
 _MEANT = {
-    **dict.fromkeys(("open", "opened", "begin", "began", "down", "firing", "triggered"), "started"),
-    **dict.fromkeys(("close", "closed", "end", "ended", "fixed", "recovered", "up"), "resolved"),
+    **dict.fromkeys(("open", "opened", "begin", "began", "down", "firing", "triggered", "alert"), "started"),
+    **dict.fromkeys(("close", "closed", "end", "ended", "fixed", "recover", "recovered", "up"), "resolved"),
     **dict.fromkeys(("success", "succeeded", "released"), "deployed"),
 }
 _LONGEST_KEY = 255
@@ -42,14 +40,16 @@ class Entry:
         self, name: str, given: Mapping[str, Any], place: Place, faults: Faults, *, platform: str, hint: str
     ) -> None:
         fields = EntryFields(given, place, faults)
-        self.name = name
+        self.name, self._place = name, place
         # A later entry may read the same delivery, too.
         self.goes_on = fields.flag("also")
         self.states: Mapping[str, str] = {
             str(word): str(state) for word, state in (given.get("states") or {}).items()
         }
         self.each = str(given.get("each", ""))
-        self.reads = values.any_of(given["when"], (*place, "when"), faults) if "when" in given else _always
+        self.reads = (
+            values.any_of(given["when"], (*place, "when"), faults) if "when" in given else lambda _scope: True
+        )
         self._root = fields.value("root") if "root" in given else None
         self._each = fields.value("each") if "each" in given else None
         self._held = values.held_back(given, place, faults)
@@ -78,10 +78,17 @@ class Entry:
         self.route_use = deploys.route_use(fields) if self._deploy is not None else None
         self._push = deploys.compiled_push(fields) if PUSHED in meanings else None
         self._renamed = (fields.value("former"), fields.value("repo")) if RENAMED in meanings else None
-        self._paths = {
-            **fields.paths,
-            **{f"{name}[{index}]": path for name, index, path in _conditions(given)},
-        }
+        # Its paths by field. Those of commits start at a commit.
+        self._paths: dict[str, dict[Place, str]] = {}
+        for where, path in below(faults.paths, place).items():
+            if where[len(place)] != "commits":
+                self._paths.setdefault(str(where[len(place)]), {})[where] = path
+        self.condition = self._paths.pop("when", {})
+        self.wanted = below(faults.wanted, (*place, "when"))
+        self._only = below(faults.wanted, (*place, "only_if"))
+        self._tables = below(faults.tables, place)
+        if self.states:
+            self._tables[*place, "states"] = (self._state, self._table)
 
     def messages(self, scope: Scope, delivery: str) -> tuple[Message, ...]:
         """Read a delivery, whose key is *delivery*, or "" if it has none. Raises PayloadError."""
@@ -90,7 +97,9 @@ class Entry:
             return (self._message(scope, delivery),)
         elements = self._each.raws(scope)
         if not elements:
-            return (self._without_elements(scope),)
+            if not self._each.is_named(scope):
+                missing(self._each, scope, "a list")
+            return (Ignored(f"{self._each.where} is empty"),)
         return tuple(
             self._element(scope.at(element), delivery, index) for index, element in enumerate(elements)
         )
@@ -98,22 +107,47 @@ class Entry:
     def _at_root(self, scope: Scope) -> Scope:
         return scope if self._root is None else scope.at(self._root.raw(scope))
 
-    def misspelled(self, scope: Scope) -> Iterator[str]:
-        """Yield the fields whose path is not in a delivery, and is nearly a path that is."""
-        scope = self._at_root(scope)
-        elements = [scope] if self._each is None else map(scope.at, self._each.raws(scope)[:1])
-        for inside in elements:
-            for name, path in self._paths.items():
-                # Of several alternatives, some may be absent.
-                meant = "" if " or " in path else nearest(path, inside)
-                if meant:
-                    yield f"{name}: {path}: found nothing; did you mean {meant}"
+    def unfound(self, read: Sequence[Scope]) -> dict[Place, str]:
+        """Return by place each path that no delivery of *read* has, what a table lacks, and faults."""
+        insides = roots = [self._at_root(scope) for scope in read]
+        if self._each is not None:
+            insides = [scope.at(element) for scope in roots for element in self._each.raws(scope)]
+        free = [inside for inside in insides if not any(one.holds(inside) for one in self._held)]
+        found: dict[Place, str] = {}
+        for name, paths in self._paths.items():
+            found |= unfound(paths, {"root": read, "each": roots}.get(name, insides), is_held=not free)
+        found |= {} if free else unmet(self._only, insides)
+        for place, (value, table) in self._tables.items():
+            texts_of = [texts for inside in free if (texts := value.texts(inside))]
+            words = {texts[0] for texts in texts_of if not any(map(table.get, texts))}
+            state = "a state such as started, resolved or deployed, or why it is ignored"
+            meaning = state if place[-1] == "states" else "what it means, or add otherwise"
+            if words and place[len(self._place)] not in ("root", "commits"):
+                missing = " and ".join(f"{word!a}" for word in sorted(words))
+                be, it = ("is", "it") if len(words) == 1 else ("are", "each")
+                found[place] = f"{missing} {be} not among them; add {it} with {meaning}"
+        all_paths = {place: path for paths in self._paths.values() for place, path in paths.items()}
+        for text in filter(None, map(self._fault, free)):
+            place, told = located(text, all_paths, self._place)
+            found.setdefault(place, told)
+        return found
 
-    def _without_elements(self, scope: Scope) -> Ignored:
-        assert self._each is not None
-        if not self._each.is_named(scope):
-            missing(self._each, scope, "a list")
-        return Ignored(f"{self._each.where} is empty")
+    def _fault(self, scope: Scope) -> str:
+        """Return why a message cannot be made, as `where: expected, got`; "" if it can."""
+        try:
+            made = self._message(scope, "")
+        except PayloadError as error:
+            return str(error)
+        is_old = isinstance(made, (Change, Deploy)) and made.at.year <= 1970
+        is_short = isinstance(made, Unreadable) and made.code == NO_COMMIT
+        for name, paths in self._paths.items():
+            for path in paths.values():
+                text = values.compiled(path, (), Faults()).text(scope)
+                if is_short and name == "sha" and text is not None:
+                    return f"{path}: expected a whole commit, got {got(text)}"
+                if is_old and name.endswith("_at") and "1970" in str(text):
+                    return f"{path}: expected a day after 1970, got {got(text)}"
+        return ""
 
     def _element(self, scope: Scope, delivery: str, index: int) -> Message:
         """Read one element. One that cannot be read leaves the others alone."""
@@ -160,14 +194,6 @@ class Entry:
         return Ignored(reason, word, self._incident.text(scope) or "", key)
 
 
-def _conditions(given: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
-    for name in ("skip_if", "only_if"):
-        for index, condition in enumerate(given.get(name) or ()):
-            for path in condition:
-                if path != values.BECAUSE:
-                    yield name, index, path
-
-
 def _misspelled(meaning: str) -> str:
     """Return the state that one word is likely to mean; "" for a state, and for a reason."""
     word = meaning.strip().lower()
@@ -175,10 +201,6 @@ def _misspelled(meaning: str) -> str:
         return ""
     nearest = difflib.get_close_matches(word, (*STATES, PING), n=1, cutoff=0.75)
     return nearest[0] if nearest else _MEANT.get(word, "")
-
-
-def _always(scope: Scope) -> bool:  # noqa: ARG001  a check's signature
-    return True
 
 
 def _constant(given: Any) -> str:

@@ -1,7 +1,5 @@
 """The fields of a message's entry, compiled by name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -28,8 +26,6 @@ class EntryFields:
         self._entry = entry
         self._place = place
         self._faults = faults
-        # Every path by the name of its field, for hints about what is not found in a delivery.
-        self.paths: dict[str, str] = {}
 
     def has(self, name: str) -> bool:
         return name in self._entry
@@ -41,9 +37,7 @@ class EntryFields:
             return values.NOTHING
         if name == "environment":
             given = self._environment(given)
-        found = values.compiled(given, (*self._place, name), self._faults)
-        self.paths[name] = found.where
-        return found
+        return values.compiled(given, (*self._place, name), self._faults)
 
     def _environment(self, given: Any) -> Any:
         """Return the uncompiled environment. Without one, an event counts as production."""

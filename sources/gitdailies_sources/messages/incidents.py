@@ -1,7 +1,5 @@
 """Changes of incidents: what each state of a pack's table becomes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Container
 from typing import NamedTuple
 
@@ -9,7 +7,7 @@ from gitdailies_core import Change, Service, text_of
 from gitdailies_core.values import lenient_times
 
 from gitdailies_sources.language.scope import Scope
-from gitdailies_sources.language.times import Moment
+from gitdailies_sources.language.times import Moment, received
 from gitdailies_sources.messages.fields import EntryFields, first_moment, needed_text, no_time
 
 STATES = ("started", "resolved", "updated", "reopened", "cancelled", "deleted", "merged")
@@ -99,13 +97,13 @@ class _WhenReader:
         at = (
             self._updated.read(scope)
             or began
-            or _receipt(scope)
+            or received(scope)
             or no_time(scope, self._updated, self._started)
         )
         return _Times(at, began)
 
     def _end_without_recovery(self, scope: Scope) -> _Times:
-        at = first_moment(scope, self._updated, self._resolved) or _receipt(scope)
+        at = first_moment(scope, self._updated, self._resolved) or received(scope)
         return _Times(at or no_time(scope, self._updated, self._resolved), self._began(scope))
 
 
@@ -131,7 +129,7 @@ def compiled(fields: EntryFields, states: Container[str]) -> Make:
         names = service.texts(scope)
         others = tuple(aliases.texts(scope))
         merged = state == "merged"
-        return Change.make(
+        return Change(
             state="resolved" if merged else state,
             word=word,
             incident=needed_text(incident, scope),
@@ -154,8 +152,3 @@ def compiled(fields: EntryFields, states: Container[str]) -> Make:
         )
 
     return make
-
-
-def _receipt(scope: Scope) -> Moment | None:
-    at = scope.request.received_at
-    return None if at is None else Moment(at, at_receipt=True)

@@ -3,5 +3,5 @@
 Every check raises ProofError or returns nothing. The algorithm is that of the pack, never that of the
 request. Comparisons take constant time.
 
-    signatures, tokens, web_tokens, amazon ─▶ choice
+    signatures, tokens, web_tokens, amazon ─▶ proving
 """

@@ -6,8 +6,6 @@ Sources: "Verifying the signatures of Amazon SNS messages", "HTTP/HTTPS subscrip
 format".
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import re

@@ -4,8 +4,6 @@ Sources: Standard Webhooks' specification, GitHub's "Validating webhook deliveri
 webhook signatures", Slack's "Verifying requests", Grafana's "Configure the webhook contact point".
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib
@@ -22,6 +20,8 @@ from gitdailies_core.sources.signatures import MOST_SIGNATURES, any_equal, check
 from gitdailies_sources.language.faults import Mistake
 
 TOLERANCE_SECONDS = 300
+# What a secret begins with that is base64.
+ENCODED = "whsec_"
 _MILLISECONDS = 10**11
 ALGORITHMS: Mapping[str, Any] = {
     "sha1": hashlib.sha1,
@@ -83,7 +83,7 @@ class Hmac:
         self._signed_bare = _signed(str(bare)) if bare is not None else None
         self._algorithm = ALGORITHMS[str(given.get("algorithm", "sha256"))]
         self._hex = given.get("encoding", "hex") == "hex"
-        self._key = _decoded_key if given.get("key") == "base64" else _text_key
+        self.decodes = given.get("key") == "base64"
         self._timestamp_header = str(given.get("timestamp_header", ""))
         self._id_header = str(given.get("id_header", ""))
         self._tolerance = float(given.get("tolerance_seconds", TOLERANCE_SECONDS))
@@ -117,9 +117,8 @@ class Hmac:
 
     def made(self, body: bytes, secret: Secret, user: str, at: datetime) -> Proven:  # noqa: ARG002
         """Return the headers that prove *body*."""
+        self.refuse_unfit(secret)
         key = self._key(secret)
-        if not key:
-            raise ConfigurationError(f"{secret.origin}: expected a secret in base64, got another text")
         number = hashlib.sha256(body).hexdigest()[:16]
         found = {"timestamp": str(int(at.timestamp())), "id": f"example-{number}"}
         content = self._signed.content(body, {name: [value] for name, value in found.items()})
@@ -127,6 +126,21 @@ class Hmac:
         header = self._split.join(f"{part.prefix}{found[part.name]}" for part in self._form)
         more = ((self._timestamp_header, "timestamp"), (self._id_header, "id"))
         return Proven({self.where: header, **{name: found[what] for name, what in more if name}}, {})
+
+    def refuse_unfit(self, secret: Secret) -> None:
+        """Raise ConfigurationError for a secret that is no key."""
+        if not self._key(secret):
+            raise ConfigurationError(f"{secret.origin}: expected a secret in base64, got another text")
+
+    def _key(self, secret: Secret) -> bytes:
+        """Return the key of a secret; empty, so that it signs nothing, if it should be base64 and is not."""
+        text = secret.reveal()
+        if not self.decodes:
+            return text.encode()
+        try:
+            return base64.b64decode(text.strip().removeprefix(ENCODED), validate=True)
+        except (binascii.Error, ValueError):
+            return b""
 
     def _signature(self, key: bytes, content: bytes) -> bytes:
         digest = hmac.digest(key, content, self._algorithm)
@@ -197,18 +211,6 @@ def _form(text: str) -> list[_FormPart]:
         raise Mistake(f"form: expected nothing after the last part, got {got(pieces[-1])}")
     # A longer prefix goes first: `v1` is no `v`.
     return sorted(parts, key=lambda part: -len(part.prefix))
-
-
-def _text_key(secret: Secret) -> bytes:
-    return secret.reveal().encode()
-
-
-def _decoded_key(secret: Secret) -> bytes:
-    """Return the key of a secret in base64; empty, so that it signs nothing, if it is not base64."""
-    try:
-        return base64.b64decode(secret.reveal().strip().removeprefix("whsec_"), validate=True)
-    except (binascii.Error, ValueError):
-        return b""
 
 
 def _check_age(request: Request, text: str, seconds: float, where: str) -> None:

@@ -1,7 +1,5 @@
 """Shared secrets that a delivery carries: in a header, as a password, in the query or in a field."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 from collections.abc import Callable, Sequence
@@ -9,7 +7,7 @@ from datetime import datetime
 
 from gitdailies_core import ProofError, Request, Secret, UnreadableBody
 from gitdailies_core.sources.protocol import Proven
-from gitdailies_core.sources.signatures import any_equal, check_secrets, raw
+from gitdailies_core.sources.signatures import any_equal, bare_tokens, check_secrets, raw
 
 from gitdailies_sources.language.scope import Scope
 from gitdailies_sources.language.values import Value
@@ -51,24 +49,15 @@ class Token:
 
 
 def header(name: str, prefix: str = "") -> Token:
-    """Return the proof by a token in a header: the whole value, or what follows a prefix."""
+    """Return a proof by a token in a header: what follows a prefix, else the value, even after `Bearer`."""
 
     def given(request: Request) -> list[str]:
         value = request.header(name)
-        begins = value and value[: len(prefix)].lower() == prefix.lower()
-        return [value[len(prefix) :]] if begins else []
+        if not prefix:
+            return bare_tokens(value)
+        return [value[len(prefix) :]] if value[: len(prefix)].lower() == prefix.lower() else []
 
     return Token(name.lower(), given, lambda token: Proven({name.lower(): prefix + token}, {}))
-
-
-def named_header(name: str) -> Token:
-    """Return the proof by a token in the header that a source names. `Bearer ` before it is allowed."""
-
-    def given(request: Request) -> list[str]:
-        value = request.header(name)
-        return [value, *([value[7:]] if value[:7].lower() == "bearer " else [])]
-
-    return Token(name.lower(), given)
 
 
 def query(name: str) -> Token:

@@ -3,8 +3,6 @@
 Source: Netlify's "Payload signature".
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

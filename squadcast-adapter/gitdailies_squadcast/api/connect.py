@@ -5,15 +5,13 @@ does not list the words of triggers. These are those of its deliveries, version 
 not repeat them is refused, so that no webhook stays that sends nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from gitdailies_core import Fields, PayloadError, Secret
 from gitdailies_core.sources.connecting import POST, Call, Lookup, Made, Step, Target, Vendor
 
-from gitdailies_squadcast.api import rest
+from gitdailies_squadcast.api.rest import Api
 
 _PATH = "/extensions/event-webhooks"
 _PAGE = 50
@@ -22,22 +20,15 @@ _CLASS = "incident"
 EVENTS = ("triggered", "resolved", "acknowledged", "reassigned", "tags_updated")
 
 
-class Connect(Vendor):
+class Connect(Api, Vendor):
     """The vendor `squadcast`."""
 
-    name = "squadcast"
-    url = rest.URL
-    token_env = rest.TOKEN_ENV
     parameters: Mapping[str, str] = {"team?": "the id of one team, instead of all teams"}
     settings: Mapping[str, str] = {"header": HEADER}
     test_by_hand = (
         "look at the webhook's triggers in Squadcast, whose API does not document their words, "
         "and trigger a test incident"
     )
-
-    sign_in = staticmethod(rest.sign_in)
-    access_token = staticmethod(rest.access_token)
-    headers = staticmethod(rest.headers)
 
     def find(self, lookup: Lookup, target: Target) -> Iterator[Made]:
         """A listing has names alone; the webhook itself has its addresses."""

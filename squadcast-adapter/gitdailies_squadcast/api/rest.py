@@ -4,30 +4,30 @@ Source: "Authentication" of Squadcast's API reference. A refresh token is exchan
 token.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from gitdailies_core import Fields, Secret
 
-URL = "https://api.squadcast.com/v3"
-TOKEN_ENV = "SQUADCAST_REFRESH_TOKEN"  # noqa: S105  a name, not a token
 
+class Api:
+    """What all that ask the API have in common."""
 
-def sign_in(url: str, token: Secret) -> tuple[str, Mapping[str, str]]:
-    """Each region has a host that issues access tokens: auth.eu.… for api.eu.squadcast.com."""
-    parts = urlsplit(url)
-    host = f"auth.{parts.netloc[4:]}" if parts.netloc.startswith("api.") else parts.netloc
-    return f"{parts.scheme}://{host}/oauth/access-token", {"X-Refresh-Token": token.reveal()}
+    name = "squadcast"
+    url = "https://api.squadcast.com/v3"
+    token_env = "SQUADCAST_REFRESH_TOKEN"  # noqa: S105  a name, not a token
 
+    def sign_in(self, url: str, token: Secret) -> tuple[str, Mapping[str, str]]:
+        """Each region has a host that issues access tokens: auth.eu.… for api.eu.squadcast.com."""
+        parts = urlsplit(url)
+        host = f"auth.{parts.netloc[4:]}" if parts.netloc.startswith("api.") else parts.netloc
+        return f"{parts.scheme}://{host}/oauth/access-token", {"X-Refresh-Token": token.reveal()}
 
-def access_token(answer: Any) -> str:
-    """Return the access token in an answer."""
-    return Fields(answer, "access token").object("data").text("access_token")
+    def access_token(self, answer: Any) -> str:
+        """Return the access token in an answer."""
+        return Fields(answer, "access token").object("data").text("access_token")
 
-
-def headers(token: Secret) -> Mapping[str, str]:
-    """Return the headers of every request, with an access token."""
-    return {"Authorization": f"Bearer {token.reveal()}", "Accept": "application/json"}
+    def headers(self, token: Secret) -> Mapping[str, str]:
+        """Return the headers of every request, with an access token."""
+        return {"Authorization": f"Bearer {token.reveal()}", "Accept": "application/json"}

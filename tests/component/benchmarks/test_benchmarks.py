@@ -43,6 +43,7 @@ def rows(done: subprocess.CompletedProcess[str]) -> list[str]:
             ("--packs", "--seconds=6", "--events=15000"),
             ["pagerduty", "pagerduty, scattered", "opsgenie", "alertmanager", "incident-io", "github"],
         ),
+        ("ceiling", ("--deliveries=300", "--relays", 2), ["sqlite, 1 relay", "postgresql, 2 relays"]),
         ("delivery", ("--events=600",), ["a simple script", "relay, documented", "relay, ours"]),
         ("side_by_side", (ROOT, "--seconds=3", "--events=30000", "--rounds=0"), ["other", "this"]),
     ],

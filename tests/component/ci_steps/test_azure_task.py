@@ -143,17 +143,11 @@ def test_the_inputs_are_those_of_the_template() -> None:
         assert list(one.get("options", [])) == parameter.get("values", [])
 
 
-@pytest.mark.parametrize("with_python", [True, False])
-def test_a_typing_error_in_an_input(with_python: bool, tmp_path: Path) -> None:
+def test_a_typing_error_in_an_input(tmp_path: Path) -> None:
     """The agent passes inputs that the task does not have. One that is close to another sends nothing."""
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/curl").symlink_to(program("curl"))
     with serving() as server:
-        wrong = {"webhookUrl": server.url, "webhookKey": KEY, "enviroment": "staging"}
-        done = run(tmp_path, python=sys.executable if with_python else None, **wrong)
-        assert "GITDAILIES_ENVIROMENT" in done.stdout
-        assert server.requests == []
-        if with_python:
-            (tmp_path / "again").mkdir()
-            run(tmp_path / "again", webhookUrl=server.url, webhookKey=KEY, another="staging")
-            assert len(server.requests) == 1
+        for name, requests in (("enviroment", 0), ("another", 1)):
+            (tmp_path / name).mkdir()
+            given = {"webhookUrl": server.url, "webhookKey": KEY, name: "staging"}
+            done = run(tmp_path / name, **given)
+            assert ("GITDAILIES_ENVIROMENT" in done.stdout, len(server.requests)) == (not requests, requests)

@@ -121,38 +121,6 @@ def test_no_variables(tmp_path: Path) -> None:
     assert "set GITDAILIES_WEBHOOK_KEY as a secret variable" in done.stdout
 
 
-def test_a_deployment_job(tmp_path: Path) -> None:
-    """A deployment job's environment is reported without a parameter."""
-    with serving() as server:
-        run(
-            tmp_path,
-            {},
-            case="deployment_job",
-            GITDAILIES_WEBHOOK_URL=server.url,
-            GITDAILIES_WEBHOOK_KEY=KEY,
-        )
-
-    [request] = server.requests
-    expected = case_of("azure", "deployment_job")["expected"]["events"][0]
-    assert json.loads(request.body)["environment"] == expected["environment"]
-
-
-@pytest.mark.parametrize(("strict", "level", "code"), [("false", "warning", 0), ("True", "error", 3)])
-def test_a_wrong_key(strict: str, level: str, code: int, tmp_path: Path) -> None:
-    """A refused key is an issue on the run's page, and fails the step where errors are to fail."""
-    with serving(answer("401 Unauthorized", b"{}")) as server:
-        done = run(
-            tmp_path,
-            {"failOnError": strict},
-            GITDAILIES_WEBHOOK_URL=server.url,
-            GITDAILIES_WEBHOOK_KEY=KEY,
-        )
-
-    assert done.returncode == code
-    assert f"##vso[task.logissue type={level}]GitDailies: {level.upper()}: " in done.stdout
-    assert KEY not in done.stdout
-
-
 def test_no_command_of_others(tmp_path: Path) -> None:
     """A receiver's text is never a command to the agent."""
     refusal = b'{"detail": "##vso[task.setvariable variable=x]y"}'

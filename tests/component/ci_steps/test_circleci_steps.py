@@ -2,22 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.circleci_orb import report
 from tests.support.servers import answer, free_port, serving
-from tests.support.steps import KEY, SHELLS, VERSION, DoraServer, case, dora
+from tests.support.steps import KEY, SHELLS, VERSION, case
 
 each_shell = pytest.mark.parametrize("name", SHELLS)
 CASES = ("branch", "tag", "forked_pull_request", "app_pipeline", "empty_pipeline_values", "slug_from_https")
-
-
-@pytest.fixture(scope="module")
-def receiver(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with dora(tmp_path_factory.mktemp("dora")) as running:
-        yield running
 
 
 def job(name: str, **more: str) -> dict[str, str]:
@@ -45,26 +38,6 @@ def test_a_deploy_is_reported(name: str, situation: str, tmp_path: Path) -> None
             + (f" to {event['environment']}" if "environment" in event else ""),
         )
     )
-
-
-@each_shell
-def test_two_services_of_a_job_that_runs_again(name: str, receiver: DoraServer, tmp_path: Path) -> None:
-    """Two services of one job are two deploys, and a job that runs again is another attempt of its run."""
-    environ = job("branch", GITDAILIES_WEBHOOK_KEY=receiver.key, GITDAILIES_WEBHOOK_URL=receiver.url)
-    for again in ("branch", "run_again"):
-        more = {**environ, **case("circleci", again)["environ"]}
-        for service in ("checkout", "ledger"):
-            ended = report(name, tmp_path, more, {"environment": name, "service": service, "type": "hotfix"})
-            assert (ended.code, "GitDailies: reported: hotfix" in ended.log) == (0, True), ended.log
-
-    found = [event for event in receiver.events if event["environment"] == name]
-    assert sorted((event["service"], event["type"], "attempt" in event) for event in found) == [
-        ("checkout", "hotfix", False),
-        ("checkout", "hotfix", True),
-        ("ledger", "hotfix", False),
-        ("ledger", "hotfix", True),
-    ]
-    assert len({event["run"] for event in found}) == 1
 
 
 def test_every_parameter_arrives(tmp_path: Path) -> None:
@@ -137,30 +110,6 @@ def test_no_python(name: str, strict: bool, code: int, word: str, tmp_path: Path
         f"GitDailies: {word}: deploy not reported: "
         "Python 3.9 or later was not found as python3, python or py -3\n"
     )
-
-
-@each_shell
-@pytest.mark.parametrize("strict", [False, True])
-@pytest.mark.parametrize(
-    ("reply", "code", "message"),
-    [
-        (answer("401 Unauthorized", b'{"detail": "no such key"}'), 3, "the key is refused"),
-        (answer("503 Service Unavailable", b"down"), 1, "answered 503: down (1 attempt)"),
-        (answer("200 OK", b"GitDailies"), 0, "reported: deploy of"),
-    ],
-)
-def test_what_the_job_learns(
-    name: str, strict: bool, reply: bytes, code: int, message: str, tmp_path: Path
-) -> None:
-    """The log has every outcome and never the key. A job fails only with `fail_on_error`."""
-    with serving(reply) as server:
-        parameters = {"webhook_url": server.url, "retries": 0, "fail_on_error": strict}
-        ended = report(name, tmp_path, job("branch"), parameters)
-
-    assert ended.code == (code if strict else 0)
-    assert message in ended.log
-    assert ("WARNING" in ended.log, "ERROR" in ended.log) == (code > 0 and not strict, code > 0 and strict)
-    assert KEY not in ended.log
 
 
 @each_shell

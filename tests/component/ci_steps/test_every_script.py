@@ -11,7 +11,6 @@ from gitdailies_core.ci.reporting.settings import DEPLOY_INPUTS, STEP_INPUTS, Se
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
 
-from scripts.builders import script
 from scripts.builders.launchers.inputs import DEFAULTS
 from scripts.generators import platform_pages
 from tests.component.ci_steps.test_github_interpreters import NEW_ENOUGH
@@ -24,9 +23,7 @@ from tests.support.shell_scripts import (
     mark,
     name_of,
     programs,
-    repository,
     run,
-    scripts_in_manifest,
     text_of,
 )
 
@@ -168,61 +165,6 @@ def test_no_key(room: str, tmp_path: Path) -> None:
 
 
 @each
-def test_everything_by_hand(room: str, tmp_path: Path) -> None:
-    """Environment, service, type and time are sent as set, and several repositories give several deploys."""
-    other = "b7d3e9f0a1c25846d9e8f7061524334251607f8e"
-    own = case_of(room)["expected"]["events"][0]
-    with serving() as server:
-        environ = settings(
-            server.url,
-            GITDAILIES_ENVIRONMENT="staging",
-            GITDAILIES_SERVICE="checkout",
-            GITDAILIES_TYPE="hotfix",
-            GITDAILIES_TIME="2026-03-04T08:55:12Z",
-            GITDAILIES_REPO=f"{own['repo']} larkspur/ledger@{other}",
-        )
-        done = run(room, tmp_path, environ={**case_of(room)["environ"], **environ}, python=HERE)
-
-    bodies = [json.loads(request.body) for request in server.requests]
-    assert done.returncode == 0
-    assert [(body["repo"], body["commitSHA"]) for body in bodies] == [
-        (own["repo"], own["commitSHA"]),
-        ("larkspur/ledger", other),
-    ]
-    for body in bodies:
-        assert [body[name] for name in ("environment", "service", "type", "time")] == [
-            "staging",
-            "checkout",
-            "hotfix",
-            "2026-03-04T08:55:12Z",
-        ]
-    assert len({body["id"] for body in bodies}) == 2
-
-
-@each
-def test_commits_are_read_from_the_checkout(room: str, tmp_path: Path) -> None:
-    """With a checkout of the deployed commit, the commits before it are sent with their times."""
-    sha = repository(tmp_path / "checkout")
-    case = case_of(room)
-    example_sha = case["expected"]["events"][0]["commitSHA"]
-    environ = {name: text.replace(example_sha, sha) for name, text in case["environ"].items()}
-    with serving() as server:
-        done = run(
-            room,
-            tmp_path,
-            environ={**environ, **settings(server.url)},
-            python=HERE,
-            cwd=tmp_path / "checkout",
-        )
-
-    [request] = server.requests
-    commits = json.loads(request.body)["commits"]
-    assert done.returncode == 0
-    assert commits[0]["sha"] == sha
-    assert len(commits) == 2
-
-
-@each
 def test_every_input_is_used(room: str, tmp_path: Path) -> None:
     """A wrong value of each checked input is refused by the name that the platform has for it."""
     wrong = {
@@ -253,14 +195,6 @@ def test_shellcheck(room: str, tmp_path: Path) -> None:
     done = subprocess.run([program, "script.sh"], cwd=tmp_path, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("room", [room for room, folder in SCRIPTS.items() if folder.manifest])
-def test_manifest_holds_the_script(room: str) -> None:
-    """The manifest is whole YAML, and the script in it is the built one, byte for byte."""
-    built = script.script_of(SCRIPTS[room]).removeprefix("#!/bin/sh\n")
-
-    assert scripts_in_manifest(room) == [built]
 
 
 def test_defaults_are_those_of_the_step() -> None:

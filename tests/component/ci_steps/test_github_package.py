@@ -13,7 +13,7 @@ import yaml
 from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
 from gitdailies_core.ci.reporting.report import SKIPPED, Report
 
-from tests.support.github_action.acting import HERE, ROOM
+from tests.support.github_action.acting import ROOM
 from tests.support.programs import program
 from tests.support.servers import answer, serving
 from tests.support.steps import KEY, case, fits_schema, published
@@ -53,17 +53,17 @@ def test_declared_inputs_are_used_inputs() -> None:
     declared = set(ACTION["inputs"]) - OF_THE_JOB
     passed = {name for value in STEP["env"].values() for name in re.findall(r"inputs\.([a-z-]+)", value)}
 
-    assert declared == set(GITHUB_ACTIONS.step.inputs({}))
+    assert declared == set(GITHUB_ACTIONS.inputs({}))
     assert passed == set(ACTION["inputs"])
     for name in declared:
         variable = "INPUT_" + name.upper().replace("-", "_")
         assert STEP["env"][variable] == f"${{{{ inputs.{name} }}}}"
-        assert GITHUB_ACTIONS.step.inputs({variable: "x"})[name] == "x"
+        assert GITHUB_ACTIONS.inputs({variable: "x"})[name] == "x"
 
 
 def test_declared_outputs_are_written_outputs() -> None:
     """The outputs of action.yml are exactly those that the step writes."""
-    outputs = GITHUB_ACTIONS.step.files(Report(SKIPPED, ()))["GITHUB_OUTPUT"]
+    outputs = GITHUB_ACTIONS.files(Report(SKIPPED, ()))["GITHUB_OUTPUT"]
     written = [line.partition("=")[0] for line in outputs.splitlines()]
 
     assert list(ACTION["outputs"]) == written
@@ -233,11 +233,3 @@ def test_no_python_and_a_payload(event: str, tmp_path: Path) -> None:
     assert (code, server.requests) == (0, [])
     assert "only Python reads the commit here; set INPUT_SHA in full" in log
     assert output.startswith("ok=false\noutcome=failed\n")
-
-
-def test_the_examples_payloads_are_objects() -> None:
-    """Every payload that the runs under act use is a JSON object."""
-    files = sorted((HERE / "payloads").glob("*.json"))
-
-    assert len(files) >= 6
-    assert all(isinstance(json.loads(file.read_text("utf-8")), dict) for file in files)

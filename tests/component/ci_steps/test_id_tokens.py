@@ -6,11 +6,9 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from scripts import joiner
 from tests.support.circleci_orb import report as orb
 from tests.support.dora.running import Receiver, in_thread
 from tests.support.keyless.issuer import CLAIMS, Endpoint, endpoint, issuers, token, trusted
-from tests.support.servers import free_port
+from tests.support.servers import answer, free_port, serving
 from tests.support.shell_scripts import run as script
 from tests.support.steps import ROOT, case
 
@@ -200,24 +198,12 @@ def test_another_repository(place: Place, tmp_path: Path) -> None:
     assert "To send it later" not in done.stdout
 
 
-class Wall(BaseHTTPRequestHandler):
-    """A proxy that lets nothing through."""
-
-    def do_POST(self) -> None:
-        self.send_response(403)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        self.wfile.write(b"<html>Forbidden</html>")
-
-
 def test_a_proxy_lets_nothing_through(place: Place, tmp_path: Path) -> None:
     """A page with 403 is not the server's refusal, so the deploy can be sent later."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Wall) as wall:
-        threading.Thread(target=wall.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{wall.server_port}"
-        environ = place.job("gitlab", tmp_path, {"aud": url})
-        done = run(tmp_path, {**environ, "GITDAILIES_WEBHOOK_URL": f"{url}/webhooks"})
-        wall.shutdown()
+    page = answer("403 Forbidden", b"<html>Forbidden</html>", Content_Type="text/html")
+    with serving(page) as wall:
+        environ = place.job("gitlab", tmp_path, {"aud": wall.url.removesuffix("/webhooks")})
+        done = run(tmp_path, {**environ, "GITDAILIES_WEBHOOK_URL": wall.url})
     assert "the ID token is refused (answered 403" in done.stdout
     assert "To send it later" in done.stdout
 
@@ -250,7 +236,7 @@ def test_the_endpoint_of_the_runner_recovers(place: Place, tmp_path: Path) -> No
     """Faults of GitHub's own endpoint are tried again, with the pauses of sending."""
     place.github.statuses = [500, 503, 500]
     started = time.monotonic()
-    done = run(tmp_path, place.job("github", tmp_path))
+    done = run(tmp_path, {**place.job("github", tmp_path), "INPUT_SERVICE": "recovers"})
     assert "GitDailies: reported: " in done.stdout
     assert time.monotonic() - started > 3.0
 
@@ -288,7 +274,7 @@ def test_the_pull_request_of_a_fork_on_github(place: Place, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "platform", [one.word for one in PLATFORMS if not one.step.oidc and one.word != "octopus"]
+    "platform", [one.word for one in PLATFORMS if not one.oidc and one.word != "octopus"]
 )
 def test_other_platforms_refuse_it(platform: str, tmp_path: Path) -> None:
     """`auth: oidc` where there are no such tokens is an error that names the platforms that have them."""

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gitdailies_core.ci.reporting.settings import DEPLOY_INPUTS, STEP_INPUTS
 
 from tests.support.servers import serving
 from tests.support.shell_scripts import KEY, ROOT, case_of, programs, repository
@@ -130,11 +129,3 @@ def test_braces(text: str) -> None:
         else:
             assert open_.pop() == {"}": "{", ")": "(", "]": "["}[mark]
     assert open_ == []
-
-
-def test_declared_inputs_are_used_inputs() -> None:
-    """The variables of the page's table and of its lines are the inputs of the step."""
-    names = {"GITDAILIES_" + name.upper().replace("-", "_") for name in (*DEPLOY_INPUTS, *STEP_INPUTS)}
-
-    assert set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == names
-    assert set(re.findall(r"GITDAILIES_\w+", README)) == names

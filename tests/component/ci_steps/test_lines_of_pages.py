@@ -144,7 +144,7 @@ def test_the_parameters_of_teamcity() -> None:
     told = dict(re.findall(r"^\| `env\.(TEAMCITY_\w+)` \| `%(.+?)%` \|", page, re.MULTILINE))
 
     assert told == teamcity.ADDED
-    table = teamcity.TEAMCITY_TABLE
+    table = teamcity.TEAMCITY
     assert set(told) <= {*table.run, *table.branch, *table.repo_url}
 
 

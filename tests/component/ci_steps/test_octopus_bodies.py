@@ -8,17 +8,11 @@ import pytest
 
 from tests.support.octopus_agent import deploy
 from tests.support.servers import answer, free_port, serving
-from tests.support.steps import CASES, KEY, DoraServer, case, dora
+from tests.support.steps import CASES, KEY, case
 
 each = pytest.mark.parametrize("syntax", ["Python", "Bash"])
 NAMES = sorted(file.stem for file in (CASES / "octopus").glob("*.json"))
 TAKEN = answer("202 Accepted", b'{"status": "created"}')
-
-
-@pytest.fixture(scope="module")
-def receiver(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with dora(tmp_path_factory.mktemp("dora")) as running:
-        yield running
 
 
 def parameters(given: dict[str, Any]) -> dict[str, str]:
@@ -55,24 +49,6 @@ def test_every_case(syntax: str, name: str, tmp_path: Path) -> None:
     else:
         assert ended.log.count("reported: deploy of") == len(events)
         assert "warning" not in ended.log
-
-
-def test_the_dora_server_counts_once(receiver: DoraServer, tmp_path: Path) -> None:
-    """A deployment that runs again, by whichever body, is one deploy; another service of it is another."""
-    variables = case("octopus", "build_information")["environ"]
-    for number, (syntax, service) in enumerate(
-        [("Python", "a"), ("Bash", "a"), ("Bash", "b"), ("Python", "b")]
-    ):
-        given = {
-            "GitDailies.WebhookUrl": receiver.url,
-            "GitDailies.WebhookKey": receiver.key,
-            "GitDailies.Service": service,
-            "GitDailies.FailOnError": "True",
-        }
-        ended = deploy(syntax, tmp_path / str(number), variables, given)
-        assert ended.code == 0, ended.log
-
-    assert sorted(event["service"] for event in receiver.events) == ["a", "b"]
 
 
 @each

@@ -1,13 +1,10 @@
 """The lines of the Travis examples, lifted from their YAML and run in a shell with Travis' variables."""
 
 import json
-import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from gitdailies_core.ci.reporting.settings import DEPLOY_INPUTS, STEP_INPUTS
 
 from tests.support.servers import answer, free_port, serving
 from tests.support.steps import (
@@ -15,10 +12,8 @@ from tests.support.steps import (
     ROOT,
     SHELLS,
     VERSION,
-    DoraServer,
     Ended,
     case,
-    dora,
     fits_schema,
     published,
     shell,
@@ -36,12 +31,6 @@ ONE, SEVERAL = (
 TAKEN = answer("202 Accepted", b'{"status": "created"}')
 
 each_shell = pytest.mark.parametrize("name", SHELLS)
-
-
-@pytest.fixture(scope="module")
-def receiver(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with dora(tmp_path_factory.mktemp("dora")) as running:
-        yield running
 
 
 @pytest.fixture
@@ -89,22 +78,6 @@ def test_pull_requests_are_left_out(name: str, folder: Path) -> None:
     assert (ended, server.requests) == (Ended(0, ""), [])
 
 
-@each_shell
-def test_the_dora_server_counts_once(name: str, receiver: DoraServer, folder: Path) -> None:
-    """`after_deploy` of two providers, and a build that is restarted, are one deploy."""
-    environ = build(
-        "branch",
-        GITDAILIES_WEBHOOK_KEY=receiver.key,
-        GITDAILIES_WEBHOOK_URL=receiver.url,
-        GITDAILIES_SERVICE=name,
-    )
-    logs = [run(name, LINE, folder, environ).log for _ in range(2)]
-
-    assert [event["service"] for event in receiver.events].count(name) == 1
-    assert "which was counted already" not in logs[0]
-    assert "which was counted already" in logs[1]
-
-
 @pytest.mark.parametrize(("deployed", "strict", "code"), [("0", "", 0), ("0", "true", 1), ("5", "", 5)])
 def test_the_provider_that_counts(deployed: str, strict: str, code: int, folder: Path) -> None:
     """In a provider's own script a failed deploy is not reported. A failed report fails a strict script."""
@@ -134,36 +107,3 @@ def test_shellcheck(tmp_path: Path) -> None:
     lines = [LINE, *(one["script"] for one in SEVERAL["deploy"])]
     (tmp_path / "lines.sh").write_text("\n".join(["#!/bin/sh", *lines, ""]))
     tool("shellcheck", str(tmp_path / "lines.sh"), str(SCRIPT))
-
-
-def test_declared_inputs_are_used_inputs(folder: Path) -> None:
-    """The README lists every variable that the step reads and no other, and each is read."""
-    declared = set(
-        re.findall(r"^\| `(GITDAILIES_\w+)` \|", (ROOM / "README.md").read_text("utf-8"), re.MULTILINE)
-    )
-    inputs = {f"GITDAILIES_{name.upper().replace('-', '_')}" for name in (*DEPLOY_INPUTS, *STEP_INPUTS)}
-    assert declared == inputs
-
-    set_by_hand = {
-        "GITDAILIES_SERVICE": "api",
-        "GITDAILIES_TYPE": "hotfix",
-        "GITDAILIES_REPO": "larkspur/ledger",
-        "GITDAILIES_SHA": "b7d3e9f0a1c25846d9e8f7061524334251607f8e",
-        "GITDAILIES_BRANCH": "release",
-        "GITDAILIES_TIME": "2026-03-04T08:55:12Z",
-        "GITDAILIES_ID": "release-77",
-        "GITDAILIES_STATUS": "success",
-        "GITDAILIES_URL": "https://deploys.example/77",
-        "GITDAILIES_FIXES": "Q2W3",
-        "GITDAILIES_RECEIVER": "ours",
-        "GITDAILIES_TIMEOUT": "5",
-        "GITDAILIES_RETRIES": "0",
-        "GITDAILIES_DRY_RUN": "true",
-    }
-    ended = run("dash", LINE, folder, build("branch", **set_by_hand))
-    event = json.loads(ended.log.splitlines()[-1].removeprefix("GitDailies: "))
-    names = {"GITDAILIES_SHA": "commitSHA"}
-    for variable in ("SERVICE", "TYPE", "REPO", "SHA", "BRANCH", "TIME", "ID", "URL", "FIXES"):
-        variable = f"GITDAILIES_{variable}"
-        name = names.get(variable, variable.removeprefix("GITDAILIES_").lower())
-        assert event[name] == set_by_hand[variable]

@@ -130,13 +130,13 @@ class Recorded(dict[str, str]):
 
 def test_variables() -> None:
     """In every case of GitHub Actions, each variable that is read is in the list, and none is in vain."""
-    step = GITHUB_ACTIONS.step
-    asked = {GITHUB_ACTIONS.marker, step.event, step.folder, *step.oidc, *step.files(Report(SKIPPED, ()))}
+    step = GITHUB_ACTIONS
+    asked = {step.marker, step.event, step.folder, *step.oidc, *step.files(Report(SKIPPED, ()))}
     for file in (CASES / "github_actions").glob("*.json"):
         case = read(file)
         recorded = Recorded(case["environ"])
         recorded.asked = asked
-        GITHUB_ACTIONS.read(Variables(recorded), case.get("event"))
+        GITHUB_ACTIONS.read(Variables(recorded, case.get("event")))
         step.inputs(recorded)
     names = [name for name in LISTED if re.fullmatch(r"[A-Z_]+\*?", name)]
 

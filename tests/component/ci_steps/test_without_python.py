@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from scripts.builders.script import script_of
 from scripts.platforms import folder_of
 from tests.component.ci_steps.test_github_interpreters import FOUND
 from tests.support.programs import program
-from tests.support.servers import Server, answer, certificate, free_port, serving
+from tests.support.servers import Received, Server, answer, certificate, free_port, serving
 from tests.support.shell_scripts import KEY, ROOT, SCRIPTS, case_of, mark, repository, run
 
 pytestmark = pytest.mark.matrix
@@ -57,27 +57,37 @@ def once(reply: bytes = TAKEN) -> Iterator[Server]:
         yield server
 
 
+def report(
+    room: str,
+    folder: Path,
+    more: Mapping[str, str] | None = None,
+    *,
+    sender: str = "curl",
+    name: str = "",
+    reply: bytes = TAKEN,
+) -> tuple[subprocess.CompletedProcess[str], list[Received]]:
+    """Run the room's script with one program that sends; return its exit and the request that it sent."""
+    with_sender(folder, sender)
+    with once(reply) as server:
+        done = run(room, folder, environ=environ_of(room, server.url, name, **(more or {})), python=None)
+    return done, server.requests
+
+
 @each
 @by_each
 def test_the_documented_fields_are_sent(room: str, sender: str, tmp_path: Path) -> None:
     """The deploy arrives with the fields that GitDailies documents, and the log says that these are all."""
     [event] = case_of(room)["expected"]["events"]
-    with once() as server:
-        done = run(room, with_sender(tmp_path, sender), environ=environ_of(room, server.url), python=None)
+    done, [request] = report(room, tmp_path, sender=sender)
 
     assert done.returncode == 0
     assert done.stdout == (
         f"GitDailies: reported: deploy of {event['repo']} at 4f0c2d6 to production\n"
         "GitDailies: without Python 3.9, only the documented fields are sent\n"
     )
-    [request] = server.requests
     body = json.loads(request.body)
-    assert {name: body[name] for name in ("kind", "repo", "commitSHA", "environment")} == {
-        "kind": "deployed",
-        "repo": event["repo"],
-        "commitSHA": event["commitSHA"],
-        "environment": "production",
-    }
+    known = {"kind": "deployed", "environment": "production"}
+    assert {**body, **known, "repo": event["repo"], "commitSHA": event["commitSHA"]} == body
     assert set(body) <= {"kind", "repo", "commitSHA", "environment", "branch"}
     assert body.get("branch") in (None, event["branch"])
     assert request.headers["webhook-key"] == KEY
@@ -88,28 +98,24 @@ def test_the_documented_fields_are_sent(room: str, sender: str, tmp_path: Path) 
 @by_each
 def test_the_key_is_in_no_argument(sender: str, tmp_path: Path) -> None:
     """A list of processes shows arguments. No program that the script starts gets the key as one."""
-    with once() as server:
-        run("gitlab", with_sender(tmp_path, sender), environ=environ_of("gitlab", server.url), python=None)
+    _, requests = report("gitlab", tmp_path, sender=sender)
     arguments = (tmp_path / "arguments").read_text("utf-8")
 
-    assert len(server.requests) == 1
+    assert len(requests) == 1
     assert ("nc" if sender == "busybox" else sender) in arguments.splitlines()
     assert KEY not in arguments
 
 
 def test_no_file_keeps_the_key(tmp_path: Path) -> None:
     """The file from which wget reads the key has no name while wget runs. Only its owner may read it."""
-    folder = with_sender(tmp_path, "wget")
+    with_sender(tmp_path, "wget")
     (tmp_path / "temporary").mkdir()
-    wget = (
-        (folder / "bin/wget")
-        .read_text("utf-8")
-        .replace("exec ", 'ls -lL /dev/stdin >"$TMPDIR/../seen"\nexec ')
-    )
-    (folder / "bin/wget").write_text(wget.replace("ls -lL", f"{program('ls')} -lL"))
+    wget = tmp_path / "bin/wget"
+    look = f'{program("ls")} -lL /dev/stdin >"$TMPDIR/../seen"\nexec '
+    wget.write_text(wget.read_text("utf-8").replace("exec ", look))
     with once() as server:
         environ = environ_of("gitlab", server.url, TMPDIR=str(tmp_path / "temporary"))
-        run("gitlab", folder, environ=environ, python=None)
+        run("gitlab", tmp_path, environ=environ, python=None)
 
     assert len(server.requests) == 1
     assert list((tmp_path / "temporary").iterdir()) == []
@@ -159,11 +165,9 @@ def test_an_older_python(version: tuple[int, int], tmp_path: Path) -> None:
 )
 def test_every_character_arrives(sender: str, text: str, tmp_path: Path) -> None:
     """Names arrive as they are, whatever they mean to JSON or to a shell."""
-    with once() as server:
-        environ = environ_of("gitlab", server.url, GITDAILIES_ENVIRONMENT=text, GITDAILIES_BRANCH=text)
-        done = run("gitlab", with_sender(tmp_path, sender), environ=environ, python=None)
+    more = {"GITDAILIES_ENVIRONMENT": text, "GITDAILIES_BRANCH": text}
+    done, [request] = report("gitlab", tmp_path, more, sender=sender)
 
-    [request] = server.requests
     body = json.loads(request.body)
     assert (body["environment"], body["branch"]) == (text, text)
     assert done.stderr == ""
@@ -199,16 +203,6 @@ def test_a_refusal_is_a_warning(
     assert f", and {why} ({sender} got {reply[9:12].decode()})" in done.stdout
     assert "reported: deploy of" not in done.stdout
     assert KEY not in done.stdout + done.stderr + failed.stdout
-
-
-@by_each
-def test_no_redirect_is_followed(sender: str, tmp_path: Path) -> None:
-    """The key goes only to the address that was set."""
-    with once() as other, once(answer("307 Elsewhere", b"", Location=other.url)) as server:
-        run("gitlab", with_sender(tmp_path, sender), environ=environ_of("gitlab", server.url), python=None)
-
-    assert len(server.requests) == 1
-    assert other.requests == []
 
 
 def test_busybox_wget_is_not_used(tmp_path: Path) -> None:
@@ -266,11 +260,9 @@ def test_https_without_a_check_of_the_certificate(tmp_path: Path) -> None:
 
 def test_a_proxy_that_busybox_does_not_know(tmp_path: Path) -> None:
     """Where a proxy is set, nc is not used: the address may not be reachable without it."""
-    with once() as server:
-        environ = environ_of("gitlab", server.url, http_proxy="http://127.0.0.1:9")
-        run("gitlab", with_sender(tmp_path, "busybox"), environ=environ, python=None)
+    _, requests = report("gitlab", tmp_path, {"http_proxy": "http://127.0.0.1:9"}, sender="busybox")
 
-    assert server.requests == []
+    assert requests == []
 
 
 @by_each
@@ -290,35 +282,27 @@ def test_what_is_left_out(tmp_path: Path) -> None:
         "GITDAILIES_TYPE": "rollback",
         "GITDAILIES_TIME": "2026-03-04T08:55:12Z",
     }
-    with once() as server:
-        environ = environ_of("jenkins", server.url, **more)
-        done = run("jenkins", with_sender(tmp_path, "curl"), environ=environ, python=None)
+    done, [request] = report("jenkins", tmp_path, more)
 
-    assert json.loads(server.requests[0].body)["time"] == "2026-03-04T08:55:12Z"
+    assert json.loads(request.body)["time"] == "2026-03-04T08:55:12Z"
     assert "only the documented fields are sent, not GITDAILIES_SERVICE, GITDAILIES_TYPE\n" in done.stdout
 
 
 def test_another_commit_has_no_branch(tmp_path: Path) -> None:
     """A commit that was set by hand is not on the branch of the job, as far as the shell knows."""
     other = "b7d3e9f0a1c25846d9e8f7061524334251607f8e"
-    with once() as server:
-        environ = environ_of("gitlab", server.url, GITDAILIES_SHA=other)
-        run("gitlab", with_sender(tmp_path, "curl"), environ=environ, python=None)
+    _, [request] = report("gitlab", tmp_path, {"GITDAILIES_SHA": other})
 
-    body = json.loads(server.requests[0].body)
+    body = json.loads(request.body)
     assert (body["commitSHA"], "branch" in body) == (other, False)
 
 
 def test_the_component_names_the_variable_of_the_key(tmp_path: Path) -> None:
     """The key may be in another variable, which an input names."""
-    with once() as server:
-        environ = environ_of(
-            "gitlab", server.url, GITDAILIES_WEBHOOK_KEY="", INPUT_WEBHOOK_KEY_ENV="KEY_OF_LEDGER"
-        )
-        environ["KEY_OF_LEDGER"] = f"{KEY}-2\r"
-        run("gitlab", with_sender(tmp_path, "curl"), environ=environ, python=None)
+    named = {"GITDAILIES_WEBHOOK_KEY": "", "INPUT_WEBHOOK_KEY_ENV": "KEY_OF_LEDGER"}
+    _, [request] = report("gitlab", tmp_path, {**named, "KEY_OF_LEDGER": f"{KEY}-2\r"})
 
-    assert server.requests[0].headers["webhook-key"] == f"{KEY}-2"
+    assert request.headers["webhook-key"] == f"{KEY}-2"
 
 
 @each
@@ -327,11 +311,9 @@ def test_no_other_platform_names_the_variable_of_the_key(room: str, tmp_path: Pa
     named = {"INPUT_WEBHOOK_KEY_ENV": "ANOTHER", "PARAM_WEBHOOK_KEY": "ANOTHER"}
     if room == "gitlab":
         del named["INPUT_WEBHOOK_KEY_ENV"]
-    with once() as server:
-        environ = {**environ_of(room, server.url), **named, "ANOTHER": "a-secret-of-the-job"}
-        run(room, with_sender(tmp_path, "curl"), environ=environ, python=None)
+    _, [request] = report(room, tmp_path, {**named, "ANOTHER": "a-secret-of-the-job"})
 
-    assert server.requests[0].headers["webhook-key"] == KEY
+    assert request.headers["webhook-key"] == KEY
 
 
 @each
@@ -342,11 +324,9 @@ def test_a_script_evaluates_no_text(room: str) -> None:
 
 def test_a_wrong_time_is_not_repeated(tmp_path: Path) -> None:
     """A time with line ends writes no line of its own into the log."""
-    with once() as server:
-        environ = environ_of("gitlab", server.url, GITDAILIES_TIME="2026-03-04\n::error::forged")
-        done = run("gitlab", with_sender(tmp_path, "curl"), environ=environ, python=None)
+    done, requests = report("gitlab", tmp_path, {"GITDAILIES_TIME": "2026-03-04\n::error::forged"})
 
-    assert (server.requests, "forged" in done.stdout + done.stderr) == ([], False)
+    assert (requests, "forged" in done.stdout + done.stderr) == ([], False)
 
 
 @pytest.mark.parametrize("sender", ["curl", "wget"])
@@ -398,12 +378,10 @@ def test_launch_for_every_platform(tmp_path: Path) -> None:
 )
 def test_environments(room: str, name: str, expected: str | None, tmp_path: Path) -> None:
     """A pull request that names no environment is a preview here, too, and no branch of a fork is sent."""
-    with serving(TAKEN) as server:
-        environ = environ_of(room, server.url, name, GITDAILIES_ENVIRONMENT="")
-        run(room, with_sender(tmp_path, "curl"), environ=environ, python=None)
+    _, [request] = report(room, tmp_path, {"GITDAILIES_ENVIRONMENT": ""}, name=name)
 
     [event] = case_of(room, name)["expected"]["events"]
-    body = json.loads(server.requests[0].body)
+    body = json.loads(request.body)
     assert body.get("environment") == expected
     assert body["commitSHA"] == event["commitSHA"]
     assert body.get("branch") in (None, event.get("branch"))
@@ -422,80 +400,57 @@ def test_environments(room: str, name: str, expected: str | None, tmp_path: Path
 )
 def test_a_job_that_is_not_certain(room: str, name: str, tmp_path: Path) -> None:
     """A job that deploys nothing, and a repository whose name the shell cannot tell, send nothing."""
-    with serving(TAKEN) as server:
-        run(room, with_sender(tmp_path, "curl"), environ=environ_of(room, server.url, name), python=None)
+    _, requests = report(room, tmp_path, name=name)
 
-    assert server.requests == []
+    assert requests == []
 
 
 def test_options_of_a_plugin(tmp_path: Path) -> None:
     """The options of Buildkite's plugin, such as the environment, are not read, so nothing is sent."""
-    with serving(TAKEN) as server:
-        environ = environ_of("buildkite", server.url, BUILDKITE_PLUGIN_CONFIGURATION='{"environment":"qa"}')
-        run("buildkite", with_sender(tmp_path, "curl"), environ=environ, python=None)
-
-    assert server.requests == []
+    options = {"BUILDKITE_PLUGIN_CONFIGURATION": '{"environment":"qa"}'}
+    assert report("buildkite", tmp_path, options)[1] == []
 
 
 @each
 def test_a_web_page_is_no_delivery(room: str, tmp_path: Path) -> None:
     """A page to sign in takes no event."""
-    with serving(answer("200 OK", b"<html>", Content_Type="text/html")) as server:
-        done = run(room, with_sender(tmp_path, "curl"), environ=environ_of(room, server.url), python=None)
+    done, _ = report(room, tmp_path, reply=answer("200 OK", b"<html>", Content_Type="text/html"))
 
     assert "the address answers with a web page" in done.stdout
 
 
+UNCERTAIN = {
+    "a reference": {"GITDAILIES_ENVIRONMENT": "$(ENVIRONMENT)"},
+    "a line end": {"GITDAILIES_ENVIRONMENT": "pro\nduction"},
+    "a command": {"GITDAILIES_ENVIRONMENT": "##vso[task.setvariable variable=x]y"},
+    "a word for a time": {"GITDAILIES_TIME": "yesterday"},
+    "a user": {"GITDAILIES_WEBHOOK_URL": "https://robin:s3cr3t@hooks.example.com/webhooks"},
+    "several": {"GITDAILIES_REPO": "one/a two/b"},
+    "another commit": {"GITDAILIES_REPO": "larkspur/ledger@4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"},
+    "a short commit": {"GITDAILIES_SHA": "4f0c2d6"},
+    "no key": {"GITDAILIES_WEBHOOK_KEY": ""},
+    "a dry run": {"GITDAILIES_DRY_RUN": "true"},
+    "a typing error": {"GITDAILIES_ENVIROMENT": "staging"},
+    "the checkout": {"GITDAILIES_SHA": "checkout"},
+}
+
+
 @each
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"GITDAILIES_ENVIRONMENT": "$(ENVIRONMENT)"},
-        {"GITDAILIES_ENVIRONMENT": "pro\nduction"},
-        {"GITDAILIES_ENVIRONMENT": "##vso[task.setvariable variable=x]y"},
-        {"GITDAILIES_TIME": "yesterday"},
-        {"GITDAILIES_WEBHOOK_URL": "https://robin:s3cr3t@hooks.example.com/webhooks"},
-        {"GITDAILIES_REPO": "one/a two/b"},
-        {"GITDAILIES_REPO": "larkspur/ledger@4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"},
-        {"GITDAILIES_SHA": "4f0c2d6"},
-        {"GITDAILIES_WEBHOOK_KEY": ""},
-        {"GITDAILIES_DRY_RUN": "true"},
-        {"GITDAILIES_ENVIROMENT": "staging"},
-        {"GITDAILIES_SHA": "checkout"},
-    ],
-    ids=[
-        "a reference",
-        "a line end",
-        "a command",
-        "a word for a time",
-        "a user",
-        "several",
-        "another commit",
-        "a short commit",
-        "no key",
-        "a dry run",
-        "a typing error",
-        "the checkout",
-    ],
-)
+@pytest.mark.parametrize("more", UNCERTAIN.values(), ids=list(UNCERTAIN))
 def test_what_is_not_certain_is_not_sent(room: str, more: dict[str, str], tmp_path: Path) -> None:
     """What needs more than the shell is left to the warning, and nothing is sent."""
-    with serving(TAKEN) as server:
-        environ = environ_of(room, server.url, **more)
-        done = run(room, with_sender(tmp_path, "curl"), environ=environ, python=None)
+    done, requests = report(room, tmp_path, more)
 
-    assert server.requests == []
+    assert requests == []
     assert done.stdout.startswith(f"{mark(room, 'warning')}deploy not reported: Python 3.9 or later")
 
 
 @each
 def test_a_failed_job_is_not_reported(room: str, tmp_path: Path) -> None:
     """A deploy that failed by its status is none."""
-    with serving(TAKEN) as server:
-        environ = environ_of(room, server.url, GITDAILIES_STATUS="failure")
-        done = run(room, with_sender(tmp_path, "curl"), environ=environ, python=None)
+    done, requests = report(room, tmp_path, {"GITDAILIES_STATUS": "failure"})
 
-    assert (done.returncode, server.requests) == (0, [])
+    assert (done.returncode, requests) == (0, [])
     assert "nothing reported" in done.stdout
 
 
@@ -543,10 +498,7 @@ def test_other_variables_of_ours(room: str, tmp_path: Path) -> None:
         "NOTE": "a line\nGITDAILIES_ENVIROMENT=staging",
         "OTHER_GITDAILIES_ENVIROMENT": "staging",
     }
-    with once() as server:
-        run(room, with_sender(tmp_path, "curl"), environ=environ_of(room, server.url, **more), python=None)
-
-    assert len(server.requests) == 1
+    assert len(report(room, tmp_path, more)[1]) == 1
 
 
 @pytest.mark.parametrize("shell", ["dash", "bash"])

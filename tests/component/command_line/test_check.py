@@ -55,37 +55,6 @@ def test_init_of_a_release_names_its_address(monkeypatch):
     published.address.cache_clear()
 
 
-def test_init_does_not_write_over_a_file(run, tmp_path):
-    """A second `init` ends with code 2 and does not change the file."""
-    run("init")
-    (tmp_path / "gitdailies.yml").write_text("mine")
-    again = run("init")
-
-    assert again.returncode == 2
-    assert "--force" in again.stderr
-    assert (tmp_path / "gitdailies.yml").read_text() == "mine"
-
-
-def test_check_names_every_mistake_with_its_line(run, tmp_path):
-    """A typo is named with file, line, path, and the nearest right name; code 2."""
-    (tmp_path / "gitdailies.yml").write_text(
-        "gitdailies:\n  url: https://gitdailies.example/webhooks\n  key: {env: KEY}\n  reciever: ours\n"
-    )
-    checked = run("check", KEY="k")
-
-    assert checked.returncode == 2
-    assert "gitdailies.yml:4" in checked.stderr
-    assert "receiver" in checked.stderr
-
-
-def test_a_missing_configuration_is_reported_with_the_remedy(run):
-    """Without a gitdailies.yml the message names the command that writes one."""
-    checked = run("check")
-
-    assert checked.returncode == 2
-    assert "gitdailies init" in checked.stderr
-
-
 def test_check_looks_at_mirrors_as_the_server_does(run, tmp_path, receiver):
     """A complete mirror is ok; a shallow or missing one is a fault with a remedy."""
     git = ["git", "-c", "user.name=kim", "-c", "user.email=kim@larkspur.example"]

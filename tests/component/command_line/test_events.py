@@ -148,27 +148,50 @@ def test_without_a_server_it_says_what_to_set(run, name):
     )
 
 
-def test_a_server_that_ends_is_asked_again(tmp_path):
+class Followed:
+    """A server of a test alone, and the command that follows it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.server = DoraServer(folder)
+        self.send("before")
+        env = {"GITDAILIES_READ_KEY": self.server.new_key("reads", "--allow", "read")}
+        self.command = Process(
+            folder, "events", "--url", self.server.url, "--follow", env=env, name="follows"
+        )
+        self.command.wait_for("before")
+
+    def send(self, id_):
+        sends = {"GITDAILIES_WEBHOOK_KEY": self.server.key}
+        given = ("--repo", "a/b", "--sha", SHA, "--id", id_, "--url", self.server.url)
+        assert command("deploy", *given, cwd=self.folder, env=sends).returncode == 0
+
+
+@pytest.fixture
+def followed(tmp_path):
+    running = Followed(tmp_path)
+    yield running
+    running.command.stop()
+    running.server.process.stop()
+
+
+def test_a_server_that_ends_is_asked_again(followed):
     """While it follows, a server that does not answer is a note, and no event is lost after its return."""
-    running = DoraServer(tmp_path)
-    reads = {"GITDAILIES_READ_KEY": running.new_key("reads", "--allow", "read")}
-    address = running.url.removeprefix("http://").removesuffix("/webhooks")
+    server = followed.server
+    address = server.url.removeprefix("http://").removesuffix("/webhooks")
+    server.process.stop()
+    until(lambda: "asking again" in followed.command.err.read_text())
+    store = ("--store", server.store)
+    server.process = Process(followed.folder, "dora", "--listen", address, *store, name="again")
+    server.process.wait_for("listens on")
+    followed.send("returned")
+    followed.command.wait_for("returned")
 
-    def send(id_):
-        sends = {"GITDAILIES_WEBHOOK_KEY": running.key}
-        given = ("--repo", "a/b", "--sha", SHA, "--id", id_, "--url", running.url)
-        assert command("deploy", *given, cwd=tmp_path, env=sends).returncode == 0
 
-    send("before")
-    following = Process(tmp_path, "events", "--url", running.url, "--follow", env=reads, name="following")
-    following.wait_for("before")
-    running.process.stop()
-    until(lambda: "asking again" in following.err.read_text())
-    again = Process(tmp_path, "dora", "--listen", address, "--store", running.store, name="again")
-    try:
-        again.wait_for("listens on")
-        send("returned")
-        following.wait_for("returned")
-    finally:
-        following.stop()
-        again.stop()
+def test_a_server_whose_store_was_restored_is_read_anew(followed):
+    """While it follows, a restore is a note, and the newest events and later ones follow."""
+    restored = command("restore", "--restored", "--store", followed.server.store, cwd=followed.folder)
+    assert restored.returncode == 0
+    until(lambda: "was restored" in followed.command.err.read_text())
+    followed.send("after")
+    followed.command.wait_for("after")

@@ -105,7 +105,9 @@ def test_a_secret_that_is_there_stays(run, tmp_path):
     """With --force the file is written again, and the secret that a tool knows already is kept."""
     run("init", "--source", "pagerduty")
     before = (tmp_path / "pagerduty-secret").read_text()
+    (tmp_path / "gitdailies.yml").write_text("mine")
     refused = run("init", "--source", "pagerduty")
+    assert (tmp_path / "gitdailies.yml").read_text() == "mine"
     again = run("init", "--source", "pagerduty", "--force")
 
     assert (refused.returncode, again.returncode) == (2, 0)

@@ -14,35 +14,6 @@ def test_quiet_prints_the_raw_key_alone(run, dora):
     assert made.stdout.count("\n") == 1
 
 
-def test_a_listed_key_is_not_shown(run, dora):
-    """`keys list` names a key and never prints it again."""
-    key = dora.new_key("listed")
-    listed = run("keys", "list", "--store", dora.store, "--json")
-
-    assert "listed" in [row["name"] for row in json.loads(listed.stdout)["keys"]]
-    assert key not in listed.stdout
-
-
-def test_a_deleted_key_is_refused_at_once(run, dora):
-    """The request after `keys delete` is refused by the running server."""
-    key = dora.new_key("doomed")
-    deploy = ("deploy", "--repo", "larkspur/doomed", "--sha", SHA, "--url", dora.url)
-    before = run(*deploy, GITDAILIES_WEBHOOK_KEY=key)
-    deleted = run("keys", "delete", "doomed", "--store", dora.store)
-    after = run(*deploy, GITDAILIES_WEBHOOK_KEY=key)
-
-    assert (before.returncode, deleted.returncode, after.returncode) == (0, 0, 3)
-
-
-def test_a_name_is_taken_once(run, dora):
-    """A second live key of one name is refused with code 2."""
-    dora.new_key("twice")
-    again = run("keys", "create", "twice", "--store", dora.store)
-
-    assert again.returncode == 2
-    assert "another key has the name" in again.stderr
-
-
 def test_a_key_is_limited_and_replaced(run, dora):
     """A limited key reports for its repository alone; `keys replace` gives another one like it."""
     key = dora.new_key("limited", "--repo", "larkspur/pay-*", "--environment", "staging")

@@ -92,11 +92,17 @@ def test_a_missing_mirror_names_the_option_that_makes_it(fetch) -> None:
     ran = fetch()
 
     assert ran.returncode == 1
-    assert "ledger.git: there is no mirror; --from makes it" in ran.stderr
+    assert "ledger.git: no such mirror; --from creates it" in ran.stderr
 
 
 @pytest.mark.parametrize(
-    "address", ["https://github.com/shop.git", "https://kim:hunter2@git.example/{repo}.git"]
+    "address",
+    [
+        "https://github.com/shop.git",
+        "https://kim:hunter2@git.example/{repo}.git",
+        "https://[{repo}",
+        "https://kim:hunter2@a\u2100b/{repo}",
+    ],
 )
 def test_an_address_needs_a_place_for_the_name_and_no_password(fetch, address: str) -> None:
     """Addresses are seen in process lists, so a password in one is refused and not shown."""

@@ -1,16 +1,10 @@
 """`gitdailies sources test`: what a pack lacks, at once, because it is tried after each change of a line."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 from click.testing import CliRunner
 from gitdailies_cli.main import gitdailies
 from gitdailies_core.contract import checks
 
 from tests.support.machine import command
-
-COMMAND = str(Path(sys.executable).with_name("gitdailies"))
 
 
 def test_an_adapter_in_code_is_checked_by_its_name(tmp_path):
@@ -20,6 +14,16 @@ def test_an_adapter_in_code_is_checked_by_its_name(tmp_path):
     wrong = command("sources", "test", "pagerdutty", cwd=tmp_path)
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "no adapter named 'pagerdutty'; did you mean pagerduty" in wrong.stderr
+
+
+def test_what_no_example_has_is_a_hint_with_its_line(tmp_path):
+    """A pack in a file has no examples: `translate` checks it."""
+    done = command("sources", "test", "grafana-alerting", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "hint: packs/grafana-alerting/source.yaml:" in done.stdout
+    assert "messages.incident.priority: labels.priority: found nothing; labels has alertname" in done.stdout
+    own = command("sources", "test", "packs/lantern.yaml", cwd=tmp_path)
+    assert "`gitdailies translate packs/lantern.yaml DELIVERY.json` checks a pack in a file" in own.stderr
 
 
 def test_faults_that_are_alike_are_counted(monkeypatch):
@@ -36,11 +40,9 @@ def test_faults_that_are_alike_are_counted(monkeypatch):
     ]
 
 
-def test_the_page_of_a_pack_is_that_of_its_folder():
+def test_the_page_of_a_pack_is_that_of_its_folder(tmp_path):
     """It has what to set up and what counts, without the marks of what is generated."""
-    shown = subprocess.run(
-        [COMMAND, "sources", "show", "opsgenie"], capture_output=True, text=True, check=True
-    )
+    shown = command("sources", "show", "opsgenie", cwd=tmp_path)
     assert shown.stdout.startswith("# Opsgenie and Jira Service Management\n\nThe source pack")
     assert "\n| `Close` | **ends** an incident |\n" in shown.stdout
     assert "<!--" not in shown.stdout

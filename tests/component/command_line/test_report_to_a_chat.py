@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,18 +37,15 @@ class Chat(JsonHandler):
 @pytest.fixture
 def chat():
     """A chat that answers as told, at an address that is a secret."""
-    opened = []
+    with ExitStack() as opened:
 
-    def open_one(*answers):
-        got = []
-        told = [answer if isinstance(answer, tuple) else (answer, {}) for answer in answers]
-        context = listening(Chat, got=got, answers=told or [(200, {})])
-        opened.append(context)
-        return f"{context.__enter__()}/services/{PLANTED}", got
+        def open_one(*answers):
+            got = []
+            told = [answer if isinstance(answer, tuple) else (answer, {}) for answer in answers]
+            address = opened.enter_context(listening(Chat, got=got, answers=told or [(200, {})]))
+            return f"{address}/services/{PLANTED}", got
 
-    yield open_one
-    for context in opened:
-        context.__exit__(None, None, None)
+        yield open_one
 
 
 @pytest.fixture(scope="module")

@@ -190,28 +190,23 @@ def test_a_short_sha_of_the_checkout_is_written_in_full(run, tmp_path):
     assert (event["commitSHA"], event["branch"]) == (whole, "main")
 
 
-def test_every_wrong_value_is_named(run):
-    """Each wrong option has a line of its own, by the name of the option."""
-    deploy = run(*("deploy", "--repo", "b", "--sha", "xyz", "--time", "yesterday", "--type", "canary"))
-    incident = run(*INCIDENT, "--repo", "b", "--time", "yesterday", "--page", "foo")
-
-    assert (deploy.returncode, incident.returncode) == (2, 2)
-    assert {line.partition(":")[0] for line in deploy.stderr.removeprefix("gitdailies: ").splitlines()} == {
-        *("--type", "--time", "--repo")
-    }
-    assert {line.partition(":")[0] for line in incident.stderr.removeprefix("gitdailies: ").splitlines()} == {
-        *("--time", "--page", "--repo")
-    }
+WRONG_DEPLOY = ("deploy", "--repo", "b", "--sha", "xyz", "--time", "yesterday", "--type", "canary")
 
 
-def test_repository_and_commit_are_missed_together(run):
-    """Outside of a checkout and of a CI job, one error asks for both."""
-    failed = run("deploy")
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        (WRONG_DEPLOY, {"--type", "--time", "--repo"}),
+        ((*INCIDENT, "--repo", "b", "--time", "yesterday", "--page", "foo"), {"--time", "--page", "--repo"}),
+        (("deploy",), {"--repo", "--sha"}),
+    ],
+)
+def test_every_wrong_value_is_named(run, arguments, options):
+    """Each wrong or missing option has a line of its own, by the name of the option."""
+    failed = run(*arguments)
+    lines = failed.stderr.removeprefix("gitdailies: ").splitlines()
 
-    assert [line.partition(":")[0] for line in failed.stderr.removeprefix("gitdailies: ").splitlines()] == [
-        "--repo",
-        "--sha",
-    ]
+    assert (failed.returncode, {line.partition(":")[0] for line in lines}) == (2, options)
 
 
 @pytest.mark.parametrize(

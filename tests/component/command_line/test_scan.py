@@ -296,25 +296,6 @@ def test_a_release_of_the_future_is_left_out_and_said(scan: Scan) -> None:
     assert "left out: deploys with a time in the future, or with none: 1" in found["notes"]
 
 
-def test_a_list_that_no_event_holds_is_left_out_and_said(scan: Scan) -> None:
-    """A part of it would give a wrong lead time."""
-    made = Stream()
-    last = made.commit(BEGAN)
-    made.tag("v1.0", last, BEGAN)
-    for number in range(1100):
-        last = made.commit(BEGAN + number, last)
-    made.tag("v1.1", last, BEGAN + DAY)
-    made.branch("main", last)
-    made.make(scan.folder / "shop.git")
-    lead = scan("shop.git", "--days=120")["figures"]["changeLeadTime"]
-    assert (lead["commits"], lead["unknownDeploys"]) == (0, 2)
-    found = scan("shop.git", "--days=120")
-    assert any(
-        "more than 1,000 commits, whose lead time is therefore unknown: 1;" in note for note in found["notes"]
-    )
-    assert "commits" not in json.loads(scan.text("shop.git", "--format=events").splitlines()[-1])
-
-
 def test_rows_of_other_repositories_and_commits_that_are_not_here_are_said(scan: Scan) -> None:
     """Events of others count nowhere. A deploy of an unknown commit counts, without a lead time."""
     quiet_week(scan.folder / "shop.git")
@@ -413,16 +394,6 @@ def test_git_s_variables_and_names_in_a_repository_run_and_choose_nothing(
     assert not (scan.folder / "ran").exists()
 
 
-def test_a_repository_of_another_user_is_read_as_data(scan: Scan) -> None:
-    """Git refuses to run programs of such a repository, and none is run. It needs no safe.directory."""
-    quiet_week(scan.folder / "shop.git")
-    if os.geteuid() != 0:
-        pytest.skip("only root can give files away")
-    for path in [scan.folder / "shop.git", *(scan.folder / "shop.git").rglob("*")]:
-        os.chown(path, 12345, 12345)
-    assert scan("shop.git", "--days=120")["figures"]["deploymentFrequency"]["deploys"] == 2
-
-
 def test_many_deploys_take_no_more_calls_of_git_than_two(scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call for each deploy would make a repository of a thousand releases slow."""
     quiet_week(scan.folder / "shop.git")
@@ -439,16 +410,6 @@ def test_many_deploys_take_no_more_calls_of_git_than_two(scan: Scan, monkeypatch
     few = len(calls)
     assert scan("large.git", "--days=120")["figures"]["deploymentFrequency"]["deploys"] > 50
     assert len(calls) == 2 * few <= 12
-
-
-def test_an_installation_without_the_engine_names_what_to_install(tmp_path: Path) -> None:
-    """The bare package has no numpy; the sentence names the extra."""
-    code = "import sys; sys.modules['numpy'] = None; from gitdailies_cli.main import main; main(['scan'])"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert done.stderr == ("gitdailies: scan: no numpy here; install gitdailies-integrations[dora]\n")
 
 
 def test_a_git_that_is_missing_is_said(scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,11 @@
 """What the servers print: lines for people on a terminal, JSON elsewhere, one sentence for a taken port."""
 
 import re
-import socket
 
 import pytest
 
 from tests.support.empty_stores import DORA, RELAY
-from tests.support.machine import Process, command, on_terminal
+from tests.support.machine import Process, on_terminal
 from tests.support.servers import free_port
 
 CONFIG = """\
@@ -42,17 +41,3 @@ def test_a_terminal_gets_lines_for_people(tmp_path, server):
     assert [line for line in piped.err.read_text().splitlines() if not line.startswith("{")] == []
     assert texts.err.read_text()
     assert not [line for line in texts.err.read_text().splitlines() if line.startswith("{")]
-
-
-@pytest.mark.parametrize("server", ["dora", "relay"])
-def test_a_taken_port_is_one_sentence(tmp_path, server):
-    """A port that is in use ends with one line that names it and what to change, and no JSON before it."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        ran = command(*arguments(server, tmp_path, port), cwd=tmp_path, env=ENV)
-
-    assert ran.returncode == 2
-    assert ran.stdout == ""
-    (line,) = ran.stderr.splitlines()
-    assert line.startswith("gitdailies: ")
-    assert str(port) in line

@@ -14,6 +14,7 @@ import pytest
 from gitdailies_server.storage import migrations
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
+from tests.support.databases import KINDS, setting
 from tests.support.dora.payloads import body
 from tests.support.dora.running import in_thread
 from tests.support.processes import run
@@ -81,14 +82,14 @@ def test_the_text_is_read_from_standard_input_and_never_printed(folder: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "say what: --event, --repo, --before or --person, one of them"),
-        (("--event", "x", "--before", "2026-01-01"), "one of them"),
+        ((), "name what to erase by one of --event, --repo, --before and --person"),
+        (("--event", "x", "--before", "2026-01-01"), "by one of --event"),
         (("--before", "2999-01-01"), "--before: expected a time in the past"),
         (("--before", "soon"), "--before: expected a time like"),
         (("--repo", " "), "--repo: expected a name like"),
         (("--event", "x", "--inside-words"), "--inside-words: use it with --person"),
         (("--person", "ab"), "--person: expected at least 3 characters"),
-        (("--event", "x", "--store", "sqlite:none.db"), "is no store of a relay or of the DORA server"),
+        (("--event", "x", "--store", "sqlite:none.db"), "is not a store of a relay or of the DORA server"),
     ],
 )
 def test_wrong_usage_names_the_remedy(folder: Path, arguments: tuple[str, ...], message: str) -> None:
@@ -155,7 +156,8 @@ def test_a_restore_waits_for_no_server_and_takes_no_other_file(folder: Path) -> 
     (folder / "damaged.db").write_bytes((folder / "copy.db").read_bytes()[:5000])
     assert "damaged.db: " in run("restore", "damaged.db", "--yes", folder=folder, expected=2).stderr
     with closing(sqlite3.connect(folder / "copy.db")) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999', release = '9.9.9'")
+        connection.execute("UPDATE alembic_version SET version_num = '9999', oldest = '9999'")
+        connection.execute("UPDATE alembic_version SET release = '9.9.9'")
         connection.commit()
     refused = run("restore", "copy.db", "--yes", folder=folder, expected=2).stderr
     assert "got 9999; release 9.9.9 of gitdailies-integrations wrote it" in refused
@@ -168,5 +170,23 @@ def test_postgresql_is_named_with_the_line_to_run(folder: Path) -> None:
     run("backup", "copy.db", folder=folder)
     store = "postgresql://kim:secret@db.example/dora"
     done = run("restore", "copy.db", "--yes", "--store", store, folder=folder, expected=2)
-    assert "pg_restore --dbname=postgresql://db.example/dora" in done.stderr
+    assert "pg_restore --dbname=postgresql://kim@db.example/dora" in done.stderr
+    assert "\ngitdailies restore --restored --store=postgresql://kim@db.example/dora" in done.stderr
     assert "secret" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_store_is_brought_up_to_date_before_its_server_starts(kind: str, tmp_path: Path) -> None:
+    """It says what it did for each server; a file that is not there yet is left to the server."""
+    with setting(kind, tables=None) as place:
+        configure(tmp_path, store=place)
+        given = ("--store", place) if kind == "postgresql" else ("--config", "gitdailies.yml")
+        first = run("migrate", *given, folder=tmp_path).stdout.splitlines()
+        again = run("migrate", *given, "--only", "relay", folder=tmp_path).stdout
+    about = dict(line.partition(" (")[2].split(": ", 1) for line in first)
+    if kind == "postgresql":
+        made = "its schema was missing, and is now {}"
+        assert about == {"relay)": made.format("0007"), "the DORA server)": made.format("0018")}
+    else:  # the file of the relay is made with its tables
+        assert about["the DORA server)"] == "no store yet; its server creates it"
+    assert again.endswith("(relay): its schema is up to date, 0007\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.machine import environment
+from tests.support.machine import command
 
 STRANGER = Path(__file__).parents[2] / "unit/core/data/stranger"
 CLAIMED = (
@@ -36,7 +36,7 @@ def rival(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command",
+    "line",
     [
         "sources",
         "sources show opsgenie",
@@ -49,19 +49,12 @@ def rival(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "history fetch opsgenie --config gitdailies.yml --since 2026-01-01",
     ],
 )
-def test_both_owners_are_named(command: str, rival: Path, tmp_path: Path) -> None:
+def test_both_owners_are_named(line: str, rival: Path, tmp_path: Path) -> None:
     """Each command that looks the source up ends with 2, names both owners, and says what to do."""
     (tmp_path / "body.json").write_text("{}")
-    if "--config" in command:
+    if "--config" in line:
         (tmp_path / "gitdailies.yml").write_text(CONFIGURATION)
-    done = subprocess.run(
-        [sys.executable, "-m", "gitdailies_cli", *command.split()],
-        cwd=tmp_path,
-        env=environment({"PYTHONPATH": str(rival), "KEY": "k", "SECRET": "s"}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = command(*line.split(), cwd=tmp_path, env={"PYTHONPATH": str(rival), "KEY": "k", "SECRET": "s"})
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert CLAIMED in " ".join(done.stderr.split())
 
@@ -69,11 +62,5 @@ def test_both_owners_are_named(command: str, rival: Path, tmp_path: Path) -> Non
 def test_other_sources_are_read_as_before(rival: Path, tmp_path: Path) -> None:
     """A name with one owner is not touched by the quarrel about another one."""
     for name in ("alertmanager", "pagerduty"):
-        done = subprocess.run(
-            [sys.executable, "-m", "gitdailies_cli", "sources", "show", name],
-            cwd=tmp_path,
-            env=environment({"PYTHONPATH": str(rival)}),
-            capture_output=True,
-            text=True,
-        )
+        done = command("sources", "show", name, cwd=tmp_path, env={"PYTHONPATH": str(rival)})
         assert (done.returncode, done.stderr) == (0, "")

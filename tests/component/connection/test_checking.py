@@ -2,6 +2,8 @@
 
 import json
 import socket
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from gitdailies_connection.config.sections.settings import Configuration
 
 from tests.support.servers import Answer, Received, answer, free_port, serving
 
+ok, fault, unproven = (partial(Finding, level) for level in ("ok", "fault", "unproven"))
 PLANTED = "planted-4f2c9d"
 ENVIRON = {"KEY": PLANTED, "SECRET": PLANTED}
 OURS = answer("200 OK", b'{"info":{"x-gitdailies-receiver":"ours"}}')
@@ -39,53 +42,36 @@ def allowing(*words: str) -> bytes:
 
 
 BEFORE = [
-    Finding("ok", "gitdailies.yml: valid, 1 source"),
-    Finding("ok", "gitdailies.key: env KEY is set"),
-    Finding("ok", "sources.pagerduty.secrets[0]: env SECRET is set"),
-    Finding("ok", "sources.pagerduty: adapter pagerduty loads"),
+    ok("gitdailies.yml: valid, 1 source"),
+    ok("gitdailies.key: env KEY is set"),
+    ok("sources.pagerduty.secrets[0]: env SECRET is set"),
+    ok("sources.pagerduty: adapter pagerduty loads"),
 ]
+
+
+ACCEPTED = "gitdailies.key: accepted by a ping, which stores nothing"
+NEW_KEY = "create a key with `gitdailies keys create NAME` or on the settings page"
 
 
 @pytest.mark.parametrize(
     ("ping", "finding"),
     [
-        (answer("200 OK"), Finding("ok", "gitdailies.key: accepted by a ping, which stores nothing")),
-        (allowing("send", "read"), Finding("ok", "gitdailies.key: accepted by a ping, which stores nothing")),
-        (
-            allowing("read", "deployed"),
-            Finding(
-                "ok",
-                "gitdailies.key: accepted by a ping, which stores nothing; it may send only deployed",
-            ),
-        ),
-        (
-            allowing("read", "delete"),
-            Finding(
-                "fault",
-                "gitdailies.key: this key may not send events",
-                "create a key with `gitdailies keys create NAME` or on the settings page",
-            ),
-        ),
+        (answer("200 OK"), ok(ACCEPTED)),
+        (allowing("send", "read"), ok(ACCEPTED)),
+        (allowing("read", "deployed"), ok(f"{ACCEPTED}; it may send only deployed")),
+        (allowing("read", "delete"), fault("gitdailies.key: this key may not send events", NEW_KEY)),
         (
             answer("401 No", f'{{"detail":"no key {PLANTED}"}}'.encode()),
-            Finding(
-                "fault",
-                "gitdailies.key: the receiver refused it with 401: no key ***",
-                "create a key with `gitdailies keys create NAME` or on the settings page",
-            ),
+            fault("gitdailies.key: the receiver refused it with 401: no key ***", NEW_KEY),
         ),
         (
             answer("404 No"),
-            Finding(
-                "fault",
+            fault(
                 "gitdailies.url: the receiver has no such path: 404",
                 "check the path of url; that of a DORA server is /webhooks",
             ),
         ),
-        (
-            answer("500 No"),
-            Finding("fault", "gitdailies.url: the receiver answered a ping with 500"),
-        ),
+        (answer("500 No"), fault("gitdailies.url: the receiver answered a ping with 500")),
     ],
 )
 def test_ours(ping: bytes, finding: Finding) -> None:
@@ -95,8 +81,8 @@ def test_ours(ping: bytes, finding: Finding) -> None:
 
     assert findings == [
         *BEFORE,
-        Finding("ok", f"gitdailies.url: http://127.0.0.1:{server.port} answers"),
-        Finding("ok", "gitdailies.receiver: detected as ours"),
+        ok(f"gitdailies.url: http://127.0.0.1:{server.port} answers"),
+        ok("gitdailies.receiver: detected as ours"),
         finding,
     ]
     assert [request.line for request in server.requests] == [
@@ -107,13 +93,11 @@ def test_ours(ping: bytes, finding: Finding) -> None:
 
 
 UNPROVEN = [
-    Finding(
-        "unproven",
+    unproven(
         "gitdailies.key: not tested, because a check sends nothing to a documented receiver",
         "report a deploy with `gitdailies deploy` to test it",
     ),
-    Finding(
-        "unproven",
+    unproven(
         "gitdailies.dialect: GitDailies does not publish the names incidentStarted, incidentId,"
         " incidentResolved",
         "ask GitDailies for its OpenAPI document, and set gitdailies.dialect where a name differs",
@@ -124,49 +108,37 @@ UNPROVEN = [
 @pytest.mark.parametrize(
     ("hooks", "options", "finding"),
     [
-        (
-            answer("405 No"),
-            b"",
-            Finding("ok", "gitdailies.url: its path exists, the receiver answered 405 and not 404"),
-        ),
+        (answer("405 No"), b"", ok("its path exists, the receiver answered 405 and not 404")),
         (
             answer("404 No"),
             answer("204 No Content"),
-            Finding("ok", "gitdailies.url: its path exists, the receiver answered 204 and not 404"),
+            ok("its path exists, the receiver answered 204 and not 404"),
         ),
         (
             answer("404 No"),
             answer("404 No"),
-            Finding(
-                "fault",
-                "gitdailies.url: the receiver answered GET and OPTIONS of its path with 404",
+            fault(
+                "the receiver answered GET and OPTIONS of its path with 404",
                 "compare it with the address that GitDailies shows, or report a deploy to test it",
             ),
         ),
         (
             answer("301 Moved", Location="https://a.example/hooks"),
             b"",
-            Finding(
-                "fault",
-                "gitdailies.url: the receiver answered with a redirect to https://a.example/hooks,"
-                " which is not followed",
+            fault(
+                "the receiver answered with a redirect to https://a.example/hooks, which is not followed",
                 "set url to the target of the redirect",
             ),
         ),
         (
             answer("200 OK", b"<title>Sign in</title>", Content_Type="text/html; charset=utf-8"),
             b"",
-            Finding(
-                "unproven",
-                "gitdailies.url: the receiver answered with an HTML page, perhaps one to sign in",
+            unproven(
+                "the receiver answered with an HTML page, perhaps one to sign in",
                 "if a proxy asks for a sign-in, exempt this path; the relay takes no page for an answer",
             ),
         ),
-        (
-            answer("500 No"),
-            b"",
-            Finding("unproven", "gitdailies.url: the receiver answered 500", "check again later"),
-        ),
+        (answer("500 No"), b"", unproven("the receiver answered 500", "check again later")),
     ],
 )
 def test_documented(hooks: bytes, options: bytes, finding: Finding) -> None:
@@ -175,8 +147,11 @@ def test_documented(hooks: bytes, options: bytes, finding: Finding) -> None:
     with serving(reply) as server:
         findings = check(_configuration(server.url), ENVIRON)
 
-    assert findings[len(BEFORE) + 2 :] == [finding, *UNPROVEN]
-    assert findings[len(BEFORE) + 1] == Finding("ok", "gitdailies.receiver: detected as documented")
+    assert findings[len(BEFORE) + 2 :] == [
+        replace(finding, text=f"gitdailies.url: {finding.text}"),
+        *UNPROVEN,
+    ]
+    assert findings[len(BEFORE) + 1] == ok("gitdailies.receiver: detected as documented")
     assert {request.line.split()[0] for request in server.requests} <= {"GET", "OPTIONS"}
     assert [request for request in server.requests if PLANTED in str(request)] == []
 
@@ -186,8 +161,7 @@ def test_ours_that_is_not() -> None:
     with serving(_receiver(describes=answer("404 No"))) as server:
         findings = check(_configuration(server.url, "  receiver: ours\n"), ENVIRON)
 
-    assert findings[-1] == Finding(
-        "fault",
+    assert findings[-1] == fault(
         "gitdailies.receiver: set to ours, but the receiver has no /openapi.json that says so",
         "remove receiver, or check url",
     )
@@ -201,18 +175,15 @@ def test_a_missing_variable_and_no_receiver(tmp_path: Path) -> None:
     findings = check(_configuration(f"http://127.0.0.1:{port}/webhooks"), {})
 
     assert [one for one in findings if one.level != "ok"] == [
-        Finding(
-            "fault",
+        fault(
             "gitdailies.key: env KEY: this variable is not set",
             "export KEY=…",
         ),
-        Finding(
-            "fault",
+        fault(
             "sources.pagerduty.secrets[0]: env SECRET: this variable is not set",
             "export SECRET=…",
         ),
-        Finding(
-            "fault",
+        fault(
             f"gitdailies.url: 127.0.0.1:{port}: connection refused",
             "check url, proxy and ca_file, and that the receiver runs",
         ),
@@ -224,7 +195,7 @@ def test_key_not_tried() -> None:
     with serving(_receiver(answer("200 OK"))) as server:
         findings = check(_configuration(server.url), {"SECRET": PLANTED})
 
-    assert findings[-1] == Finding("unproven", "gitdailies.key: not tested, because it could not be read")
+    assert findings[-1] == unproven("gitdailies.key: not tested, because it could not be read")
     assert len(server.requests) == 1
 
 
@@ -238,8 +209,7 @@ def test_open_file(tmp_path: Path) -> None:
 
     key = tmp_path / "webhook.key"
     assert [one for one in findings if one.level != "ok"] == [
-        Finding(
-            "unproven",
+        unproven(
             f"gitdailies.key: file {key}: expected mode 600, got 644: other users can read it",
             f"chmod 600 {key}",
         )
@@ -254,10 +224,7 @@ def test_no_services() -> None:
 
     findings = check(read(text, Path("gitdailies.yml")), ENVIRON)
 
-    assert (
-        Finding("unproven", "services: empty, so no incident is counted", "add a line for each service")
-        in findings
-    )
+    assert unproven("services: empty, so no incident is counted", "add a line for each service") in findings
 
 
 def test_lines_of_included_files_are_counted(tmp_path: Path) -> None:
@@ -271,12 +238,12 @@ def test_lines_of_included_files_are_counted(tmp_path: Path) -> None:
     )
     found = check(load(tmp_path / "gitdailies.yml"), {})
 
-    assert Finding("ok", "services: 2 lines of generated.yml; those of gitdailies.yml decide") in found
+    assert ok("services: 2 lines of generated.yml; those of gitdailies.yml decide") in found
 
 
 def test_missing_certificates() -> None:
     """A missing ca_file is a fault."""
     findings = check(_configuration("https://127.0.0.1:1/", "  ca_file: /none\n"), ENVIRON)
 
-    assert findings[-1].level == "fault"
-    assert findings[-1].text == ("gitdailies.ca_file: there is no file of certificates at /none")
+    said = "gitdailies.ca_file: no certificate file at /none"
+    assert findings[-1] == fault(said, "create the file, or name another one")

@@ -24,16 +24,12 @@ from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import Visitor
 from tests.support.figures.asking import REPO
 
+pytestmark = pytest.mark.parametrize("kind", KINDS)
+
 # Hours after the deploys of some days: most incidents come soon after one.
 HOURS = {2: 1, 4: 2, 6: 1, 9: 3, 11: 20, 15: 22, 18: 1, 20: 15, 22: 2, 25: 2}
 SINCE = f"{datetime.now(UTC) - timedelta(days=60):%Y-%m-%d}"
 PERIOD = f"from={SINCE}"
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
-    """Each test of this module runs on either database."""
-    return str(request.param)
 
 
 def history() -> Iterator[dict[str, Any]]:
@@ -125,22 +121,6 @@ def test_the_rate_is_the_same_in_every_form(receiver: Receiver, owner: Visitor, 
     )
     assert written in command.output, command.output
     assert behind.partition("; ")[0] in command.output
-
-
-def test_each_count_leads_to_its_events(receiver: Receiver, owner: Visitor, key: str) -> None:
-    """The list behind a count of the card has as many events as the count says."""
-    fail_rate(receiver, key)
-    page = owner.get(f"/dora?{PERIOD}&repo={REPO}").text
-    links = re.findall(r'<dt>([^<]+)</dt><dd><a href="(/events[^"]+)">(\d+)<', page)
-    assert {"By chance, about", "Failed for certain", "May have failed", "Settled"} <= {
-        one[0] for one in links
-    }
-    for label, href, number in links:
-        events = owner.get(html.unescape(href)).text.count('<td class="result">')
-        if label == "By chance, about":
-            assert events == fail_rate(receiver, key)["evidence"]["time"]
-        else:
-            assert (label, events) == (label, int(number))
 
 
 def test_what_may_have_failed_is_shown_so_and_decided(receiver: Receiver, owner: Visitor, key: str) -> None:

@@ -71,15 +71,6 @@ def test_ids_are_unique_within_their_source(receiver: Receiver) -> None:
         assert send(receiver, key, message.headers, message.body).json()["status"] == "created"
 
 
-def test_a_batch(receiver: Receiver) -> None:
-    """A batch is a list, with a result for each."""
-    one = json.loads(to_structured(wrapped(body("deploy")), JSONFormat()).body)
-    other = {**one, "data": {**body("deploy"), "id": "other"}}
-    raw = json.dumps([one, other]).encode()
-    answer = send(receiver, receiver.key("ci"), {"content-type": "application/cloudevents-batch+json"}, raw)
-    assert [result["status"] for result in answer.json()["results"]] == ["created", "created"]
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [

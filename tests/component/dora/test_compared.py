@@ -9,23 +9,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from gitdailies_connection.config.sections.settings import DoraSettings, TeamSettings
-from gitdailies_dora.accounts.people_store import invite_owner
 
 from tests.component.dora.test_numbers_open import Lists, check, main_of, unopened
 from tests.support.databases import KINDS
 from tests.support.dora.made_up_week import TEAMS, events_of
 from tests.support.dora.running import Receiver, at, in_thread
-from tests.support.dora.visitor import Visitor
+from tests.support.dora.visitor import Visitor, text_of
+
+pytestmark = pytest.mark.parametrize("kind", KINDS)
 
 NOW = datetime.now(UTC)
 MONDAY = (NOW - timedelta(days=NOW.weekday() + 7)).replace(hour=0, minute=0, second=0, microsecond=0)
 SINCE = f"{MONDAY - timedelta(days=40):%Y-%m-%d}"
 BOTH = f"/dora?team=store&with=pay&from={SINCE}"
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture
@@ -34,13 +30,6 @@ def receiver(address: str) -> Iterator[Receiver]:
         key = running.key("all", "send", "read")
         assert running.post(key, [*events_of(MONDAY), *slow_deploys()]).status_code == 202
         yield running
-
-
-@pytest.fixture
-def owner(receiver: Receiver) -> Visitor:
-    visitor = Visitor(receiver)
-    assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
-    return visitor
 
 
 def slow_deploys() -> list[dict[str, object]]:
@@ -61,10 +50,6 @@ def slow_deploys() -> list[dict[str, object]]:
             }
         )
     return found
-
-
-def text_of(markup: str) -> str:
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", markup)).replace("\xa0", " ").split())
 
 
 def card(page: str, name: str) -> str:

@@ -128,31 +128,3 @@ def test_a_fault_of_ours_shows_a_number_and_no_more(
     assert " by gitdailies_dora/events/store.py:" in line
     assert "the reason inside" not in line
     assert receiver.post(key, body("deploy")).json()["status"] == "created"
-
-
-def test_one_faulty_request_does_not_spoil_the_others(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A request that breaks inside the shared transaction fails alone."""
-    key, accept = receiver.key("ci", "send", "read"), queries.accept
-
-    def sometimes(connection: Any, submission: Any, **more: Any) -> Any:
-        outcomes = accept(connection, submission, **more)
-        if submission.entries[0].id == "bad":
-            raise RuntimeError("planted")
-        return outcomes
-
-    monkeypatch.setattr(queries, "accept", sometimes)
-    found: dict[str, int] = {}
-    threads = [
-        threading.Thread(
-            target=lambda n=name: found.update({n: receiver.post(key, body("deploy", id=n)).status_code})
-        )
-        for name in ("a", "bad", "b", "c")
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == {"a": 202, "bad": 500, "b": 202, "c": 202}
-    assert sorted(event["id"] for event in receiver.events(key)) == ["a", "b", "c"]

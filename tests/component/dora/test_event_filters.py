@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,19 +150,6 @@ def test_figures_of_a_team(served: tuple[Receiver, str, Visitor]) -> None:
     assert 'service="",team="pay"} 2.0' in gauges
     why = receiver.get(key, "/api/metrics/why", team="pay", **period).json()["events"]
     assert {event["id"]: event["verdicts"][0]["word"] for event in why}["good"] == "team"
-
-
-def test_counts_of_open_incidents_lead_to_their_list(served: tuple[Receiver, str, Visitor]) -> None:
-    """On the overview and on the page of a repository, the number of open incidents is a link to them."""
-    _, _, owner = served
-    overview = owner.get("/dora?days=3000").text
-    links = [html.unescape(link) for link in re.findall(r'href="(/events[^"]*outcome=open[^"]*)"', overview)]
-    assert len(links) == 3  # a card, the team, and its repository
-    for link in links:
-        assert shown(owner, link) == ["alone"]
-    page = owner.get("/dora?days=3000&repo=larkspur/ledger").text
-    assert '>1<span class="aside">: open incidents</span></a>' in page, "a number that fits one and several"
-    assert "outcome=open" not in owner.get("/dora?days=3000&now=2026-03-09").text
 
 
 def test_an_outcome_waits_for_the_rows(

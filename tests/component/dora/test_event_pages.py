@@ -13,6 +13,7 @@ from gitdailies_server.storage.timestamps import utc_now
 from tests.component.dora.test_corrections import members
 from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import Visitor
+from tests.support.dora.visitor import text_of as text
 from tests.support.figures.asking import deploy, ended, started
 
 ODD_IDS = ("a/b", "..", ".", "a?b=c#d", "a%2Fb", "<b>&amp;", "cause", "x/cause")
@@ -26,11 +27,6 @@ def people(receiver: Receiver) -> tuple[Visitor, Visitor]:
 
 def send(receiver: Receiver, *events: dict[str, Any]) -> None:
     assert receiver.post(receiver.key("ci"), list(events)).status_code == 202
-
-
-def text(page: str) -> str:
-    """Return the words of a page, each separated by one space."""
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
 
 
 def test_ids_of_every_form_have_a_page(receiver: Receiver, people: tuple[Visitor, Visitor]) -> None:
@@ -228,33 +224,6 @@ def test_a_deploy_shows_the_list_that_it_has_from_another_report(
     detail = receiver.get(receiver.key("reader", "read"), "/api/deploys/d2").json()
     assert [(one["sha"], one["leadTimeSeconds"]) for one in detail["commits"]] == [("b" * 40, 3600)]
     assert "Commits None is listed." in text(owner.get("/deploys/d4").text)
-
-
-@pytest.mark.parametrize(
-    ("other", "differ"),
-    [
-        ({"type": "hotfix"}, "type"),
-        ({"commitSHA": "b" * 40, "reporter": "step/ci"}, "commit"),
-        ({"commitSHA": "a" * 9, "service": "web", "type": "rollback"}, "service and type"),
-        ({"commitSHA": "b" * 40, "run": "ci:2", "reporter": "step/ci"}, "commit and run"),
-        ({"commitSHA": "b" * 40}, ""),
-        ({"commitSHA": "b" * 40, "type": "hotfix", "reporter": "step/ci"}, ""),
-    ],
-)
-def test_two_reports_of_what_may_be_one_deploy_say_in_what_they_differ(
-    receiver: Receiver, people: tuple[Visitor, Visitor], other: dict[str, Any], differ: str
-) -> None:
-    """Without a reporter, one commit is enough to ask; another commit is another deploy."""
-    owner, _ = people
-    before = deploy("d0", "01T09:00:00", "c" * 40)
-    named = deploy("n", "01T10:00:00", "d" * 40, service="api")
-    first, second = deploy("d1", "02T09:00:00", "a" * 40, run="ci:1"), deploy("d2", "02T09:04:00", "a" * 40)
-    send(receiver, before, named, first, {**second, **other})
-    for id_ in ("d1", "d2"):
-        page = text(owner.get(f"/deploys/{id_}").text)
-        assert ("Counted twice?" in page) == bool(differ)
-        if differ:
-            assert f"They differ in {differ}, so both count." in page
 
 
 def test_a_correction_offers_deploys_that_can_be_told_apart(

@@ -148,9 +148,3 @@ def test_a_start_with_other_settings_is_a_change(tmp_path: Path) -> None:
     trail = [(line.subject, line.detail) for line in reader.read(setting_changes)]
     reader.close()
     assert trail == [("dora.timezone", {"before": "UTC", "after": "Europe/Berlin"})]
-
-
-def test_members_read_the_settings_and_nobody_else(receiver: Receiver, member: Visitor) -> None:
-    """The page is for everybody who signs in, and has no form."""
-    assert "<form" not in member.get(PAGE).text.partition("<main")[2]
-    assert Visitor(receiver).get(PAGE, allow_redirects=False).status_code == 303

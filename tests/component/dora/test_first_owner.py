@@ -9,19 +9,12 @@ import pytest
 import requests
 
 from tests.support.databases import KINDS
+from tests.support.dora.running import Receiver
+from tests.support.dora.visitor import Visitor
 from tests.support.machine import Process, command
 from tests.support.servers import free_port
 
-PASSWORD = "nine quiet larks at dawn"
 LINK = re.compile(r"first owner: open (http://127\.0\.0\.1:\d+/join/[\w-]{43})\n")
-
-
-def join(link: str) -> requests.Response:
-    session = requests.Session()
-    session.headers["accept"] = "text/html"
-    token = re.search(r'name="form_token" value="(\w+)"', session.get(link, timeout=10).text)
-    form = {"form_token": token[1] if token else "", "name": "Kim", "password": PASSWORD, "again": PASSWORD}
-    return session.post(link, data=form, timeout=10)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -31,7 +24,10 @@ def test_the_first_owner_gets_in_by_the_link_that_is_printed(kind: str, address:
     first = Process(tmp_path, *options, name="first")
     printed = first.wait_for("listens on")
     link = LINK.search(printed)[1]
-    assert join(link).url.endswith("/connect")
+    origin, _, token = link.partition("/join/")
+    owner = Visitor(Receiver(origin, tmp_path))
+    assert owner.join(f"/join/{token}", "Kim").status_code == 303
+    assert owner.get("/").url.endswith("/connect")
     assert requests.get(link, timeout=10).status_code == 410
     first.stop()
     assert link.rpartition("/")[2] not in first.err.read_text()

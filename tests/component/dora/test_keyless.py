@@ -17,13 +17,12 @@ from gitdailies_core.errors import UsageError
 from gitdailies_dora import live_settings
 from gitdailies_dora.accounts.keyless.issuer_keys import IssuerKeys
 from gitdailies_dora.accounts.keys.key_store import delete_key, list_keys, replace_key
-from gitdailies_dora.accounts.people_store import invite_owner
 from gitdailies_server.storage.database import Database
 from joserfc.jwk import RSAKey
 
 from tests.component.dora.test_pages_security import MANAGE, on_each
 from tests.support.dora.running import Receiver, in_thread
-from tests.support.dora.visitor import Visitor
+from tests.support.dora.visitor import owner_of
 from tests.support.keyless.issuer import AUDIENCE, CLAIMS, REPO, SIGNED_BY, WRONG, issuers, token, trusted
 from tests.support.machine import until
 from tests.support.sign_in.hostile_provider import HostileProvider
@@ -140,12 +139,6 @@ def receiver(
         yield running
 
 
-def signed_up(receiver: Receiver) -> Visitor:
-    visitor = Visitor(receiver)
-    assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
-    return visitor
-
-
 def shas(receiver: Receiver) -> list[str]:
     return [one["commitSHA"] for one in receiver.events(receiver.key(f"r{len(receiver.log)}", "read"))]
 
@@ -155,7 +148,7 @@ def test_a_replay_counts_once_and_the_page_shows_who_reported(
     kind: str, github: HostileProvider, receiver: Receiver
 ) -> None:
     """One event for a token that was sent again; the page has issuer, repository, first, last and count."""
-    owner = signed_up(receiver)
+    owner = owner_of(receiver)
     bearer = token("github", github.issuer)
     event = {**DEPLOY, "id": "deploy-" + "1" * 32}
     answers = [send(receiver, bearer, event) for _ in range(3)]
@@ -181,7 +174,7 @@ def test_a_replay_counts_once_and_the_page_shows_who_reported(
 @on_each
 def test_what_stands_for_jobs_is_no_key(kind: str, github: HostileProvider, receiver: Receiver) -> None:
     """It is neither deleted nor replaced, nobody can send its name, and no key may have such a name."""
-    owner = signed_up(receiver)
+    owner = owner_of(receiver)
     assert send(receiver, token("github", github.issuer)).status_code == 202
     name = "oidc/github"
     for change in (delete_key, replace_key):
@@ -214,7 +207,7 @@ def test_only_deploys(github: HostileProvider, receiver: Receiver) -> None:
     assert [one.status_code for one in answers] == [403] * 4, [one.text for one in answers]
     assert all("a job may only report deploys with its ID token" in one.text for one in answers)
     send(receiver, token("github", github.issuer, {"aud": "https://elsewhere.example"}))
-    page = signed_up(receiver).get("/deliveries/refused").text
+    page = owner_of(receiver).get("/deliveries/refused").text
     assert "ID token: aud: expected http://dora.internal:8700" in page
     assert "; webhook-url, --public-url and the audience, if the job names one, must have the same" in page
 

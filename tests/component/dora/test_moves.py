@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import requests
 from gitdailies_dora.accounts.audit import read_audit
-from gitdailies_dora.accounts.people_store import invite_owner
 from gitdailies_dora.sql.database import transaction
 
 from tests.support.databases import KINDS
@@ -18,15 +17,11 @@ from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import Visitor
 from tests.support.figures.asking import deploy, ended, started
 
+pytestmark = pytest.mark.parametrize("kind", KINDS)
+
 WRONG, RIGHT = "larkspur/shop-saerch", "larkspur/shop-search"
 ASKED = {"from": "2026-03-01", "to": "2026-04-01", "by": "repo"}
 SEARCH = {"repo": WRONG, "service": "search-frontend"}
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
-    """Each test of this module runs on either database."""
-    return str(request.param)
 
 
 @pytest.fixture
@@ -151,14 +146,15 @@ def test_a_wrong_move_is_refused(receiver: Receiver, key: str) -> None:
 PAGES = ("/dora", "/events", "/review")
 
 
-def test_a_short_name_is_enough_and_an_unknown_one_is_named(receiver: Receiver, key: str) -> None:
+def test_a_short_name_is_enough_and_an_unknown_one_is_named(
+    receiver: Receiver, owner: Visitor, key: str
+) -> None:
     """A unique short name leads to the whole one; one that fits nothing is named with the nearest."""
     assert receiver.get(key).status_code == 200  # the events are there
-    owner = Visitor(receiver)
-    owner.join(invite_owner(receiver.store), "Kim")
     for page in PAGES:
         short = owner.get(f"{page}?repo=Shop-Search")
         assert short.url == f"{receiver.url}{page}?repo=larkspur%2Fshop-search"
+        assert "no event has" not in short.text
         shown = owner.get(f"{page}?repo=larkspur/shop-serch").text
         assert "no event has &#39;larkspur/shop-serch&#39;; did you mean" in shown, page
         assert "othing to decide" not in shown
@@ -167,10 +163,8 @@ def test_a_short_name_is_enough_and_an_unknown_one_is_named(receiver: Receiver, 
     assert "service: no event has &#39;search&#39;; did you mean search-frontend" in shown
 
 
-def test_the_page_moves_and_moves_back(receiver: Receiver, key: str) -> None:
+def test_the_page_moves_and_moves_back(receiver: Receiver, owner: Visitor, key: str) -> None:
     """The overview leads to the page, which asks before a new name, moves, says so, and undoes it."""
-    owner = Visitor(receiver)
-    owner.join(invite_owner(receiver.store), "Kim")
     overview = owner.get("/dora?from=2026-03-01&to=2026-04-01").text
     text = f"{WRONG} has incidents and no deploys; did you mean {RIGHT}"
     assert text in overview
@@ -215,10 +209,9 @@ def test_the_page_moves_and_moves_back(receiver: Receiver, key: str) -> None:
     assert owner.get("/settings/audit").text.count("moved back the incidents of") == 2
 
 
-def test_a_reader_is_led_to_nothing_that_is_refused(receiver: Receiver, key: str) -> None:
+def test_a_reader_is_led_to_nothing_that_is_refused(receiver: Receiver, owner: Visitor, key: str) -> None:
     """From the first page on, no link answers 403, and no form but their own account's is shown."""
-    owner, reader = Visitor(receiver), Visitor(receiver)
-    owner.join(invite_owner(receiver.store), "Kim")
+    reader = Visitor(receiver)
     link = re.search(r"/join/[\w-]+", owner.post("/settings/people", role="reader").text)[0]
     assert reader.join(link, "Rea").status_code == 303
     overview = "/dora?from=2026-03-01&to=2026-04-01"

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from gitdailies_dora.accounts.people_store import invite_owner
 from gitdailies_dora.pages.frame.event_links import COUNTED
 
 from tests.support.databases import KINDS
 from tests.support.dora.made_up_week import TEAMS, events_of
 from tests.support.dora.running import at, in_thread
-from tests.support.dora.visitor import Visitor
+from tests.support.dora.visitor import Visitor, owner_of
+
+pytestmark = pytest.mark.parametrize("kind", KINDS)
 
 NOW = datetime.now(UTC)
 MONDAY = (NOW - timedelta(days=NOW.weekday() + 7)).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -84,20 +85,13 @@ def _end(id_: str, at: datetime, **more: object) -> dict[str, object]:
     return {**given, "environment": "production", **more}
 
 
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
 def owner(address: str) -> Iterator[Visitor]:
     """An owner of a server with teams and the made-up week."""
     with in_thread(at(address), teams=TEAMS) as running:
         key = running.key("all", "send", "read")
         assert running.post(key, [*events_of(MONDAY), *extras()]).status_code == 202
-        visitor = Visitor(running)
-        assert visitor.join(invite_owner(running.store), "Kim").status_code == 303
-        yield visitor
+        yield owner_of(running)
 
 
 class Lists:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from gitdailies_dora.accounts.people_store import invite_owner
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.pages.frame.site import EVERYONE, Site
 from gitdailies_dora.pages.routes import pages
@@ -16,7 +15,7 @@ from gitdailies_dora.pages.settings.webhook_keys import MANAGE
 
 from tests.support.dora.bare import bare_installation
 from tests.support.dora.running import in_thread
-from tests.support.dora.visitor import Visitor
+from tests.support.dora.visitor import Visitor, owner_of
 
 ADDRESSES = [
     one.path
@@ -44,8 +43,7 @@ SENT = [
 def owner(tmp_path: Path) -> Iterator[Visitor]:
     with in_thread(tmp_path / "w.db", settings=FigureSettings(timezone="America/New_York")) as receiver:
         assert receiver.post(receiver.key("all", "send", "read"), SENT).status_code == 202
-        visitor = Visitor(receiver)
-        assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
+        visitor = owner_of(receiver)
         visitor.post(
             "/settings/screens", name="hall", expires=f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%d}"
         )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,11 @@ from gitdailies_connection.addresses import Listen
 from gitdailies_connection.config.sections.settings import DoraSettings
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_dora.derived.worker import Deriver
+from gitdailies_dora.events import store as event_store
+from gitdailies_dora.events.problem import StoreTimeout
 from gitdailies_dora.events.store import open_store
-from gitdailies_dora.operations import readiness
-from gitdailies_dora.operations.readiness import Readiness
+from gitdailies_server import readiness
+from gitdailies_server.readiness import Readiness
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.databases import KINDS, postgresql_url
@@ -98,26 +102,36 @@ def test_a_server_that_stops_is_not_ready(store: Path) -> None:
     assert asyncio.run(probes()) == ["", "the server is stopping"]
 
 
-def test_an_old_fault_does_not_stay_with_an_idle_server(store: Path) -> None:
-    """The fault of the last commit is gone when a scrape asks again and the store is back."""
+def test_a_table_that_is_gone_is_no_fault_of_the_probe(busy: Receiver, store: Path) -> None:
+    """Whatever the database says, readiness is 503 with its words, and metrics are answered."""
+    urls = (busy.url, busy.status_url)
+    for old, new, expected in (("store_facts", "gone", 503), ("gone", "store_facts", 200)):
+        with closing(sqlite3.connect(store, isolation_level=None)) as other:
+            other.execute(f"ALTER TABLE {old} RENAME TO {new}")
+        eventually(partial(lambda is_: [status(f"{url}/readyz") for url in urls] == [is_] * 2, expected))
+        assert status(f"{busy.status_url}/metrics") == 200
 
-    async def faults() -> list[str]:
-        opened = open_store(store)
+
+def test_what_was_given_up_before_it_began_is_not_stored(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sender that was refused sends again. What waited behind a slow commit then counts once."""
+    monkeypatch.setattr(event_store, "ANSWER_SECONDS", 0.2)
+
+    async def written() -> list[str]:
+        opened, done, slow = open_store(store), list[str](), threading.Event()
         opened.start()
-        probe = Readiness(opened)
-        assert await probe.fault() == ""
-        moved = await asyncio.to_thread(store.rename, store.with_suffix(".moved"))
-        assert await probe.fault()
-        await asyncio.to_thread(moved.rename, store)
-        left = opened.fault
-        await probe.ask_again()
-        after = opened.fault
+        first = asyncio.create_task(opened.write(lambda _: slow.wait(30), patient=True))
+        await asyncio.sleep(0)
+        with pytest.raises(StoreTimeout):
+            await opened.write(lambda _: done.append("refused"))
+        slow.set()
+        await first
+        await opened.write(lambda _: done.append("again"))
         await opened.close()
-        return [left, after]
+        return done
 
-    left, after = asyncio.run(faults())
-    assert "was deleted while the server runs" in left
-    assert after == ""
+    assert asyncio.run(written()) == ["again"]
 
 
 def test_requests_events_and_commits_are_counted(busy: Receiver) -> None:
@@ -172,6 +186,7 @@ def test_figures_that_are_behind_and_a_faulty_file_are_exposed(
     eventually(lambda: samples(busy)["figures_behind_seconds"] == 0)
     busy.reload(ConfigurationError("gitdailies.yml: faulty"))
     eventually(lambda: samples(busy)["reload_failed"] == 1)
+    assert "faulty" in busy.logged("dora settings not reloaded")[0]["reason"]
     busy.reload(DoraSettings())
     eventually(lambda: samples(busy)["reload_failed"] == 0)
 

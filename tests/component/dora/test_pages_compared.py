@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from typing import Any
 
 from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import Visitor
+from tests.support.dora.visitor import text_of as shown
 
 HOUR = timedelta(hours=1)
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -35,10 +35,6 @@ def failed(repo: str, hours_ago: float) -> list[dict[str, Any]]:
 
 def text(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
-
-
-def shown(markup: str) -> str:
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", markup)).replace("\u00a0", " ").split())
 
 
 def post(receiver: Receiver, events: list[dict[str, Any]]) -> str:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from gitdailies_dora.accounts.people_store import invite_owner
+from gitdailies_relay.operations import deliveries
+from gitdailies_server.storage.database import transaction
 
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver
-from tests.support.dora.visitor import Visitor
+from tests.support.dora.visitor import Visitor, owner_of
 from tests.support.dora.with_relay import STATUS_KEY, pages_and_relay
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import ENDED_AT, pagerduty, signed
@@ -45,9 +46,7 @@ class Both:
 @pytest.fixture
 def both(tmp_path: Path) -> Iterator[Both]:
     with pages_and_relay(tmp_path) as (relay, receiver):
-        owner = Visitor(receiver)
-        assert owner.join(invite_owner(receiver.store), "Kim").status_code == 303
-        yield Both(relay, receiver, owner)
+        yield Both(relay, receiver, owner_of(receiver))
 
 
 def hostile() -> bytes:
@@ -85,6 +84,22 @@ def test_deliveries_show_titles_outcomes_over_time_and_how_soon_they_counted(bot
     assert re.search(r"<dt>Counted here</dt><dd>[^<]+ after it arrived</dd>", delivery)
 
 
+def test_pages_show_the_pack_and_a_field_that_is_missing(both: Both) -> None:
+    """The page of a delivery says what read it, and the list which field its source sends no more."""
+    pagerduty("incident.triggered", "Q1").post(both.relay.url)
+    (id_,) = both.ids()
+    assert "Read by" not in both.owner.get(f"/deliveries/relay/{id_}").text
+    with transaction(both.relay.database) as session:
+        session.execute("UPDATE deliveries SET pack = 'opsgenie 1 (8d3f1c2a)'")
+        session.execute("DELETE FROM source_fields")
+        row = ("pagerduty", "severity", "", "1" * 100 + "0" * 20)
+        session.execute("INSERT INTO source_fields (source, field, reader, seen) VALUES (?,?,?,?)", row)
+    assert "<dt>Read by</dt><dd>opsgenie 1 (8d3f1c2a)</dd>" in both.owner.get(f"/deliveries/relay/{id_}").text
+    listed = both.owner.get("/deliveries").text
+    assert '<span class="badge bad">no severity any more</span>' in listed
+    assert "pagerduty sends no severity any more." in listed
+
+
 def test_an_event_without_a_delivery_leads_to_none(both: Both) -> None:
     """An event that came straight here has no link to a delivery, in whatever form it came."""
     key = both.receiver.key("ci")
@@ -103,20 +118,6 @@ def test_an_empty_list_says_what_to_do(both: Both) -> None:
     assert "/hooks/pagerduty</code>" in page
     assert "<td>nothing sent yet</td>" in page, "what is zero is not counted"
     assert "/connect" not in both.member().get("/deliveries").text
-
-
-def test_an_alert_leads_to_its_deliveries(both: Both) -> None:
-    """The sentence about what waits for a decision is a link to the list of exactly these deliveries."""
-    pagerduty("incident.triggered", "Q1").post(both.relay.url)
-    pagerduty("incident.triggered", "Q2", service="attic").post(both.relay.url)
-    page = eventually(
-        lambda: text if "waits for a decision" in (text := both.owner.get("/deliveries").text) else ""
-    )
-    (link,) = re.findall(r'<li><a href="([^"]*)">1 delivery waits for a decision: unmapped.</a></li>', page)
-    listed = both.owner.get(html.unescape(link))
-    assert listed.status_code == 200
-    rows = re.findall(r"<tr>.*?</tr>", listed.text.partition("What became of it")[2], re.DOTALL)
-    assert ["Unmapped" in row for row in rows] == [True]
 
 
 def test_texts_of_a_tool_are_shown_as_texts_and_no_secret_at_all(both: Both) -> None:
@@ -169,20 +170,6 @@ def test_a_member_may_not_act(both: Both) -> None:
     assert "Unmapped" in both.owner.get(f"/deliveries/relay/{id_}").text
 
 
-@pytest.mark.parametrize("forged", [{"form_token": "0" * 64}, {"form_token": ""}])
-def test_a_form_of_another_site_does_nothing(both: Both, forged: dict[str, str]) -> None:
-    """Without the token of our own page, or from another origin, no action is taken."""
-    pagerduty("incident.triggered", "Q1", service="attic").post(both.relay.url)
-    (id_,) = both.ids()
-    paths = [f"/deliveries/relay/{id_}/{step}" for step in ("discard", "replay")]
-    paths += ["/deliveries/actions", "/deliveries/pauses"]
-    for path in paths:
-        assert both.owner.post(path, form="/events", reason="x", **forged).status_code == 403
-        other = {"origin": "https://elsewhere.example"}
-        assert both.owner.post(path, form="/events", headers=other, reason="x").status_code == 403
-    assert "Unmapped" in both.owner.get(f"/deliveries/relay/{id_}").text
-
-
 def test_a_discarded_delivery_has_its_reason_and_an_audit_line(both: Both) -> None:
     """Discarding asks why, is shown with name and reason, and the audit trail names person and delivery."""
     pagerduty("incident.triggered", "Q1", service="attic").post(both.relay.url)
@@ -223,6 +210,25 @@ def test_all_that_fit_are_acted_on_after_their_number_was_shown(both: Both) -> N
     done = both.owner.post("/deliveries/actions", form=path, **{**fields, "reason": "a drill"})
     assert "Discarded 2 deliveries." in both.owner.get(done.headers["location"]).text
     assert both.ids("?outcome=unmapped") == []
+
+
+def test_an_action_reads_a_bounded_number_of_bodies(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search reads a limited number of bodies, and the page says that more may match."""
+    for incident in ("Q1", "Q2", "Q3", "Q4"):
+        pagerduty("incident.triggered", incident, service="attic").post(both.relay.url)
+    path = "/deliveries/actions?action=discard&outcome=unmapped&q="
+    assert "Discard 4 deliveries?" in (whole := both.owner.get(f"{path}attic").text)
+    assert "may match" not in whole
+    monkeypatch.setattr(deliveries, "MOST_BODIES_FOR_ACTION", 3)
+    assert "Discard 3 deliveries?" in (some := both.owner.get(f"{path}attic").text)
+    assert "More deliveries may match. These are the oldest 3. Repeat this" in some
+    assert (
+        "No delivery matches among the oldest; choose a later start" in both.owner.get(f"{path}cellar").text
+    )
+    # A body that is not read for another reason does not count.
+    assert "No delivery matches. <a" in both.owner.get(f"{path}attic&service=cellar").text
+    monkeypatch.setattr(deliveries, "MOST_BODIES_FOR_ACTION", 5)
+    assert "No delivery matches. <a" in both.owner.get(f"{path}cellar").text
 
 
 def test_a_wrong_filter_is_named_beside_its_field(both: Both) -> None:
@@ -294,7 +300,7 @@ def press(owner: Visitor, page: str, button: str, **more: str) -> str:
 
 def form_of(page: str, button: str) -> tuple[str, dict[str, str]]:
     """Return the address of that form, and its fields without the token."""
-    notice = page.partition('<div class="notice" role="status">')[2].partition("<section")[0]
+    notice = page.partition('<div class="notice done" role="status">')[2].partition("<section")[0]
     forms = re.findall(r'<form method="post" action="([^"]*)"(.*?)</form>', notice, re.DOTALL)
     ((address, form),) = [one for one in forms if re.findall(r"<button[^>]*>([^<]+)", one[1]) == [button]]
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))

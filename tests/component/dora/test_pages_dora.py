@@ -11,7 +11,6 @@ import pytest
 from gitdailies_dora.events.records import change_log
 
 from tests.support.databases import KINDS
-from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import Visitor
 from tests.support.figures.asking import deploy, worked
@@ -65,15 +64,6 @@ def test_the_numbers_are_those_of_the_interface(
         for figure, labels in BESIDE.items():
             expected = {label: str(figures[figure][number]) for label, number in labels.items()}
             assert {label: shown[figure][label] for label in labels} == expected, figure
-
-
-def test_it_counts_what_has_just_come(receiver: Receiver, owner: Visitor) -> None:
-    """An event that was accepted is in the figures of the next look."""
-    key = receiver.key("ci")
-    event = {name: text for name, text in body("deploy").items() if name not in ("id", "time")}
-    for number in (1, 2, 3):
-        assert receiver.post(key, {**event, "commitSHA": str(number) * 40}).status_code == 202
-        assert counts_by_figure(owner.get("/dora").text)["deploymentFrequency"]["Deploys"] == str(number)
 
 
 def test_the_page_of_a_repository_is_headed_by_its_name(receiver: Receiver, owner: Visitor) -> None:
@@ -146,6 +136,7 @@ def test_open_incidents_are_those_of_their_list(receiver: Receiver, owner: Visit
     assert sorted(set(re.findall(r'<a href="/incidents/[^"]*">(\w+)<', listed))) == ["OLD", "ONE", "TWO"]
     moment = (datetime.now(UTC) - timedelta(hours=1000)).isoformat().replace("+00:00", "Z")
     then = owner.get(f"/dora?repo=larkspur/shop&days=100&now={moment}").text
+    assert "outcome=open" not in then
     assert counts_by_figure(then)["failedDeploymentRecoveryTime"]["Open incidents"] == "1"
 
 
@@ -253,42 +244,6 @@ def ago(hours: float, sha: str = "", incident: str = "", **fields: Any) -> dict[
     if incident:
         return {"kind": "incidentStarted", "incidentId": incident, **where}
     return {"kind": "deployed", "commitSHA": sha * 40, **where}
-
-
-def test_hostile_names_are_shown_as_they_are(receiver: Receiver, owner: Visitor) -> None:
-    """Markup in a title, a repository, a service or a filter is text on the page."""
-    key = receiver.key("ci")
-    hostile = "<script>alert(1)</script>"
-    at = {"time": "2026-03-04T09:00:00Z"}
-    deploy = body("deploy", repo=f"larkspur/{hostile[:-9]}x", service=hostile, **at)
-    start = body("incident-started", repo=deploy["repo"], title=f'"{hostile}', service=hostile, **at)
-    assert receiver.post(key, [deploy, start]).status_code == 202
-    for query in ("from=2026-03-01", f"from=2026-03-01&service={hostile}&repo={hostile}"):
-        page = owner.get(f"/dora?{query}").text
-        assert hostile not in page
-        assert "&lt;script&gt;" in page
-
-
-def test_neither_style_nor_script_is_in_the_page(receiver: Receiver, owner: Visitor) -> None:
-    """Charts carry no style and no script, and the page's policy allows none."""
-    key = receiver.key("all", "send", "read")
-    assert receiver.post(key, worked()).status_code == 202
-    for query, drawing, number in (("&repo=larkspur/shop", "chart", 5), ("", "spark", 7)):
-        answer = owner.get(f"/dora?{PERIOD}{query}")
-        assert answer.text.count(f'class="{drawing}"') == number
-        assert (
-            re.findall(r"<style|\sstyle=|<script(?! src=\"/static/)|\son\w+=|javascript:", answer.text) == []
-        )
-        assert "unsafe" not in answer.headers["content-security-policy"]
-        assert key not in answer.text
-
-
-def test_a_key_in_the_address_is_refused_and_not_repeated(receiver: Receiver, owner: Visitor) -> None:
-    """A key in a filter is answered with 400, and the page does not repeat it."""
-    key = receiver.key("ci")
-    answer = owner.get(f"/dora?repo={key}")
-    assert answer.status_code == 400
-    assert key not in answer.text
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import html
 import re
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from gitdailies_core.values.times import text_of
-from gitdailies_dora.figures.words import reasons
 from gitdailies_dora.pages.events.event_view import FIGURES
 from gitdailies_server.storage.timestamps import utc_now
 
@@ -65,16 +62,6 @@ def test_an_event_of_another_environment_is_judged_there(receiver: Receiver, own
     assert any(line.startswith("Deployment frequency: Counts: ") for line in lines(staging))
     assert "It is in staging, which is not production." in staging
     assert "which is not production" not in live
-
-
-def test_every_verdict_has_a_name_on_the_page() -> None:
-    """The page has a name for exactly the figures that have verdicts."""
-    found = {
-        ast.unparse(node.args[0])
-        for node in ast.walk(ast.parse(Path(reasons.__file__).read_text()))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Verdict"
-    }
-    assert {eval(figure, vars(reasons)) for figure in found} == set(FIGURES)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -214,46 +201,63 @@ def test_an_event_of_a_clock_that_is_ahead_counts_later(receiver: Receiver, owne
     ]
 
 
-STEP, RELAY = "step/github-actions", "relay/argocd"
+STEP, RELAY = {"reporter": "step/github-actions"}, {"reporter": "relay/argocd"}
+RUN, OTHER = {"run": "ci:1"}, {"commitSHA": "b2" * 20}
 
 
 @pytest.mark.parametrize(
-    ("second", "minutes", "is_asked"),
+    ("first", "second", "minutes", "differ"),
     [
-        ({"reporter": RELAY}, 9, True),
-        ({}, 9, True),
-        ({"reporter": RELAY, "service": "web"}, 9, True),
-        ({"reporter": STEP}, 9, False),
-        ({"reporter": RELAY}, 11, False),
-        ({"reporter": RELAY, "environment": "staging"}, 9, False),
-        ({"reporter": RELAY, "repo": "larkspur/other"}, 9, False),
-        ({"reporter": RELAY, "type": "rollback"}, 9, False),
+        (STEP, {**RELAY, **OTHER}, 9, "commit"),
+        (STEP, OTHER, 9, "commit"),
+        (STEP, {**RELAY, **OTHER, "service": "web"}, 9, "commit and service"),
+        (RUN, {"type": "hotfix"}, 4, "type"),
+        (RUN, {**STEP, **OTHER}, 4, "commit"),
+        (RUN, {"commitSHA": "a1" * 4, "service": "web", "type": "rollback"}, 4, "service and type"),
+        (RUN, {**STEP, **OTHER, "run": "ci:2"}, 4, "commit and run"),
+        (STEP, {**STEP, **OTHER}, 9, ""),
+        (STEP, {**RELAY, **OTHER}, 11, ""),
+        (STEP, {**RELAY, **OTHER, "environment": "staging"}, 9, ""),
+        (STEP, {**RELAY, **OTHER, "repo": "larkspur/other"}, 9, ""),
+        (STEP, {**RELAY, **OTHER, "type": "rollback"}, 9, ""),
+        (RUN, {**STEP, **OTHER, "type": "hotfix"}, 4, ""),
+        # Without a reporter, another commit is another deploy.
+        (RUN, OTHER, 4, ""),
         # A repeat is not counted at all.
-        ({"reporter": RELAY, "commitSHA": "a1" * 20}, 9, False),
+        (STEP, RELAY, 9, ""),
     ],
 )
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_page_of_a_deploy_asks_whether_it_was_counted_twice(
-    kind: str, second: dict[str, str], minutes: int, is_asked: bool, receiver: Receiver, owner: Visitor
+    receiver: Receiver,
+    owner: Visitor,
+    first: dict[str, str],
+    second: dict[str, str],
+    minutes: int,
+    differ: str,
 ) -> None:
-    """Two reporters name two commits within ten minutes: both pages name both, and the other deploy."""
+    """Two reports within ten minutes may be of one deploy: both pages name both, and in what they differ."""
     began = utc_now() - timedelta(hours=3)
-    common = {"kind": "deployed", "repo": "larkspur/Shop", "environment": "production"}
-    deploys = [
-        {**common, "commitSHA": "a1" * 20, "time": text_of(began), "reporter": STEP},
-        {**common, "commitSHA": "b2" * 20, "time": text_of(began + timedelta(minutes=minutes)), **second},
-    ]
+    times = (began - timedelta(days=1), began - timedelta(hours=9), began, began + timedelta(minutes=minutes))
+    own = ({"commitSHA": "c3" * 20}, {"commitSHA": "d4" * 20, "service": "api"}, first, second)
+    common = {
+        "kind": "deployed",
+        "repo": "larkspur/Shop",
+        "environment": "production",
+        "commitSHA": "a1" * 20,
+    }
+    deploys = [{**common, "time": text_of(at), **more} for at, more in zip(times, own, strict=True)]
     assert receiver.post(receiver.key("ci"), deploys).status_code == 202
 
-    names = [deploy.get("reporter", "a reporter without a name") for deploy in deploys]
-    for own, other in ((1, 2), (2, 1)):
-        page = html.unescape(owner.get(f"/events/{own}").text)
-        assert ("Counted twice?" in page) == is_asked
-        if is_asked:
-            text = " ".join(page.split())
-            told = f'{names[other - 1]} reported <a href="/events/{other}">another deploy</a>'
-            assert f"Within ten minutes, {told}" in text
-            assert f"{names[own - 1]} reported this one" in text
+    names = {id_: deploys[id_ - 1].get("reporter", "a reporter without a name") for id_ in (3, 4)}
+    for this, other in ((3, 4), (4, 3)):
+        page = " ".join(html.unescape(owner.get(f"/events/{this}").text).split())
+        assert ("Counted twice?" in page) == bool(differ)
+        if differ:
+            told = f'{names[other]} reported <a href="/events/{other}">another deploy</a>'
+            assert f"Within ten minutes, {told}" in page
+            assert f"{names[this]} reported this one" in page
+            assert f"They differ in {differ}, so both count." in page
 
 
 @pytest.mark.parametrize("path", ["/events", "/dora"])

@@ -88,7 +88,10 @@ def test_the_only_owner_stays_one(receiver: Receiver, owner: Visitor, member: Vi
     refused = owner.post(f"{PEOPLE}/1/role", f"{PEOPLE}/1", role="member")
     assert refused.status_code == 422
     assert "The only owner stays one" in refused.text
-    assert owner.post(f"{PEOPLE}/1/role", f"{PEOPLE}/1", role="admin").status_code == 422
+    for person in (1, 2):
+        path = f"{PEOPLE}/{person}"
+        assert owner.post(f"{path}/role", path, role="admin").status_code == 422
+    assert audited(receiver, "role.changed") == []
     owner.post(f"{PEOPLE}/2/role", f"{PEOPLE}/2", role="owner")
     assert owner.post(f"{PEOPLE}/1/role", f"{PEOPLE}/1", role="member").headers["location"] == "/settings"
     assert owner.get(PEOPLE).status_code == 403

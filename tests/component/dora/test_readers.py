@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -27,23 +27,18 @@ from gitdailies_dora.events.store import open_store
 from gitdailies_dora.sql.database import ReadPool
 from gitdailies_server.storage.database import Database
 
-from tests.support.databases import KINDS, postgresql_url
+from tests.support.databases import KINDS
 from tests.support.dora.payloads import body
 from tests.support.dora.running import at, in_thread
 from tests.support.dora.visitor import Visitor
-from tests.support.empty_stores import DORA
 from tests.support.figures.asking import worked
 from tests.support.processes import eventually
 from tests.unit.dora.test_intake import NOW, read
 
 
 @pytest.fixture(params=KINDS)
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
-    if request.param == "sqlite":
-        yield lambda: at(f"sqlite:{tmp_path / 'w.db'}")
-    else:
-        with postgresql_url(DORA) as url:
-            yield lambda: at(url)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(autouse=True)

@@ -53,7 +53,7 @@ def test_programs_find_the_documentation(receiver: Receiver) -> None:
     """`/llms.txt` is text and needs no sign-in, and neither does a page that it lists."""
     answer = requests.get(f"{receiver.url}/llms.txt", timeout=10)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; charset=utf-8")
-    (path,) = re.findall(r"^- \[Ask by an assistant\]\((.*)\): ", answer.text, re.MULTILINE)
+    (path,) = re.findall(r"^- \[Ask through an assistant\]\((.*)\): ", answer.text, re.MULTILINE)
     assert requests.get(receiver.url + path, timeout=10, allow_redirects=False).status_code == 200
 
 

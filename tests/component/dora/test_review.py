@@ -26,14 +26,10 @@ from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import Visitor
 from tests.support.figures.asking import REPO, deploy, ended, started
 
+pytestmark = pytest.mark.parametrize("kind", KINDS)
+
 # The week of 30 March 2026. In each of the four weeks before, everything goes its usual way.
 WEEK, PAGE = "2026-W14", "/review?week=2026-W14"
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
-    """Each test of this module runs on either database."""
-    return str(request.param)
 
 
 def commit(sha: str, time: str) -> dict[str, Any]:

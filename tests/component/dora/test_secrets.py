@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.component.dora.test_keyless import DEPLOY, send, signed_up
+from tests.component.dora.test_keyless import DEPLOY, send
 from tests.component.dora.test_pages_security import MANAGE
 from tests.support.dora.payloads import body
 from tests.support.dora.running import in_thread
+from tests.support.dora.visitor import owner_of
 from tests.support.keyless.issuer import AUDIENCE, issuers, token, trusted
 
 
@@ -62,7 +63,7 @@ def test_a_token_comes_out_nowhere(tmp_path: Path, log_lines: pytest.CaptureFixt
         ) as receiver,
     ):
         bearer = token("github", states["github"].issuer)
-        owner = signed_up(receiver)
+        owner = owner_of(receiver)
         answers = [
             send(receiver, bearer),
             send(receiver, bearer[:-3]),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import socket
 import threading
 import time
@@ -22,7 +21,8 @@ from gitdailies_dora.sql.database import StoreLocation
 from gitdailies_server.storage.database import Database
 
 from tests.support.dora.payloads import body
-from tests.support.dora.running import Receiver, in_process, in_thread
+from tests.support.dora.running import in_process, in_thread
+from tests.support.relay.sockets import connected, head
 
 
 def never(_: str) -> None:
@@ -51,55 +51,6 @@ def test_an_address_that_is_not_here(tmp_path: Path) -> None:
     """An address of another machine is refused in the same words."""
     with pytest.raises(ConfigurationError, match=r"192\.0\.2\.1:8700: cannot listen there"):
         start(Listen("192.0.2.1", 8700), tmp_path / "w.db")
-
-
-def test_one_server_a_store(receiver: Receiver) -> None:
-    """A second server on the same file is refused, and the first one still works."""
-    with pytest.raises(ConfigurationError, match="another server uses this file"):
-        start(Listen("127.0.0.1", 0), receiver.store)
-    assert requests.get(receiver.url + "/healthz", timeout=30).status_code == 200
-
-
-def test_a_second_start_finds_everything(tmp_path: Path) -> None:
-    """Events and keys survive a stop and a start."""
-    with in_thread(tmp_path / "w.db") as receiver:
-        key = receiver.key("ci", "send", "read")
-        receiver.post(key, body("deploy"))
-    with in_thread(tmp_path / "w.db") as receiver:
-        assert [event["id"] for event in receiver.events(key)] == ["deploy-1"]
-
-
-def test_it_shares_a_loop_and_leaves_signals_alone(tmp_path: Path) -> None:
-    """Two receivers run in one loop, and the process's own signal handlers stay in place."""
-    seen: list[list[object]] = []
-
-    def handlers() -> None:
-        seen.append([signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)])
-
-    async def both() -> list[int]:
-        handlers()
-        stop, addresses = asyncio.Event(), []
-        tasks = [
-            asyncio.create_task(
-                serve(
-                    listen=Listen("127.0.0.1", 0),
-                    store=tmp_path / name,
-                    strict_order=False,
-                    ready=addresses.append,
-                    stop=stop,
-                )
-            )
-            for name in ("a.db", "b.db")
-        ]
-        await _until(lambda: len(addresses) == 2)
-        handlers()
-        found = [await asyncio.to_thread(requests.get, f"{url}/healthz", timeout=30) for url in addresses]
-        stop.set()
-        await asyncio.gather(*tasks)
-        return [answer.status_code for answer in found]
-
-    assert asyncio.run(both()) == [200, 200]
-    assert seen[0] == seen[1]
 
 
 def test_ipv6_addresses_are_written_so_that_they_can_be_opened(tmp_path: Path) -> None:
@@ -133,11 +84,11 @@ def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
     """A request whose body is still coming in when the server stops is taken and answered."""
     key = create_key(tmp_path / "w.db", "ci")[0].reveal()
     raw = json.dumps(body("deploy")).encode()
-    head = f"POST /webhooks HTTP/1.1\r\nHost: x\r\nwebhook-key: {key}\r\nContent-Length: {len(raw)}\r\n\r\n"
+    begun = head("/webhooks", {"webhook-key": key, "Content-Length": str(len(raw))}) + raw[:10]
     with in_thread(tmp_path / "w.db") as receiver:
         where = urlsplit(receiver.url)
         connection = socket.create_connection((where.hostname, where.port), timeout=10)
-        connection.sendall(head.encode() + raw[:10])
+        connection.sendall(begun)
         time.sleep(0.2)
         answers: list[bytes] = []
 
@@ -157,10 +108,8 @@ def test_a_sender_that_hangs_does_not_hold_the_end_up(tmp_path: Path) -> None:
     """The server ends within 10 seconds, even if a request never ends."""
     with in_process(f"sqlite:{tmp_path / 'w.db'}") as (receiver, process):
         key = receiver.key("ci")
-        where = urlsplit(receiver.url)
-        head = f"POST /webhooks HTTP/1.1\r\nHost: x\r\nwebhook-key: {key}\r\nContent-Length: 99\r\n\r\n{{"
-        with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
-            connection.sendall(head.encode())
+        with connected(receiver.url) as connection:
+            connection.sendall(head("/webhooks", {"webhook-key": key, "Content-Length": "99"}) + b"{")
             time.sleep(0.2)
             began = time.monotonic()
             process.stdin.close()
@@ -177,8 +126,7 @@ def test_log_lines_are_json_objects(tmp_path: Path, log_lines: pytest.CaptureFix
         requests.delete(
             receiver.url + "/api/events/%1b[2J%e2%80%a8", headers={"webhook-key": key}, timeout=30
         )
-        host, port = receiver.url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=30) as raw:
+        with connected(receiver.url) as raw:
             raw.sendall(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
             raw.recv(100)
     lines = log_lines.readouterr().err.splitlines()

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import requests
-from gitdailies_dora.accounts.people_store import invite_owner
 
 from tests.support.dora.payloads import body
 from tests.support.dora.running import in_thread
-from tests.support.dora.visitor import Visitor
+from tests.support.dora.visitor import Visitor, owner_of
 
 
 def test_a_file_that_was_deleted_takes_no_event(tmp_path: Path) -> None:
@@ -28,8 +27,7 @@ def test_pages_say_that_the_file_is_gone(tmp_path: Path) -> None:
     """Each page has one notice with what to do, as soon as the file is gone; a stranger reads no path."""
     store = tmp_path / "dora.db"
     with in_thread(store) as receiver:
-        owner = Visitor(receiver)
-        owner.join(invite_owner(receiver.store), "Kim")
+        owner = owner_of(receiver)
         receiver.post(receiver.key("sender"), body("deploy"))
         paths = ("/dora", "/events", "/review", "/settings", "/connect")
         assert not any("No event is stored now" in owner.get(path).text for path in paths)

@@ -96,8 +96,6 @@ def test_a_token_ends_with_its_person(kind: str, receiver: Receiver, owner: Visi
         ("", LATER, "Enter a name."),
         ("a\u202eb", LATER, "name"),
         ("a", "", "Choose a day."),
-        ("a", "2020-01-01", "Choose a day in the future."),
-        ("a", "2999-01-01", "Choose a day within 366 days."),
         ("a", "9999-12-31", "Choose a day within 366 days."),
     ],
 )

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from gitdailies_dora.accounts.audit import read_audit
-from gitdailies_dora.accounts.people_store import invite_owner
 from gitdailies_dora.accounts.screens import SHARED_FOR
 from gitdailies_dora.figures.words.review import SlowChange, slowest
 from gitdailies_dora.figures.words.week import Trouble, outages, severity_rank
@@ -21,7 +20,7 @@ from tests.support.databases import KINDS
 from tests.support.dora.made_up_week import OPEN, REPOS, TEAMS, events_of
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver, in_thread
-from tests.support.dora.visitor import Visitor
+from tests.support.dora.visitor import Visitor, owner_of
 from tests.support.empty_stores import DORA
 
 # A week that is over, of which an incident is open still.
@@ -85,8 +84,7 @@ def test_the_figures_are_those_of_the_interface(receiver: Receiver, key: str) ->
 
 def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -> None:
     """Page and Markdown say what happened, whose it was, how long it took, and what to decide."""
-    owner = Visitor(with_teams)
-    owner.join(invite_owner(with_teams.store), "Kim")
+    owner = owner_of(with_teams)
     page = owner.get(PAGE).text
     shown = text_of(page)
     markdown = re.search(r'<pre id="markdown"[^>]*>(.*?)</pre>', page, re.DOTALL)[1]

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 from gitdailies_connection.relay import client
-from gitdailies_dora.accounts.people_store import invite_owner
 
 from tests.support.dora.running import at, in_thread
-from tests.support.dora.visitor import Visitor
+from tests.support.dora.visitor import Visitor, owner_of
 from tests.support.dora.with_relay import KEY_FILE, STATUS_KEY, address_of
 from tests.support.empty_stores import DORA
 from tests.support.relay.reports import IDLE, plain
@@ -82,9 +81,7 @@ def pages_over(url: str, folder: Path) -> Iterator[Visitor]:
     DORA.put(folder / "dora.db")
     relays = [address_of(url, folder)]
     with in_thread(at(f"sqlite:{folder / 'dora.db'}"), relays=relays) as receiver:
-        visitor = Visitor(receiver)
-        assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
-        yield visitor
+        yield owner_of(receiver)
 
 
 def root(server: Server) -> str:
@@ -137,8 +134,7 @@ def test_without_a_relay_the_page_says_how_to_connect_one(tmp_path: Path) -> Non
     """Without a relay the pages are there, and show the two lines that connect one."""
     DORA.put(tmp_path / "dora.db")
     with in_thread(at(f"sqlite:{tmp_path / 'dora.db'}")) as receiver:
-        visitor = Visitor(receiver)
-        visitor.join(invite_owner(receiver.store), "Kim")
+        visitor = owner_of(receiver)
         page = visitor.get("/deliveries")
         assert page.status_code == 200
         assert "status_key: {file: relay-status-key}" in page.text
@@ -162,8 +158,7 @@ def test_several_relays_are_told_apart(tmp_path: Path) -> None:
     with serving(nothing) as server:
         relays = [address_of(root(server), tmp_path, "eu"), address_of("http://127.0.0.1:1", tmp_path, "us")]
         with in_thread(at(f"sqlite:{tmp_path / 'dora.db'}"), relays=relays) as receiver:
-            visitor = Visitor(receiver)
-            visitor.join(invite_owner(receiver.store), "Kim")
+            visitor = owner_of(receiver)
             first = visitor.get("/deliveries")
             assert (first.status_code, "No deliveries yet" in first.text) == (200, True)
             assert 'href="/deliveries?relay=us"' in first.text

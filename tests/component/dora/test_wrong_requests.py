@@ -37,15 +37,6 @@ def test_wrong_requests_are_listed_at_their_key(kind: str, receiver: Receiver, o
     assert "repo: expected a repository like" in page
 
 
-def test_a_key_is_in_no_note(receiver: Receiver, owner: Visitor) -> None:
-    """A key that was put into an event by mistake is not stored with the mistake."""
-    key = receiver.key("ci")
-    receiver.post(key, body("deploy", repo=key))
-    ((_, detail),) = noted(receiver)
-    assert "gdk_***" in detail
-    assert key[8:] not in owner.get(f"{MANAGE}/keys/1").text
-
-
 def test_notes_are_bounded_and_end_with_the_key(receiver: Receiver) -> None:
     """A key keeps its newest mistakes, and a deleted key none."""
     receiver.key("ci")

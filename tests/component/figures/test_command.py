@@ -98,20 +98,6 @@ def test_a_store_and_its_server_give_the_same_answer(tmp_path: Path) -> None:
     )
 
 
-def test_one_is_written_in_the_singular(tmp_path: Path) -> None:
-    """One deploy in one day is written as "1 deploy" and "1 day"."""
-    with in_thread(tmp_path / "w.db") as receiver:
-        key = receiver.key("all", "send")
-        place = {"repo": "larkspur/ledger", "environment": "production"}
-        deploy = {"kind": "deployed", "commitSHA": "a" * 40, "time": "2026-03-04T08:00:00Z"}
-        assert receiver.post(key, {**deploy, **place}).status_code == 202
-    shown = run(
-        "--store", f"sqlite:{tmp_path / 'w.db'}", "--from", "2026-03-04", "--now", "2026-03-05"
-    ).stdout
-    assert "1 deploy in 1 day, " in shown
-    assert "0 commits; unknown: 1 deploy, 0 commits" in shown
-
-
 def test_each_fault_has_its_exit_code(tmp_path: Path) -> None:
     """No store and a wrong question end with 2, no answer with 1, a refused key with 3; no key is shown."""
     absent = run("--store", f"sqlite:{tmp_path / 'none.db'}")

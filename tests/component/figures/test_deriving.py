@@ -17,7 +17,6 @@ from gitdailies_dora.derived.model import rows
 from gitdailies_dora.derived.read.events.related import RelatedReader
 from gitdailies_dora.derived.read.figures.answer import of_selection
 from gitdailies_dora.derived.read.question import question
-from gitdailies_dora.derived.update.advance import Progress, advance
 from gitdailies_dora.derived.worker import Deriver
 from gitdailies_dora.events.problem import Refusal
 from gitdailies_dora.events.records import change_log
@@ -94,30 +93,6 @@ def test_a_request_amid_an_import_gets_what_has_arrived(
     run(database(), work)
 
 
-@pytest.mark.parametrize(("later", "longer"), [(timedelta(0), False), (timedelta(minutes=1), True)])
-def test_a_step_is_longer_while_no_event_arrives(
-    database: Callable[[], Database],
-    monkeypatch: pytest.MonkeyPatch,
-    later: timedelta,
-    longer: bool,
-) -> None:
-    """Events that arrive wait for few of those before them; where none arrive, a step has more of them."""
-    asked: list[int] = []
-
-    def noted(session: Any, settings: FigureSettings, now: int, most: int) -> Progress:
-        asked.append(most)
-        return advance(session, settings, now, most)
-
-    monkeypatch.setattr(worker, "advance", noted)
-
-    async def work(store: EventStore, deriver: Deriver) -> None:
-        await deriver.derive()
-        assert await left(store) == 0
-        assert (asked[0] > EVENTS) is longer
-
-    run(database(), work, lambda: NOW + later)
-
-
 def test_an_older_server_leaves_rows_of_newer_definitions_alone(
     database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,7 +126,7 @@ def test_an_older_server_leaves_rows_of_newer_definitions_alone(
         answer = await store.read(partial(of_selection, question=asked, settings=older.settings))
         assert answer.figures.deployment_frequency.deploys == EVENTS + 1
         with pytest.raises(Refusal, match="a newer release"):
-            await store.read(partial(RelatedReader, settings=older.settings, now=now_us()))
+            await store.read(lambda session: RelatedReader(session, older.settings, now_us()).check())
         await older.stop()
 
     database_ = database()

@@ -6,7 +6,7 @@ import json
 import random
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,11 @@ from gitdailies_dora.mirrors.repository import Mirror
 from gitdailies_dora.mirrors.rows import RepositoryState
 from gitdailies_server.storage.timestamps import to_us
 
-from tests.support.databases import KINDS, postgresql_url
+from tests.support.databases import KINDS
 from tests.support.dora.running import Receiver, at, in_thread
-from tests.support.empty_stores import DORA
 from tests.support.figures.asking import deploy
 from tests.support.figures.git.events import ANSWERS, BROUGHT, DEPLOYS, HOUR, PERIOD, REPO, WEB_ALONE, deploys
-from tests.support.figures.git.repository import DERIVATION, Repository, week
+from tests.support.figures.git.repository import Repository, week
 from tests.support.machine import command
 from tests.support.processes import eventually
 
@@ -39,15 +38,6 @@ SETTINGS = FigureSettings()
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     return week(tmp_path_factory.mktemp("git") / "work")
-
-
-@pytest.fixture
-def address(kind: str, tmp_path: Path) -> Iterator[str]:
-    if kind == "sqlite":
-        yield f"sqlite:{tmp_path / 'w.db'}"
-    else:
-        with postgresql_url(DORA) as url:
-            yield url
 
 
 def commits(path: Path, events: list[dict[str, Any]]) -> dict[str, GitCommits]:
@@ -103,25 +93,6 @@ def test_git_log_lists_the_same(repository: Repository) -> None:
             lead = deployed - to_us(datetime.fromisoformat(made))
             expected[name] = lead if lead >= 0 else None
         assert {c.sha: c.lead_time for c in found[id_].new.commits} == expected, id_
-
-
-def test_a_range_lists_the_commits_between_neighbors(repository: Repository) -> None:
-    """If every deploy goes forward, `git log A..B` of neighbors lists what the second one brought."""
-    found = facts(repository.path, deploys(repository.shas))
-    for earlier, later in (("d01", "d02"), ("d02", "d03"), ("d03", "d04"), ("d04", "d05"), ("e1", "e2")):
-        ends = [
-            next(repository.shas[sha] for id_, sha, _, _ in DEPLOYS if id_ == x) for x in (earlier, later)
-        ]
-        listed = repository.git("log", "--no-merges", "--format=%H", "..".join(ends)).split()
-        assert sorted(commit.sha for commit in found[later].new.commits) == sorted(listed)
-
-
-def test_the_drawing_of_the_derivation_is_that_of_git(repository: Repository) -> None:
-    """The derivation lists every commit with the SHA and the time that git shows."""
-    drawn = DERIVATION.read_text()
-    for name, sha in repository.shas.items():
-        made = repository.git("show", "--no-patch", "--format=%cI", sha).strip()
-        assert f"{sha[:7]} {name} {made}" in drawn
 
 
 def test_a_commit_may_be_cut(repository: Repository) -> None:

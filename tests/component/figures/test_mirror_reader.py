@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import shutil
 import sqlite3
@@ -15,16 +14,15 @@ from typing import Any
 import pytest
 import requests
 from gitdailies_core.events.events import Event
-from gitdailies_dora.events.store import open_store
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.mirrors import worker
 from gitdailies_dora.mirrors.worker import MirrorWorker
-from gitdailies_server.storage.timestamps import utc_now
 
 from tests.component.figures.test_git import answered, why
 from tests.support.dora.running import Receiver, in_thread
 from tests.support.figures.git.events import ANSWERS, HOUR, REPO, deploys
 from tests.support.figures.git.repository import Repository, week
+from tests.support.processes import eventually
 
 
 @pytest.fixture(scope="module")
@@ -110,26 +108,10 @@ def test_a_missing_mirror_is_logged_once(repository: Repository, mirror: Path, t
 
 def test_an_unreadable_mirror_is_logged_before_a_deploy_needs_it(tmp_path: Path) -> None:
     """A worker that starts names an unreadable mirror in the log, with nothing in its store yet."""
-    logged: list[dict[str, str]] = []
-
-    class Log:
-        def error(self, _event: str, **about: str) -> None:
-            logged.append(about)
-
-    async def whole() -> None:
-        store = open_store(tmp_path / "w.db")
-        store.start()
-        reader = MirrorWorker(store, {REPO: tmp_path / "none.git"}, FigureSettings(), utc_now, Log())
-        reader.start()
-        async with asyncio.timeout(60):
-            while not logged:  # noqa: ASYNC110  what is waited for happens in another task
-                await asyncio.sleep(0.01)
-        await reader.stop()
-        await store.close()
-
-    asyncio.run(whole())
-    assert [about["repo"] for about in logged] == [REPO]
-    assert f"{tmp_path}/none.git: expected a git repository that this user can read" in logged[0]["reason"]
+    with in_thread(tmp_path / "w.db", mirrors={REPO: tmp_path / "none.git"}) as receiver:
+        (logged,) = eventually(lambda: receiver.logged("mirror cannot be read"))
+    assert logged["repo"] == REPO
+    assert f"{tmp_path}/none.git: expected a git repository that this user can read" in logged["reason"]
 
 
 def test_deleted_events_leave_no_trace(repository: Repository, tmp_path: Path) -> None:

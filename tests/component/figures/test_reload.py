@@ -16,8 +16,6 @@ import pytest
 import requests
 import structlog
 from gitdailies_connection.addresses import parse_network
-from gitdailies_connection.config.sections.settings import DoraSettings
-from gitdailies_core.errors import ConfigurationError
 from gitdailies_dora.derived.model import rows as derived
 from gitdailies_dora.events.records import change_log
 from gitdailies_dora.events.store import open_store
@@ -242,27 +240,6 @@ def test_proxies_are_trusted_after_a_reload(tmp_path: Path) -> None:
         assert asks("192.0.2.44") == 401
 
 
-@pytest.mark.parametrize(
-    ("fault", "message"),
-    [
-        (ConfigurationError("gitdailies.yml:3: dora.window_hours: expected a number"), "window_hours: e"),
-        (DoraSettings(window_hours=0), "window: expected more than nothing"),
-    ],
-)
-def test_a_faulty_reload_leaves_the_old_settings(
-    fault: DoraSettings | Exception, message: str, tmp_path: Path
-) -> None:
-    """The log names the fault, answers stay the same, and the next reload works."""
-    with in_thread(tmp_path / "w.db", settings=BERLIN) as receiver:
-        key = receiver.key("reader", "read")
-        receiver.reload(fault)
-        assert figures(receiver, key)[0]["period"]["timezone"] == "Europe/Berlin"
-        receiver.reload(settings_of(OTHER))
-        until(lambda: figures(receiver, key)[0]["period"]["timezone"] == "Asia/Tokyo")
-    (entry,) = receiver.logged("dora settings not reloaded")
-    assert message in entry["reason"]
-
-
 def test_hup_reloads_the_file_and_flags_still_win(tmp_path: Path) -> None:
     """SIGHUP reloads the file of `gitdailies dora`; a missing or faulty file changes nothing."""
     file = tmp_path / "gitdailies.yml"
@@ -290,16 +267,25 @@ def test_hup_reloads_the_file_and_flags_still_win(tmp_path: Path) -> None:
 
 
 def test_hup_reaches_both_servers_of_up(tmp_path: Path) -> None:
-    """At each SIGHUP to `gitdailies up`, the relay and the DORA server reload."""
+    """At each SIGHUP to `gitdailies up`, the relay and the DORA server reload; a start reads it, too."""
     ports = [free_port(), free_port()]
-    process = Process(tmp_path, "up", "--dora-port", ports[0], "--relay-port", ports[1])
+    up = ("up", "--dora-port", ports[0], "--relay-port", ports[1])
+    process = Process(tmp_path, *up)
     process.wait_for(" events\n")
     file = tmp_path / "gitdailies-data/gitdailies.yml"
     env = {"GITDAILIES_READ_KEY": (tmp_path / "gitdailies-data/read-key").read_text()}
     text = file.read_text()
+
+    def zone_of_answers() -> str:
+        at = ("metrics", "--url", f"http://127.0.0.1:{ports[0]}", "--json")
+        return str(json.loads(command(*at, cwd=tmp_path, env=env).stdout)["period"]["timezone"])
+
     for zone in ("Europe/Berlin", "Asia/Tokyo"):
         file.write_text(text.replace("  # timezone: Europe/Berlin", f"  timezone: {zone}"))
         process.hang_up("dora settings reloaded", "configuration reloaded")
-        at = ("metrics", "--url", f"http://127.0.0.1:{ports[0]}", "--json")
-        assert json.loads(command(*at, cwd=tmp_path, env=env).stdout)["period"]["timezone"] == zone
+        assert zone_of_answers() == zone
     process.stop()
+    second = Process(tmp_path, *up, name="second")
+    second.wait_for(" events\n")
+    assert zone_of_answers() == "Asia/Tokyo"
+    second.stop()

@@ -32,17 +32,16 @@ from hypothesis import HealthCheck, example, given, settings
 from jsonschema import Draft202012Validator
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.databases import postgresql_url
-from tests.support.dora.running import Receiver, at, in_thread
-from tests.support.dora.visitor import Visitor, owner
-from tests.support.empty_stores import DORA
+from tests.support.databases import KINDS
+from tests.support.dora.running import Receiver, in_thread
+from tests.support.dora.visitor import Visitor
 from tests.support.figures.asking import alike, compute, worked
 from tests.support.figures.histories import HISTORIES
 from tests.support.figures.histories import QUESTIONS as RANDOM_QUESTIONS
 from tests.support.figures.worked.expected import QUESTIONS
 from tests.support.forms import examples
 
-__all__ = ["owner"]
+pytestmark = pytest.mark.parametrize("kind", KINDS)
 
 BERLIN = FigureSettings(timezone="Europe/Berlin", window=timedelta(hours=72))
 TEAMS = (
@@ -50,15 +49,6 @@ TEAMS = (
     TeamSettings("shop", "Shop", ("larkspur/shop",)),
 )
 SHOP = QUESTIONS["shop"]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Callable[[], Database]]:
-    if request.param == "sqlite":
-        yield lambda: at(f"sqlite:{tmp_path / 'figures.db'}")
-    else:
-        with postgresql_url(DORA) as url:
-            yield lambda: at(url)
 
 
 @pytest.fixture
@@ -333,9 +323,3 @@ def test_a_wrong_question_is_refused(receiver: Receiver, key: str, question: Any
     """A question that cannot be answered is refused with what to ask instead."""
     answer = receiver.get(key, "/api/metrics/series", **question)
     assert (answer.status_code, answer.json()["detail"][: len(detail)]) == (400, detail)
-
-
-def test_only_a_key_that_reads_may_ask(receiver: Receiver) -> None:
-    """A key that may only send is refused, and so is no key."""
-    assert receiver.get(receiver.key("sender", "send"), "/api/metrics/series").status_code == 403
-    assert requests.get(f"{receiver.url}/api/metrics/series", timeout=30).status_code == 401

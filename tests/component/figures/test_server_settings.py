@@ -64,22 +64,3 @@ def test_a_wrong_setting_is_refused(flags: tuple[str, ...], message: str, tmp_pa
     result = command("dora", "--store", "sqlite:w.db", *flags, cwd=tmp_path)
     assert (result.returncode, list(tmp_path.iterdir())) == (2, [])
     assert message in result.stderr
-
-
-def test_up_reads_the_file_of_its_folder(tmp_path: Path) -> None:
-    """`gitdailies up` uses the settings of its gitdailies.yml, which has them as comments."""
-    data = tmp_path / "gitdailies-data"
-    ports = [free_port(), free_port()]
-    options = ("up", "--dora-port", ports[0], "--relay-port", ports[1])
-    first = Process(tmp_path, *options, name="first")
-    first.wait_for(" events\n")
-    first.stop()
-    file = data / "gitdailies.yml"
-    file.write_text(file.read_text().replace("  # timezone: Europe/Berlin", "  timezone: Europe/Berlin"))
-    second = Process(tmp_path, *options, name="second")
-    second.wait_for(" events\n")
-    env = {"GITDAILIES_READ_KEY": (data / "read-key").read_text()}
-    answer = command("metrics", "--url", f"http://127.0.0.1:{ports[0]}", "--json", cwd=tmp_path, env=env)
-    second.stop()
-
-    assert json.loads(answer.stdout)["period"]["timezone"] == "Europe/Berlin"

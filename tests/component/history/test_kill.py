@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from gitdailies_history.sending import batches
+from gitdailies_history.sending.sending import MOST_EVENTS
 
 from tests.support.dora.running import in_thread
 from tests.support.forms import short_and_long
@@ -21,7 +21,7 @@ from tests.support.history.making import shuffled
 from tests.support.history.running import Importer, in_order
 
 # Some lists more than one: a kill may come between any two.
-ROWS = batches.MOST_EVENTS * 5 // 2
+ROWS = MOST_EVENTS * 5 // 2
 
 
 @short_and_long("many", "GITDAILIES_HISTORY_KILLS", short=1, long=8, seconds=lambda many: 300 + 90 * many)
@@ -30,7 +30,7 @@ def test_every_event_arrives_once_and_in_order_after_kills(
 ) -> None:
     """Although the command is killed at random and resumed, a strict receiver takes each event once."""
     made = random.Random(11)
-    rows = max(ROWS, batches.MOST_EVENTS * many // 5)
+    rows = max(ROWS, MOST_EVENTS * many // 5)
     shuffled(tmp_path / "h.csv", rows)
     with in_thread(tmp_path / "dora.db", strict_order=True) as receiver:
         importer = Importer(tmp_path, receiver, receiver.key("history"))
@@ -61,7 +61,7 @@ def test_every_event_arrives_once_and_in_order_after_kills(
 def test_ctrl_c_ends_it_with_a_report_and_the_next_run_goes_on(tmp_path: Path) -> None:
     """A command interrupted while it sends ends soon with code 130 and reports the remaining events."""
     # The command must still be sending when the first events are seen to have arrived.
-    rows = 4 * batches.MOST_EVENTS
+    rows = 4 * MOST_EVENTS
     shuffled(tmp_path / "h.csv", rows)
     with in_thread(tmp_path / "dora.db", strict_order=True) as receiver:
         importer = Importer(tmp_path, receiver, receiver.key("history"))
@@ -69,7 +69,7 @@ def test_ctrl_c_ends_it_with_a_report_and_the_next_run_goes_on(tmp_path: Path) -
         process = importer.start("h.csv", "--json")
         ends = time.monotonic() + 60
         # An event after the first list has arrived, so the first list was answered.
-        while not receiver.events(reader, limit="1", after=str(batches.MOST_EVENTS)):
+        while not receiver.get(reader, limit="1", after=str(MOST_EVENTS)).json().get("events"):
             assert time.monotonic() < ends
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,7 +19,7 @@ from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import Event
 from gitdailies_core.values.secret import Secret
 from gitdailies_history.plan.plan import Plan
-from gitdailies_history.sending import batches
+from gitdailies_history.sending import sending
 from gitdailies_history.sending.checkpoint import Checkpoint, locked
 from gitdailies_history.sending.sending import Report, Stream
 from gitdailies_history.sending.verdicts import Verdict
@@ -119,7 +118,7 @@ def send(
         for event in given or events(count):
             plan.add(event)
         assert list(plan.settle()) == []
-        with closing(Checkpoint(folder, destination.address)) as sent:
+        with Checkpoint(folder, destination.address) as sent:
             stream = Stream(
                 sender,
                 destination,
@@ -130,6 +129,7 @@ def send(
                 sleep=lambda _: None,
                 now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
                 jitter=lambda: 0.5,
+                waits=seen.waits,
                 report=report,
             )
             return stream.send(plan.entries()), seen
@@ -148,7 +148,7 @@ def test_one_request_is_in_flight(
     scripted: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No list is sent before the previous one was answered, however slow the receiver is."""
-    monkeypatch.setattr(batches, "MOST_EVENTS", 1)
+    monkeypatch.setattr(sending, "MOST_EVENTS", 1)
 
     def slowly(body: Any) -> Answer:
         time.sleep(0.05)

@@ -17,7 +17,7 @@ from gitdailies_core.events.events import Event
 from gitdailies_core.sources.history import Window
 from gitdailies_core.sources.protocol import Ignored
 
-from tests.support.history_fetch.api import CUT, LIMITED, Api, listening
+from tests.support.history_fetch.api import CUT, LIMITED, Api
 from tests.support.history_fetch.deploys import (
     BEGIN,
     COUNT,
@@ -95,7 +95,7 @@ def answer(path: str, query: dict[str, str]) -> Any:
     return {"pagelen": size, "page": page, "values": rows[(page - 1) * size : page * size]}
 
 
-def live(number: int, folder: Path) -> list[dict[str, Any]]:
+def live(number: int) -> list[dict[str, Any]]:
     """What the line reported in a step, in a shallow checkout."""
     row, step = pipeline(number), steps(number)[1]
     target = row["target"]
@@ -112,24 +112,21 @@ def live(number: int, folder: Path) -> list[dict[str, Any]]:
         environ |= {"BITBUCKET_BRANCH": target["source"], "BITBUCKET_PR_ID": "7"}
     elif "ref_name" in target:
         environ["BITBUCKET_BRANCH"] = target["ref_name"]
-    return reported(BITBUCKET, environ, folder, service="api", time=step["completed_on"])
+    return reported(BITBUCKET, environ, service="api", time=step["completed_on"])
 
 
 def test_steps_are_what_the_line_would_have_reported(tmp_path: Path) -> None:
     """Each step of a year that deployed is the line's event, through a 429 and cut pages."""
     api = Api(answer, TOKEN, {2: LIMITED, 3: CUT, 90: CUT})
-    with listening(api):
-        events, printed = fetched(tmp_path, api, "bitbucket", "BITBUCKET_TOKEN", **GIVEN)
+    events, printed = fetched(tmp_path, api, "bitbucket", **GIVEN)
 
-    empty = tmp_path / "empty"
-    empty.mkdir()
     done = [
         number
         for number in range(COUNT)
         if steps(number)[1]["name"] == "Deploy"
         and steps(number)[1]["state"].get("result") == {"name": "SUCCESSFUL"}
     ]
-    expected = [event for number in done for event in live(number, empty)]
+    expected = [event for number in done for event in live(number)]
     assert len(expected) > 200
     assert events == by_id(expected)
     assert {event["attempt"] for event in expected if "attempt" in event} == {"2"}

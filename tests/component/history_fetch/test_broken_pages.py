@@ -1,9 +1,9 @@
-"""Pages with one thing wrong, for every source of deploys: no page of a vendor crashes a fetch."""
+"""Pages with one thing wrong, for every source: no page of a vendor crashes a fetch."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from types import ModuleType
 from typing import Any
@@ -14,14 +14,22 @@ from gitdailies_core.errors import PayloadError, Refused, UsageError
 from gitdailies_core.events.events import Event
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.history import GROUP, Window
-from gitdailies_core.sources.protocol import Ignored
+from gitdailies_core.sources.protocol import Change, Ignored
 from gitdailies_core.sources.request import Request
 
 from tests.component.history_fetch.test_counted_once import SOURCES
 from tests.support.forms import short_and_long
-from tests.support.history_fetch.deploys import BEGIN, COUNT, moment
+from tests.support.history_fetch import datadog, pagerduty, squadcast
+from tests.support.history_fetch.deploys import BEGIN, COUNT, END, moment
 
 FEW = 2
+SQUADCAST = squadcast.Squadcast(squadcast.year(3)[1:], "")
+INCIDENTS: Mapping[str, tuple[str, Any, Mapping[str, str]]] = {
+    "pagerduty": ("pagerduty", pagerduty.answers(pagerduty.year(4)), {}),
+    "datadog": ("datadog", datadog.searched(datadog.year(7)[5:]), {}),
+    "datadog monitors": ("datadog", datadog.listed(datadog.alerts(6)[8:]), {"monitors": "*"}),
+    "squadcast": ("squadcast", lambda path, query: SQUADCAST.answer(f"/v3{path}", query), {}),
+}
 
 
 class RecordedPages:
@@ -52,36 +60,52 @@ def few_rows(page: Any) -> Any:
     return {**page, **rows, **{name: value for name, value in last.items() if name in page}}
 
 
-def read(name: str, module: ModuleType, pages: RecordedPages) -> Iterator[Any]:
-    # The window includes the newest rows of a listing, which come first in most.
-    yield from registry.load(name, GROUP).read(pages, Window(BEGIN, moment(COUNT + 9)), module.GIVEN)
-
-
-@short_and_long("part", short=5, long=1)
-@pytest.mark.parametrize(("name", "module"), SOURCES.items(), ids=SOURCES)
-def test_one_wrong_value_gives_an_event_reason_or_error(name: str, module: ModuleType, part: int) -> None:
-    """Whatever one value of one page becomes, the reader gives events, reasons or an error.
-
-    The short form makes every fifth change.
-    """
-    pages = RecordedPages(module.answer, few_rows)
-    assert any(isinstance(one, Event) for one in read(name, module, pages))
+def broken(pages: RecordedPages, read: Callable[[], Iterator[Any]], kind: type, part: int) -> tuple[int, int]:
+    """Read the pages with each *part*th change of a value; return how many of a *kind* came, and errors."""
+    assert any(isinstance(one, kind) for one in read())
     pages.writing = False
-    events = broken = 0
+    found = errors = 0
     for address, page in list(pages.pages.items()):
         for what, body in islice(mutations(Request.make(headers={}, body=page)), 0, None, part):
             pages.pages[address] = body
             try:
-                for one in read(name, module, pages):
-                    assert isinstance(one, (Event, Ignored)), what
+                for one in read():
+                    assert isinstance(one, (kind, Ignored)), what
                     if isinstance(one, Event):
                         json.dumps(one.to_wire(), ensure_ascii=False).encode()
-                        events += 1
+                    found += isinstance(one, kind)
             except (PayloadError, Refused, UsageError):
-                broken += 1
+                errors += 1
             except Exception as error:
                 raise AssertionError(f"{address}: {what}") from error
         pages.pages[address] = page
+    return found, errors
+
+
+# The short form makes every fifth change.
+each_part = short_and_long("part", short=5, long=1)
+
+
+@each_part
+@pytest.mark.parametrize(("name", "module"), SOURCES.items(), ids=SOURCES)
+def test_one_wrong_value_gives_an_event_reason_or_error(name: str, module: ModuleType, part: int) -> None:
+    """Whatever one value of one page becomes, the reader of deploys gives events, reasons or an error."""
+    pages = RecordedPages(module.answer, few_rows)
+    # The window includes the newest rows of a listing, which come first in most.
+    window = Window(BEGIN, moment(COUNT + 9))
+    reader = registry.load(name, GROUP)
+    events, errors = broken(pages, lambda: reader.read(pages, window, module.GIVEN), Event, part)
 
     assert events > 100 // part
-    assert broken > 10 // part
+    assert errors > 10 // part
+
+
+@each_part
+@pytest.mark.parametrize("source", INCIDENTS)
+def test_one_wrong_value_gives_a_change_reason_or_error(source: str, part: int) -> None:
+    """Whatever one value of one page becomes, the reader of incidents gives changes, reasons or an error."""
+    name, answer, parameters = INCIDENTS[source]
+    pages, reader = RecordedPages(answer), registry.load(name, GROUP)
+    changes, errors = broken(pages, lambda: reader.read(pages, Window(BEGIN, END), parameters), Change, part)
+
+    assert changes > errors > 0

@@ -16,7 +16,7 @@ from gitdailies_core.events.events import Event
 from gitdailies_core.sources.history import Window
 from gitdailies_core.sources.protocol import Ignored
 
-from tests.support.history_fetch.api import CUT, LIMITED, Api, listening
+from tests.support.history_fetch.api import CUT, LIMITED, Api
 from tests.support.history_fetch.deploys import (
     BEGIN,
     COUNT,
@@ -169,7 +169,7 @@ def branch(row: dict[str, Any]) -> Any:
     return row.get("vcs", {}).get("branch")
 
 
-def live(number: int, web: str, folder: Path) -> list[dict[str, Any]]:
+def live(number: int, web: str) -> list[dict[str, Any]]:
     """What the orb reported in the jobs of a pipeline, in their order, each at its end."""
     events = []
     for flow, jobs in reversed(runs(number)):
@@ -192,24 +192,18 @@ def live(number: int, web: str, folder: Path) -> list[dict[str, Any]]:
                 "CIRCLE_BUILD_URL": f"{web}/{PROJECT}/{row['job_number']}",
             }
             given = {"environment": "production", "service": "api", "time": row["stopped_at"]}
-            events += reported(CIRCLECI, environ, folder, **given)
+            events += reported(CIRCLECI, environ, **given)
     return events
 
 
 def test_jobs_are_what_the_orb_would_have_reported(tmp_path: Path) -> None:
     """Each job of a year that deployed is the event of its own step, whole, through a 429 and cut pages."""
     api = Api(answer, TOKEN, {2: LIMITED, 3: CUT, 90: CUT, 91: LIMITED})
-    with listening(api):
-        api.url += "/api/v2"
-        events, printed = fetched(tmp_path, api, "circleci", "CIRCLE_TOKEN", **GIVEN)
+    events, printed = fetched(tmp_path, api, "circleci", base="/api/v2", **GIVEN)
 
-    empty = tmp_path / "empty"
-    empty.mkdir()
     left_out = [number for number in range(COUNT) if number % 50 == 9 or number % 30 == 13]
     web = api.url.removesuffix("/api/v2")
-    expected = [
-        event for number in range(COUNT) if number not in left_out for event in live(number, web, empty)
-    ]
+    expected = [event for number in range(COUNT) if number not in left_out for event in live(number, web)]
     assert len(expected) > 200
     assert events == by_id(expected)
     assert len({one for one in api.asked if "/pipeline?page-token" in one}) >= 3

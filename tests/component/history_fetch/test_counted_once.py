@@ -43,9 +43,8 @@ QUARTER = ("--since", "2025-10-01")
 @pytest.mark.parametrize(("name", "module"), SOURCES.items(), ids=SOURCES)
 def test_what_a_step_reported_counts_once(name: str, module: ModuleType, tmp_path: Path) -> None:
     """A fetched quarter adds only deploys that no step reported, changes no other, and adds each once."""
-    token_env = registry.load(name, GROUP).token_env
     with listening(Api(module.answer, module.TOKEN)) as api, in_thread(tmp_path / "dora.db") as receiver:
-        command(tmp_path, api, name, token_env, module.GIVEN, *QUARTER, "--output", "out.ndjson")
+        command(tmp_path, api, name, module.GIVEN, *QUARTER, "--output", "out.ndjson")
         quarter = [json.loads(line) for line in (tmp_path / "out.ndjson").read_text().splitlines()]
         # Live, the time is that of the call.
         live = [{part: value for part, value in event.items() if part != "time"} for event in quarter[::3]]
@@ -56,7 +55,7 @@ def test_what_a_step_reported_counts_once(name: str, module: ModuleType, tmp_pat
         }
         options = (*QUARTER, "--json")
         first, second = (
-            command(tmp_path, api, name, token_env, module.GIVEN, *options, environ=environ) for _ in range(2)
+            command(tmp_path, api, name, module.GIVEN, *options, environ=environ) for _ in range(2)
         )
         there = receiver.events(receiver.key("reader", "read"), limit="1000")
 

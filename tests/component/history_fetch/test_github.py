@@ -15,7 +15,7 @@ from gitdailies_core.errors import UsageError
 from gitdailies_core.sources.history import Window
 from gitdailies_github_action import reader
 
-from tests.support.history_fetch.api import CUT, LIMITED, Api, listening
+from tests.support.history_fetch.api import CUT, LIMITED, Api
 from tests.support.history_fetch.deploys import (
     BEGIN,
     COUNT,
@@ -98,7 +98,7 @@ def answer(path: str, query: dict[str, str]) -> Any:
     return rows[(page - 1) * size : page * size]
 
 
-def live(environ: dict[str, str], payload: Any, folder: Path, **inputs: str) -> list[dict[str, Any]]:
+def live(environ: dict[str, str], payload: Any, **inputs: str) -> list[dict[str, Any]]:
     """What the action reported in a job with these variables of its own, and this payload."""
     every = {
         "GITHUB_REPOSITORY": REPO,
@@ -106,13 +106,11 @@ def live(environ: dict[str, str], payload: Any, folder: Path, **inputs: str) -> 
         "GITDAILIES_JOB_STATUS": "success",
         **environ,
     }
-    return reported(GITHUB_ACTIONS, every, folder, event=payload, **inputs)
+    return reported(GITHUB_ACTIONS, every, event=payload, **inputs)
 
 
 def test_deployments_are_what_the_action_would_have_reported(tmp_path: Path) -> None:
     """Each deployment of a year that succeeded is the event of a job on its deployment_status, whole."""
-    empty = tmp_path / "empty"
-    empty.mkdir()
     expected = []
     for number in range(COUNT):
         ref = deployment(number)["ref"]
@@ -125,11 +123,10 @@ def test_deployments_are_what_the_action_would_have_reported(tmp_path: Path) -> 
                     "GITHUB_REF": {"main": "refs/heads/main", "v1.4.2": "refs/tags/v1.4.2"}.get(ref, ""),
                 }
                 payload = {"deployment": deployment(number), "deployment_status": status}
-                expected += live(environ, payload, empty)
+                expected += live(environ, payload)
 
     api = Api(answer, TOKEN, {2: LIMITED, 3: CUT, 50: CUT, 51: LIMITED})
-    with listening(api):
-        events, _ = fetched(tmp_path, api, "github", "GITHUB_TOKEN", repo=REPO)
+    events, _ = fetched(tmp_path, api, "github", repo=REPO)
 
     assert len(expected) > 200
     assert events == by_id(expected)
@@ -138,8 +135,6 @@ def test_deployments_are_what_the_action_would_have_reported(tmp_path: Path) -> 
 
 def test_runs_are_what_the_action_would_have_reported(tmp_path: Path) -> None:
     """Each run of a workflow that succeeded is the event of a step at its end, in a shallow checkout."""
-    empty = tmp_path / "empty"
-    empty.mkdir()
     expected = []
     for number in range(COUNT):
         row = run(number)
@@ -152,20 +147,18 @@ def test_runs_are_what_the_action_would_have_reported(tmp_path: Path) -> None:
                 "GITHUB_REF": "refs/tags/v1.4.2" if row["event"] == "release" else "refs/heads/main",
             }
             given = {"environment": "production", "time": row["updated_at"]}
-            reported = live(environ, None, empty, **given)
+            reported = live(environ, None, **given)
             expected += [{**event, "commitTime": row["head_commit"]["timestamp"]} for event in reported]
 
     api = Api(answer, TOKEN, {2: LIMITED, 3: CUT})
-    with listening(api):
-        events, _ = fetched(
-            tmp_path,
-            api,
-            "github",
-            "GITHUB_TOKEN",
-            repo=REPO,
-            workflow="deploy.yml",
-            environment="production",
-        )
+    events, _ = fetched(
+        tmp_path,
+        api,
+        "github",
+        repo=REPO,
+        workflow="deploy.yml",
+        environment="production",
+    )
 
     assert events == by_id(expected)
     assert len({path for path in api.asked if "/runs?" in path}) >= 3

@@ -18,7 +18,7 @@ from gitdailies_core.sources.history import Window
 from gitdailies_core.sources.protocol import Ignored
 from gitdailies_gitlab import reader
 
-from tests.support.history_fetch.api import CUT, LIMITED, Api, listening
+from tests.support.history_fetch.api import CUT, LIMITED, Api
 from tests.support.history_fetch.deploys import (
     BEGIN,
     COUNT,
@@ -84,7 +84,7 @@ def answer(path: str, query: dict[str, str]) -> Any:
     return rows[(page - 1) * size : page * size]
 
 
-def live(row: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
+def live(row: dict[str, Any]) -> list[dict[str, Any]]:
     """What the component reported in the job of a deployment at its end, in a shallow checkout."""
     pipeline = row["deployable"]["pipeline"]
     tagged = row["deployable"]["tag"]
@@ -101,21 +101,18 @@ def live(row: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
         "CI_ENVIRONMENT_ACTION": "start",
         "CI_JOB_STATUS": "running",
     }
-    events = reported(GITLAB, environ, folder, service="api", time=row["deployable"]["finished_at"])
+    events = reported(GITLAB, environ, service="api", time=row["deployable"]["finished_at"])
     return [{**event, "commitTime": "2024-12-30T07:36:01Z"} for event in events]
 
 
 def test_deployments_are_what_the_component_would_have_reported(tmp_path: Path) -> None:
     """Each deployment of a year is its job's event, whole, through a 429 and a cut connection."""
-    empty = tmp_path / "empty"
-    empty.mkdir()
     rows = [deployment(number) for number in range(COUNT)]
     deployed = [row for row in rows if row["deployable"] and "merge" not in row["ref"]]
     # Of two under one id, what came first stays.
-    expected = {event["id"]: event for row in reversed(deployed) for event in live(row, empty)}
+    expected = {event["id"]: event for row in reversed(deployed) for event in live(row)}
     api = Api(answer, TOKEN, {2: LIMITED, 3: CUT})
-    with listening(api):
-        events, printed = fetched(tmp_path, api, "gitlab", "GITLAB_TOKEN", repo=REPO, service="api")
+    events, printed = fetched(tmp_path, api, "gitlab", repo=REPO, service="api")
 
     assert len(expected) > 200
     assert events == by_id(list(expected.values()))

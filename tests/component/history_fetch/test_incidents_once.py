@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -13,10 +14,11 @@ from gitdailies_core.sources import registry
 from gitdailies_core.sources.history import GROUP
 
 from tests.component.history_fetch import test_datadog as of_datadog
+from tests.component.history_fetch import test_packs as of_packs
 from tests.component.history_fetch import test_pagerduty as of_pagerduty
 from tests.component.history_fetch import test_squadcast as of_squadcast
 from tests.support.dora.running import in_thread
-from tests.support.history_fetch import datadog, incidents, pagerduty, squadcast
+from tests.support.history_fetch import datadog, incidents, packs, pagerduty, squadcast
 from tests.support.history_fetch.api import Api, listening
 
 LATE = timedelta(seconds=2)
@@ -37,6 +39,20 @@ class Case:
 
 
 def of(vendor: str) -> Case:
+    if vendor in packs.VENDORS:
+        tool = packs.VENDORS[vendor]
+        given = packs.year(40, reopens=tool.reopens)
+        every = of_packs.live(tool, given)
+        api = Api(tool.answers(given), tool.token)
+        return Case(
+            api,
+            "oncall",
+            tool.configuration,
+            every,
+            every[::3],
+            of_packs.environ(tool),
+            arguments=tool.arguments,
+        )
     if vendor == "pagerduty":
         year = pagerduty.year(40)
         every = of_pagerduty.live(year)
@@ -71,7 +87,21 @@ def of(vendor: str) -> Case:
     return Case(api, "watch", of_datadog.STABLE, of_datadog.live(once), sent_live, environ)
 
 
-VENDORS = ("pagerduty", "datadog", "datadog monitors", "squadcast")
+VENDORS = ("pagerduty", "datadog", "datadog monitors", "squadcast", *packs.VENDORS)
+
+
+def fetched(case: Case, folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    url = case.api.url + case.base
+    environ = {**case.environ, **environ}
+    arguments = (*arguments, *case.arguments)
+    ran = incidents.fetched(folder, url, case.source, *arguments, configuration=case.configuration, **environ)
+    # A vendor may repeat a token in its answer.
+    files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+    for token in (environ[name] for name in case.environ):
+        secret = token.rpartition(":")[2]
+        assert secret not in ran.stdout + ran.stderr
+        assert not any(secret.encode() in content for content in files)
+    return ran
 
 
 @pytest.mark.matrix(every=2)
@@ -81,17 +111,11 @@ def test_events_that_the_relay_sent_count_once(vendor: str, tmp_path: Path) -> N
     case = of(vendor)
     with listening(case.api), in_thread(tmp_path / "dora.db") as receiver:
         assert receiver.post(receiver.key("relay"), case.sent_live).status_code == 202
-        ran = incidents.fetched(
-            tmp_path,
-            case.api.url + case.base,
-            case.source,
-            "--json",
-            *case.arguments,
-            configuration=case.configuration,
-            GITDAILIES_WEBHOOK_URL=f"{receiver.url}/webhooks",
-            GITDAILIES_WEBHOOK_KEY=receiver.key("history"),
-            **case.environ,
-        )
+        where = {
+            "GITDAILIES_WEBHOOK_URL": f"{receiver.url}/webhooks",
+            "GITDAILIES_WEBHOOK_KEY": receiver.key("history"),
+        }
+        ran = fetched(case, tmp_path, "--json", **where)
         there = receiver.events(receiver.key("reader", "read"), limit="1000")
 
     assert ran.returncode == 0, ran.stderr
@@ -102,6 +126,20 @@ def test_events_that_the_relay_sent_count_once(vendor: str, tmp_path: Path) -> N
     assert all(times[event["id"]] == event["time"] for event in case.sent_live)
 
 
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_refused_token_is_named_and_not_shown(vendor: str, tmp_path: Path) -> None:
+    """It ends with code 3 and the names of its variables. It is in no output and no file."""
+    case = of(vendor)
+    wrong = {name: token[:-1] + "-planted-wrong-777" for name, token in case.environ.items()}
+    with listening(case.api):
+        ran = fetched(case, tmp_path, "--output", "out.ndjson", **wrong)
+
+    assert ran.returncode == 3, ran.stderr
+    named = " and ".join(f"env {name}" for name in case.environ)
+    assert f"expected a token ({named})" in ran.stderr
+
+
 def test_every_source_of_incidents_is_here() -> None:
-    """Each reader with an adapter of its name, so one of incidents, has its year in this file."""
-    assert {*registry.names(GROUP)} & {*registry.names()} == {name.split()[0] for name in VENDORS}
+    """Each reader of a pack or with an adapter of its name, so of incidents, has its year in this file."""
+    of_deploys = {*registry.names(GROUP)} - {*registry.names()}
+    assert {*registry.history_names()} - of_deploys == {name.split()[0] for name in VENDORS}

@@ -17,7 +17,7 @@ from gitdailies_core.events.events import Event
 from gitdailies_core.sources.history import Window
 from gitdailies_core.sources.protocol import Ignored
 
-from tests.support.history_fetch.api import CUT, LIMITED, Api, listening
+from tests.support.history_fetch.api import CUT, LIMITED, Api
 from tests.support.history_fetch.deploys import (
     BEGIN,
     COUNT,
@@ -103,7 +103,7 @@ def answer(path: str, query: dict[str, str]) -> Any:
     return {"fullName": "larkspur/checkout-api/main", "allBuilds": rows[int(begin) : int(end)]}
 
 
-def live(number: int, at: str, folder: Path) -> list[dict[str, Any]]:
+def live(number: int, at: str) -> list[dict[str, Any]]:
     """What the line reported in a build, in a shallow checkout."""
     row = build(number)
     environ = {
@@ -114,19 +114,16 @@ def live(number: int, at: str, folder: Path) -> list[dict[str, Any]]:
         "GIT_COMMIT": sha(number),
         "GIT_BRANCH": "origin/main",
     }
-    return reported(JENKINS, environ, folder, environment="production", service="api", time=at)
+    return reported(JENKINS, environ, environment="production", service="api", time=at)
 
 
 def test_builds_are_what_the_line_would_have_reported(tmp_path: Path) -> None:
     """Each build of a year that succeeded is the line's event, through a 429 and a cut page."""
     api = Api(answer, TOKEN, {2: LIMITED, 3: CUT})
-    with listening(api):
-        events, printed = fetched(tmp_path, api, "jenkins", "JENKINS_API_TOKEN", **GIVEN)
+    events, printed = fetched(tmp_path, api, "jenkins", **GIVEN)
 
-    empty = tmp_path / "empty"
-    empty.mkdir()
     done = [number for number in range(COUNT) if build(number)["result"] == "SUCCESS"]
-    expected = [event for number in done for event in live(number, later(moment(number), minutes=12), empty)]
+    expected = [event for number in done for event in live(number, later(moment(number), minutes=12))]
     assert len(expected) > 200
     assert events == by_id(expected)
     for word in ("FAILURE", "UNSTABLE", "it has not ended"):
@@ -136,14 +133,9 @@ def test_builds_are_what_the_line_would_have_reported(tmp_path: Path) -> None:
 def test_a_stage_counts_at_its_end(tmp_path: Path) -> None:
     """With a stage, a build counts where that stage succeeded, at its end, whatever came after it."""
     api = Api(answer, TOKEN)
-    with listening(api):
-        events, _ = fetched(tmp_path, api, "jenkins", "JENKINS_API_TOKEN", **GIVEN, stage="Deploy")
+    events, _ = fetched(tmp_path, api, "jenkins", **GIVEN, stage="Deploy")
 
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    expected = [
-        event for number in range(COUNT) for event in live(number, later(moment(number), minutes=7), empty)
-    ]
+    expected = [event for number in range(COUNT) for event in live(number, later(moment(number), minutes=7))]
     assert events == by_id(expected)
 
 

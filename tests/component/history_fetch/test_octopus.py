@@ -14,13 +14,13 @@ from click.testing import CliRunner
 from gitdailies_ci_history import octopus as reader
 from gitdailies_cli.main import gitdailies
 from gitdailies_core.ci.job.inputs import Inputs
-from gitdailies_core.ci.platforms.octopus import OCTOPUS, ask
+from gitdailies_core.ci.platforms.octopus import OCTOPUS
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import Event
 from gitdailies_core.sources.history import Window
 from gitdailies_core.sources.protocol import Ignored
 
-from tests.support.history_fetch.api import CUT, LIMITED, Api, listening
+from tests.support.history_fetch.api import CUT, LIMITED, Api
 from tests.support.history_fetch.deploys import (
     BEGIN,
     COUNT,
@@ -130,7 +130,7 @@ def answer(path: str, query: dict[str, str]) -> Any:
     }
 
 
-def live(number: int, server: str, folder: Path) -> list[dict[str, Any]]:
+def live(number: int, server: str) -> list[dict[str, Any]]:
     """What the step reported in a deployment, at its end; its parameters came as Octopus' variables."""
     handed = {
         "Octopus.Release.Id": f"Releases-{number}",
@@ -143,21 +143,18 @@ def live(number: int, server: str, folder: Path) -> list[dict[str, Any]]:
         "GitDailies.Service": "api",
         "GitDailies.Time": task(number)["CompletedTime"],
     }
-    read = ask({"get_octopusvariable": lambda name: handed.get(name, "")}, bytes)
-    given = {name: text for name, text in OCTOPUS.step.inputs(read).items() if text}
-    return reported(OCTOPUS, read, folder, **given)
+    read = OCTOPUS.ask({"get_octopusvariable": lambda name: handed.get(name, "")}, bytes)
+    given = {name: text for name, text in OCTOPUS.inputs(read).items() if text}
+    return reported(OCTOPUS, read, **given)
 
 
 def test_deployments_are_what_the_step_would_have_reported(tmp_path: Path) -> None:
     """Each deployment of a year that succeeded is the step's events, whole, through a 429 and cut pages."""
     api = Api(answer, TOKEN, {3: LIMITED, 4: CUT, 9: CUT, 10: LIMITED})
-    with listening(api):
-        events, printed = fetched(tmp_path, api, "octopus", "OCTOPUS_API_KEY", **GIVEN)
+    events, printed = fetched(tmp_path, api, "octopus", **GIVEN)
 
-    empty = tmp_path / "empty"
-    empty.mkdir()
     numbers = [number for number in range(COUNT) if number % 11 != 5 and number % 40 != 6 and number != 100]
-    expected = [event for number in numbers for event in live(number, api.url, empty)]
+    expected = [event for number in numbers for event in live(number, api.url)]
     assert len(expected) > 200
     assert events == by_id(expected)
     assert {event["repo"] for event in events} == {"larkspur/checkout-api", "larkspur/ledger"}

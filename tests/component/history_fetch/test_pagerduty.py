@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import subprocess
-import sys
-import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,9 +18,9 @@ from gitdailies_core.sources.protocol import Change, Ignored
 from gitdailies_pagerduty import past, reader
 from gitdailies_pagerduty.api import rest
 
-from tests.support.dora.running import in_thread
 from tests.support.history_fetch import incidents
 from tests.support.history_fetch.api import CUT, LIMITED, Api, listening
+from tests.support.history_fetch.deploys import Direct
 from tests.support.history_fetch.pagerduty import BEGIN, END, Incident, answers, year
 
 TOKEN = "larkspur-token-000042"
@@ -44,18 +40,9 @@ sources:
 """
 
 
-def fetched(
-    folder: Path, api: Api, *arguments: str, token: str = TOKEN, **environ: str
-) -> subprocess.CompletedProcess[str]:
-    return incidents.fetched(
-        folder,
-        api.url,
-        "pager",
-        *arguments,
-        configuration=CONFIGURATION,
-        PAGERDUTY_API_TOKEN=token,
-        **environ,
-    )
+def fetched(folder: Path, api: Api, *arguments: str) -> subprocess.CompletedProcess[str]:
+    variables = {"PAGERDUTY_API_TOKEN": TOKEN}
+    return incidents.fetched(folder, api.url, "pager", *arguments, configuration=CONFIGURATION, **variables)
 
 
 def live(year: list[Incident]) -> list[dict[str, Any]]:
@@ -104,62 +91,20 @@ def test_an_interrupted_fetch_goes_on_where_it_stopped(tmp_path: Path) -> None:
 
 def test_ctrl_c_while_it_reads_says_where_it_stopped_and_how_to_go_on(tmp_path: Path) -> None:
     """Interrupted while it waits for a page it ends with 130, and the same command reads on from there."""
-    tell = answers(year(60))
-    asked, go = threading.Event(), threading.Event()
-
-    def held(path: str, query: dict[str, str]) -> Any:
-        if len(api.asked) == 31:
-            asked.set()
-            go.wait(60)
-        return tell(path, query)
-
-    with listening(Api(held, TOKEN)) as api:
-        (tmp_path / "gitdailies.yml").write_text(CONFIGURATION)
-        asked_for = ("pager", "--api-url", api.url, "--since", "2025-01-01", "--until", "2026-01-01")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gitdailies_cli", "history", "fetch", *asked_for],
-            cwd=tmp_path,
-            env={**os.environ, **NOWHERE, "PAGERDUTY_API_TOKEN": TOKEN},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert asked.wait(60)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=10)
-        go.set()
+    with listening(Api(answers(year(60)), TOKEN)) as api:
+        variables = {**NOWHERE, "PAGERDUTY_API_TOKEN": TOKEN}
+        how: Any = {"after": 30, "configuration": CONFIGURATION, "environ": variables}
+        code, out, err = incidents.interrupted(tmp_path, api, "pager", by=signal.SIGINT, **how)
         before = list(api.asked)
         second = fetched(tmp_path, api, "--output", "out.ndjson")
 
-    assert (process.returncode, out) == (130, "")
+    assert (code, out) == (130, "")
     assert err.splitlines()[0] == (
         "interrupted after 30 pages; nothing was sent; run the same command within a day to continue"
     )
     assert second.returncode == 0, second.stderr
     assert "continues with 30 pages that were read before" in second.stderr
     assert set(api.asked[len(before) :]) & set(before[:30]) == set()
-
-
-def test_what_is_fetched_arrives_once(tmp_path: Path) -> None:
-    """A receiver that insists on the order takes the year, and a second fetch of it sends nothing."""
-    given = year(60)
-    with (
-        listening(Api(answers(given), TOKEN)) as api,
-        in_thread(tmp_path / "dora.db", strict_order=True) as receiver,
-    ):
-        where = {
-            "GITDAILIES_WEBHOOK_URL": receiver.url + "/webhooks",
-            "GITDAILIES_WEBHOOK_KEY": receiver.key("history"),
-        }
-        first = fetched(tmp_path, api, "--json", **where)
-        second = fetched(tmp_path, api, "--json", **where)
-        there = receiver.events(receiver.key("reader", "read"), limit="1000")
-
-    expected = live(given)
-    assert first.returncode == second.returncode == 0, first.stderr + second.stderr
-    assert json.loads(first.stdout)["sent"] == len(expected)
-    assert json.loads(second.stdout)["skipped"] == len(expected)
-    assert {one["id"] for one in there} == {one["id"] for one in expected}
 
 
 @pytest.mark.parametrize(
@@ -200,44 +145,13 @@ def test_a_page_of_another_server_is_reported_with_its_address(tmp_path: Path) -
     assert f"gitdailies: {api.url}: body: expected an object, got a list of 0\n" in ran.stderr
 
 
-def test_the_token_is_in_nothing_that_is_written(tmp_path: Path) -> None:
-    """A refused token ends with code 3. It is in no output and no file, although the vendor repeats it."""
-    api = Api(answers(year(3)), TOKEN)
-    wrong = "planted-wrong-token-777"
-    with listening(api):
-        ran = fetched(tmp_path, api, "--output", "out.ndjson", token=wrong)
-        right = fetched(tmp_path, api, "--dry-run")
-
-    assert ran.returncode == 3, ran.stderr
-    assert "expected a token (env PAGERDUTY_API_TOKEN) that may read it, got 401" in ran.stderr
-    assert right.returncode == 0, right.stderr
-    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
-    for token in (wrong, TOKEN):
-        assert token not in ran.stdout + ran.stderr + right.stdout + right.stderr
-        assert not any(token.encode() in content for content in files)
-
-
-class Counting:
-    """A listing that shows at most *most* rows."""
-
-    url = "https://api.example"
-
-    def __init__(self, given: list[Incident], most: int) -> None:
-        self.answer = answers(given, most=most)
-
-    def get(self, path: str, query: Any = ()) -> Any:
-        page = self.answer(path, dict(query))
-        assert page is not None, f"{path} {query}"
-        return page
-
-
 def test_a_window_with_too_many_rows_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows are halved until each listing shows its end, and no incident comes twice or is lost."""
     given = year(250)
     monkeypatch.setattr(reader, "MOST_ROWS", 30)
     monkeypatch.setattr(rest, "PAGE", 10)
 
-    found = list(reader.reader.read(Counting(given, 30), Window(BEGIN, END), {}))
+    found = list(reader.reader.read(Direct(answers(given, most=30), ""), Window(BEGIN, END), {}))
 
     starts = [one.incident for one in found if isinstance(one, Change) and one.word == "incident.triggered"]
     assert sorted(starts) == [one.id for one in given]
@@ -246,9 +160,8 @@ def test_a_window_with_too_many_rows_is_cut(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_record_that_cannot_be_read_stops_no_other() -> None:
     """An incident whose service has no id gives a reason with the place. The next one gives its changes."""
     first, second = year(2)
-    pages = Counting([first, second], 10_000)
     broken = {**first.listed(), "service": {"summary": "checkout"}}
-    whole = pages.answer
+    whole = answers([first, second])
 
     def answer(path: str, query: dict[str, str]) -> Any:
         page = whole(path, query)
@@ -256,9 +169,7 @@ def test_a_record_that_cannot_be_read_stops_no_other() -> None:
             page["incidents"][0] = broken
         return page
 
-    pages.answer = answer
-
-    found = list(reader.reader.read(pages, Window(BEGIN, END), {}))
+    found = list(reader.reader.read(Direct(answer, ""), Window(BEGIN, END), {}))
 
     assert isinstance(found[0], Ignored)
     assert "incidents[0].service.id: expected text, got nothing" in found[0].reason

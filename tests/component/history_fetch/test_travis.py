@@ -18,7 +18,7 @@ from gitdailies_core.events.events import Event
 from gitdailies_core.sources.history import Window
 from gitdailies_core.sources.protocol import Ignored
 
-from tests.support.history_fetch.api import CUT, LIMITED, Api, listening
+from tests.support.history_fetch.api import CUT, LIMITED, Api
 from tests.support.history_fetch.deploys import (
     BEGIN,
     COUNT,
@@ -106,7 +106,7 @@ def answer(path: str, query: dict[str, str]) -> Any:
     }
 
 
-def live(number: int, at: str, folder: Path) -> list[dict[str, Any]]:
+def live(number: int, at: str) -> list[dict[str, Any]]:
     """What the step reported after a deploy, at the time *at*, in a shallow checkout, less the page."""
     row = build(number)
     tag = row["tag"]["name"] if row["tag"] else ""
@@ -124,7 +124,7 @@ def live(number: int, at: str, folder: Path) -> list[dict[str, Any]]:
         "GITDAILIES_TIME": at,
     }
     inputs = {name: text for name, text in console.texts(environ, "GITDAILIES_").items() if text}
-    events = reported(TRAVIS, environ, folder, **inputs)
+    events = reported(TRAVIS, environ, **inputs)
     return [{**event, "commitTime": row["commit"]["committed_at"]} for event in events]
 
 
@@ -140,13 +140,10 @@ def of(branch: str) -> list[int]:
 def test_builds_are_what_the_step_would_have_reported(tmp_path: Path) -> None:
     """Each build of a year's default branch that passed is the step's event, through a 429 and a cut page."""
     api = Api(answer, TOKEN, {2: LIMITED, 3: CUT, 5: CUT, 6: LIMITED})
-    with listening(api):
-        events, _ = fetched(tmp_path, api, "travis", "TRAVIS_TOKEN", **GIVEN)
+    events, _ = fetched(tmp_path, api, "travis", **GIVEN)
 
-    empty = tmp_path / "empty"
-    empty.mkdir()
     passed = [number for number in of("main") if build(number)["state"] == "passed"]
-    expected = [event for number in passed for event in live(number, build(number)["finished_at"], empty)]
+    expected = [event for number in passed for event in live(number, build(number)["finished_at"])]
     assert len(expected) > 100
     assert events == by_id(expected)
     assert len({one for one in api.asked if "/builds?" in one}) >= 3
@@ -155,15 +152,10 @@ def test_builds_are_what_the_step_would_have_reported(tmp_path: Path) -> None:
 def test_a_stage_counts_at_its_end(tmp_path: Path) -> None:
     """With a stage, a build counts where that stage passed, at its end, whatever became of those after it."""
     api = Api(answer, TOKEN)
-    with listening(api):
-        events, _ = fetched(tmp_path, api, "travis", "TRAVIS_TOKEN", **GIVEN, stage="Deploy")
+    events, _ = fetched(tmp_path, api, "travis", **GIVEN, stage="Deploy")
 
-    empty = tmp_path / "empty"
-    empty.mkdir()
     expected = [
-        event
-        for number in of("main")
-        for event in live(number, build(number)["stages"][1]["finished_at"], empty)
+        event for number in of("main") for event in live(number, build(number)["stages"][1]["finished_at"])
     ]
     assert any(build(number)["state"] == "failed" for number in of("main"))
     assert events == by_id(expected)
@@ -172,13 +164,10 @@ def test_a_stage_counts_at_its_end(tmp_path: Path) -> None:
 def test_tags_are_read_on_request(tmp_path: Path) -> None:
     """With `tags=only`, the builds of tags are the events, without a branch, and no others."""
     api = Api(answer, TOKEN)
-    with listening(api):
-        events, _ = fetched(tmp_path, api, "travis", "TRAVIS_TOKEN", **GIVEN, tags="only")
+    events, _ = fetched(tmp_path, api, "travis", **GIVEN, tags="only")
 
-    empty = tmp_path / "empty"
-    empty.mkdir()
     passed = [number for number in of("v1.4.2") if build(number)["state"] == "passed"]
-    expected = [event for number in passed for event in live(number, build(number)["finished_at"], empty)]
+    expected = [event for number in passed for event in live(number, build(number)["finished_at"])]
     assert expected
     assert events == by_id(expected)
     assert not any("branch" in event for event in events)

@@ -29,8 +29,7 @@ SHAPE = (
 
 
 def command(relay: Relay, *arguments: str) -> Result:
-    config = str(relay.store.parent / "gitdailies.yml")
-    return CliRunner().invoke(gitdailies, ["relay", *arguments, "--config", config])
+    return CliRunner().invoke(gitdailies, ["relay", *arguments, "--config", str(relay.file)])
 
 
 def done(relay: Relay, *arguments: str) -> str:
@@ -167,14 +166,12 @@ def test_a_wrong_repository_is_corrected_by_discarding_and_fetching(relay: Relay
         return bool(relay.status()["deadLetters"] == count)
 
     incident = Incident("Q000001", "shop", "high", (BEGIN, BEGIN + timedelta(minutes=40)))
-    file = relay.store.with_name("gitdailies.yml")
-    wrong = file.read_text()
+    file = relay.file
     for number, (_, webhook) in enumerate(incident.deliveries(), 1):
         signed(json.dumps(webhook).encode()).post(relay.url)
         eventually(partial(died, number))
-        file.write_text(wrong.replace("larkspur/shop", "larkspur/web-shop"))
-        relay.reload()
-        eventually(lambda: relay.logged("configuration reloaded"))
+        if number == 1:
+            relay.edit("larkspur/shop", "larkspur/web-shop")
     dead = [one["id"] for one in relay.failed()["deadLetters"]]
     done(relay, "discard", *dead, "--reason", "wrong repository")
     environ = {"PAGERDUTY_API_TOKEN": "larkspur-token-000042"}
@@ -219,25 +216,18 @@ def test_postgresql_answers_the_same(tmp_path: Path, receiver: Receiver) -> None
     """Lists, counters, discarding, open incidents and a paused source, on the other database."""
     receiver.script = lambda one: answer("422 X" if one.event["incidentId"].startswith("bad") else "202 X")
     with postgresql_url(RELAY) as url, in_thread(configure(tmp_path, url=receiver.url, store=url)) as relay:
-        folder = str(tmp_path / "gitdailies.yml")
-
-        def do(*arguments: str) -> str:
-            ran = CliRunner().invoke(gitdailies, ["relay", *arguments, "--config", folder])
-            assert ran.exit_code == 0, (ran.output, ran.exception)
-            return ran.stdout
-
         (event,) = dead_letters(relay, 1)
         kept = pagerduty("incident.triggered", "Q1", service="attic").post(relay.url).json()["delivery"]
-        assert json.loads(do("failed", "--json"))["total"] == {"deadLetters": 1, "quarantined": 1}
-        do("discard", event["id"], kept, "--reason", "a drill")
+        assert told(relay, "failed")["total"] == {"deadLetters": 1, "quarantined": 1}
+        done(relay, "discard", event["id"], kept, "--reason", "a drill")
         assert relay.status()["deadLetters"] == 0
         assert relay.status()["deliveries"] == {"pagerduty": {"stored": 2, "unmapped": 1}}
         assert relay.status()["sources"]["pagerduty"]["lastDelivery"]
-        assert [one["action"] for one in json.loads(do("show", kept, "--json"))["actions"]] == ["discarded"]
-        assert "fine" in do("incidents")
-        do("pause", "--source", "pagerduty")
+        assert [one["action"] for one in told(relay, "show", kept)["actions"]] == ["discarded"]
+        assert "fine" in done(relay, "incidents")
+        done(relay, "pause", "--source", "pagerduty")
         pagerduty("incident.resolved", "fine", at=ENDED_AT).post(relay.url)
-        assert do("resume") == "resumed\n"
+        assert done(relay, "resume") == "resumed\n"
         eventually(lambda: receiver.of("fine")[1:])
 
 

@@ -16,7 +16,7 @@ from gitdailies_core.values.times import text_of
 from tests.support.processes import eventually
 from tests.support.programs import program
 from tests.support.relay.receiver import Receiver
-from tests.support.relay.running import Relay, configure, in_thread
+from tests.support.relay.running import Relay, add_source, configure, in_thread
 from tests.support.servers import free_port
 
 TOKEN = "am-planted-5c1f"
@@ -88,10 +88,7 @@ def post(url: str, *alerts: dict[str, Any]) -> None:
 def test_an_alert_counts_once_with_its_times(tmp_path: Path, receiver: Receiver) -> None:
     """Two alerts of one group start. One ends, while the group is sent again and again with the other."""
     file = configure(tmp_path, url=receiver.url)
-    (tmp_path / "alertmanager-token").write_text(TOKEN)
-    (tmp_path / "alertmanager-token").chmod(0o600)
-    source = "adapter: alertmanager, secrets: [{file: alertmanager-token}], only: {severity: critical}"
-    file.write_text(f"{file.read_text()}  alertmanager: {{{source}}}\n")
+    add_source(file, "alertmanager", TOKEN, "adapter: alertmanager, only: {severity: critical}")
     now = datetime.now(UTC).replace(microsecond=0)
     began, ended = now - timedelta(minutes=20), now - timedelta(minutes=2)
 

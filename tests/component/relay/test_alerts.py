@@ -16,7 +16,7 @@ from gitdailies_relay.operations.stored_bodies import last_alerts
 from gitdailies_relay.store import store
 
 from tests.support.databases import KINDS, setting
-from tests.support.relay.running import Relay, configure, in_thread
+from tests.support.relay.running import Relay, add_source, configure, in_thread
 
 TOKEN = "am-planted-90b2"
 ONLY = "only: {severity: critical}"
@@ -24,10 +24,7 @@ ONLY = "only: {severity: critical}"
 
 def configured(folder: Path, **settings: str) -> Path:
     file = configure(folder, **settings)
-    (folder / "alertmanager-token").write_text(TOKEN)
-    (folder / "alertmanager-token").chmod(0o600)
-    source = f"adapter: alertmanager, secrets: [{{file: alertmanager-token}}], {ONLY}"
-    file.write_text(f"{file.read_text()}  alerts: {{{source}}}\n")
+    add_source(file, "alerts", TOKEN, f"adapter: alertmanager, {ONLY}")
     return file
 
 

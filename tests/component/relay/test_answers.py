@@ -36,69 +36,37 @@ def test_stored_is_202_with_the_ids_that_arrive(relay: Relay, receiver: Receiver
     assert len(set(ids)) == 2
 
 
-def test_a_redelivery_is_202_with_the_same_ids(relay: Relay, receiver: Receiver) -> None:
-    """The same delivery again is 202 with the same ids, and nothing more is sent."""
-    delivery = pagerduty("incident.triggered", "Q1")
-    first, second = delivery.post(relay.url), delivery.post(relay.url)
-
-    assert (second.status_code, second.json()["events"]) == (202, first.json()["events"])
-    assert (first.json()["status"], second.json()["status"]) == ("stored", "repeated")
-    assert second.json()["delivery"] != first.json()["delivery"]
-    pagerduty("incident.resolved", "Q1").post(relay.url)
-    eventually(lambda: len(receiver.arrivals) >= 2)
-    assert [one.event["kind"] for one in receiver.arrivals] == ["incidentStarted", "incidentResolved"]
-
-
-IGNORED = {
-    "acknowledged": (
-        pagerduty("incident.acknowledged", "Q1"),
+# Of what is in no table, not even `data.id` is known to be an incident's: without a name it is not explained.
+IGNORED = (
+    (
+        pagerduty("incident.acknowledged", "A"),
+        "A",
         "incident.acknowledged neither starts nor ends an incident",
     ),
-    "a type that is not in the table": (
-        pagerduty("incident.renamed", "Q1"),
-        "not in the table of PagerDuty's event types",
-    ),
-    "a ping": (
-        signed(deliveries.example("pagerduty", "pagey.ping")),
-        "a ping: the connection works",
-    ),
-    "filtered": (
-        pagerduty("incident.triggered", "Q1", source="filtered", urgency="low"),
+    (pagerduty("incident.renamed", "B"), "", "not in the table of PagerDuty's event types"),
+    (signed(deliveries.example("pagerduty", "pagey.ping")), "", "a ping: the connection works"),
+    (
+        pagerduty("incident.triggered", "C", source="filtered", urgency="low"),
+        "C",
         "filtered: urgency is low; only high counts",
     ),
-    "a service without a line": (
-        pagerduty("incident.triggered", "Q1", service="attic"),
+    (
+        pagerduty("incident.triggered", "D", service="attic"),
+        "D",
         "unmapped: no line under services for 'attic'",
     ),
-}
+)
 
 
-# Of what is in no table, not even `data.id` is known to be an incident's.
-_WITHOUT_INCIDENT = ("a ping", "a type that is not in the table")
-
-
-@pytest.mark.parametrize("name", IGNORED)
-def test_nothing_to_say_is_200_with_the_reason(relay: Relay, name: str) -> None:
+def test_nothing_to_say_is_200_with_the_reason(relay: Relay) -> None:
     """An authentic delivery without an event is answered 200; the answer and `explain` have the reason."""
-    delivery, reason = IGNORED[name]
-    answer = delivery.post(relay.url)
-
-    assert (answer.status_code, answer.json()["status"]) == (200, "ignored")
-    assert answer.json()["reasons"] == [reason]
-    if name not in _WITHOUT_INCIDENT:
-        (explained,) = relay.explain("Q1")["deliveries"]
-        assert (explained["delivery"], explained["reason"]) == (answer.json()["delivery"], reason)
-
-
-def test_a_second_start_of_an_open_occurrence_is_200(relay: Relay) -> None:
-    """Another start of an open occurrence adds nothing, and the answer says so."""
-    assert pagerduty("incident.triggered", "Q1").post(relay.url).status_code == 202
-    answer = pagerduty("incident.triggered", "Q1").post(relay.url)
-
-    assert (answer.status_code, answer.json()["reasons"]) == (
-        200,
-        ["second start of an occurrence that is open: 2026-03-04T09:12:41Z"],
-    )
+    for delivery, incident, reason in IGNORED:
+        answer = delivery.post(relay.url)
+        assert (answer.status_code, answer.json()["status"]) == (200, "ignored")
+        assert answer.json()["reasons"] == [reason]
+        if incident:
+            (explained,) = relay.explain(incident)["deliveries"]
+            assert (explained["delivery"], explained["reason"]) == (answer.json()["delivery"], reason)
 
 
 def test_a_shape_that_the_table_cannot_read_is_202_quarantined(relay: Relay) -> None:
@@ -123,24 +91,19 @@ def test_a_shape_that_the_table_cannot_read_is_202_quarantined(relay: Relay) -> 
 
 PROOFS: dict[str, dict[str, Any]] = {
     "none": {},
-    "empty": {"x-pagerduty-signature": ""},
-    "the bare prefix": {"x-pagerduty-signature": "v1="},
-    "another version": {"x-pagerduty-signature": "v0=" + "0" * 64},
     "another secret's": {"x-pagerduty-signature": "v1=" + "0" * 64},
     "not ASCII": {"x-pagerduty-signature": b"v1=\xe9\xff"},
-    "ten thousand": {"x-pagerduty-signature": ",".join(["v1=" + "0" * 64] * 900)},
-    "a wrong token": {deliveries.TOKEN_HEADER: "pd-secret"},
     "the token of another source": {deliveries.TOKEN_HEADER: deliveries.SECRETS["datadog-token"]},
 }
 
 
-@pytest.mark.parametrize("name", PROOFS)
-def test_a_wrong_or_missing_proof_is_401_and_leaves_nothing_behind(relay: Relay, name: str) -> None:
+def test_a_wrong_or_missing_proof_is_401_and_leaves_nothing_behind(relay: Relay) -> None:
     """The answer has no detail; neither body nor proof is logged or stored."""
-    answer = Delivery("pagerduty", UNKNOWN_SHAPE, {"content-type": JSON, **PROOFS[name]}).post(relay.url)
-
-    assert (answer.status_code, answer.json()) == (401, {"status": "unauthorized"})
-    (entry,) = relay.logged("delivery refused")
+    for proof in PROOFS.values():
+        answer = Delivery("pagerduty", UNKNOWN_SHAPE, {"content-type": JSON, **proof}).post(relay.url)
+        assert (answer.status_code, answer.json()) == (401, {"status": "unauthorized"})
+        assert answer.headers["www-authenticate"] == "Bearer"
+    entry = relay.logged("delivery refused")[0]
     assert set(entry) == {"event", "log_level", "source", "client", "reason"}
     assert "body-text" not in repr(relay.log)
     assert relay.failed()["quarantined"] == []
@@ -164,33 +127,24 @@ def test_a_body_changed_by_one_space_is_401(relay: Relay) -> None:
     assert changed.post(relay.url).status_code == 401
 
 
-NOT_JSON = {
-    "cut": (b'{"event": {"id": ', "body: expected JSON, got expecting value at line 1 column 18"),
-    "empty": (b"", "body: expected JSON, got expecting value at line 1 column 1"),
-    "NaN": (b'{"event": NaN}', "body: expected JSON, got NaN"),
-    "too large a number": (b'{"event": 1e999}', "body: expected a number that fits a double"),
-    "half a surrogate": (b'{"event": "\\ud800"}', "body: expected text that UTF-8 can hold"),
-    "too deep": (b"[" * 100_000 + b"]" * 100_000, "body: expected at most 100 levels of nesting, got more"),
-    "not UTF-8": (b'{"event": "\xff"}', "body: expected UTF-8, got other bytes at offset 11"),
-    "a byte order mark": (
-        b'\xef\xbb\xbf{"event": {}}',
-        "body: expected UTF-8 without a byte order mark, got one",
-    ),
-}
+NOT_JSON = (
+    (b'{"event": {"id": ', "body: expected JSON, got expecting value at line 1 column 18"),
+    (b"", "body: expected JSON, got expecting value at line 1 column 1"),
+    (b"[" * 100_000 + b"]" * 100_000, "body: expected at most 100 levels of nesting, got more"),
+    (b'{"event": "\xff"}', "body: expected UTF-8, got other bytes at offset 11"),
+)
 
 
-@pytest.mark.parametrize("name", NOT_JSON)
-def test_what_is_not_json_is_400_and_quarantined(relay: Relay, name: str) -> None:
+def test_what_is_not_json_is_400_and_quarantined(relay: Relay) -> None:
     """The answer says where and what was expected; the body can be looked at later."""
-    body, reason = NOT_JSON[name]
-    answer = signed(body).post(relay.url)
-
-    assert (answer.status_code, answer.json()["status"]) == (400, "unreadable")
-    assert answer.json()["reason"].startswith(reason)
-    (quarantined,) = relay.failed()["quarantined"]
-    assert quarantined["code"] == "invalid_json"
+    for body, reason in NOT_JSON:
+        answer = signed(body).post(relay.url)
+        assert (answer.status_code, answer.json()["status"]) == (400, "unreadable")
+        assert answer.json()["reason"].startswith(reason)
+    assert {one["code"] for one in relay.failed()["quarantined"]} == {"invalid_json"}
     with stores.reading(SqliteDatabase(relay.store)) as connection:
-        assert connection.execute("SELECT body FROM quarantine").fetchone() == (body,)
+        stored = connection.execute("SELECT body FROM quarantine ORDER BY seq").fetchall()
+    assert stored == [(body,) for body, _ in NOT_JSON]
 
 
 def test_a_duplicate_name_in_a_vendors_json_is_tolerated(relay: Relay) -> None:
@@ -212,20 +166,16 @@ def test_datadogs_form_encoding_is_read(relay: Relay, kind: str) -> None:
     assert tokened("datadog", b"no pairs", kind).post(relay.url).status_code == 400
 
 
-def test_an_unknown_source_is_404(relay: Relay) -> None:
-    """No other path is served on the intake, status and metrics least of all."""
+def test_other_paths_are_404_and_other_methods_405(relay: Relay) -> None:
+    """Status and metrics are not on the intake. POST is taken, and PUT and PATCH, which Squadcast offers."""
     for path in ("/hooks/opsgenie", "/hooks/", "/hooks", "/", "/status", "/metrics", "/hooks/pagerduty/x"):
         assert requests.post(relay.url + path, data=b"{}", timeout=30).status_code == 404
-
-
-def test_other_methods_are_405_and_name_those_allowed(relay: Relay) -> None:
-    """GET, HEAD and DELETE are refused; POST, PUT and PATCH, which Squadcast offers, are taken."""
+    url = relay.url + "/hooks/squadcast"
     for method in ("GET", "HEAD", "DELETE", "OPTIONS"):
-        answer = requests.request(method, relay.url + "/hooks/squadcast", timeout=30)
+        answer = requests.request(method, url, timeout=30)
         assert (answer.status_code, answer.headers["allow"]) == (405, "POST, PUT, PATCH")
     for number, method in enumerate(("PUT", "PATCH")):
         delivery = deliveries.squadcast("v2.incident.triggered", f"S{number}")
-        url = relay.url + "/hooks/squadcast"
         answer = requests.request(method, url, data=delivery.body, headers=delivery.headers, timeout=30)
         assert answer.status_code == 202
 

@@ -33,11 +33,12 @@ _THREE_DAYS_US = 3 * 86_400_000_000
 async def filled(path: Path, events: int) -> None:
     """Store start and end of events / 2 incidents, all starts first."""
     store = RelayStore(SqliteDatabase(path))
-    store.open()
+    store.prepare()
+    store.start()
     for state, at in ((STARTED, BEGAN), (RESOLVED, BEGAN + timedelta(hours=1))):
         for first in range(0, events // 2, _AT_ONCE):
             names = [f"I{number}" for number in range(first, min(first + _AT_ONCE, events // 2))]
-            accepted = await asyncio.gather(*(store.accept(delivery(name, state, at)) for name in names))
+            accepted = await asyncio.gather(*(store.writer.put(delivery(name, state, at)) for name in names))
             assert all(len(one.events) == 1 for one in accepted)
     await store.close()
 

@@ -8,6 +8,7 @@ import resource
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,22 @@ def test_a_full_disk_is_503_and_passes_without_a_restart(tmp_path: Path, receive
         for number in range(5):
             assert pagerduty("incident.triggered", f"full-{number}").post(url).status_code == 202
         eventually(lambda: len(receiver.taken()) == 6)
+
+
+def test_a_disk_with_room_for_a_row_alone_is_not_ready(tmp_path: Path, receiver: Receiver) -> None:
+    """While deliveries are refused, no probe says ready: what it writes takes more room than they do."""
+    configure(tmp_path, url=receiver.url)
+    with running("relay", "--config", CONFIG, folder=tmp_path) as server:
+        assert pagerduty("incident.triggered", "before").post(server.address).status_code == 202
+        eventually(lambda: _waiting(tmp_path) == 0)
+        limit_files(server, (tmp_path / "relay.db-wal").stat().st_size + 3 * 4120)
+        probes = []
+        for number in range(5):
+            assert pagerduty("incident.triggered", f"full-{number}").post(server.address).status_code == 503
+            probes.append(readyz(server.address).status_code)
+        assert probes == [503] * 5
+        limit_files(server, resource.RLIM_INFINITY)
+        assert readyz(server.address).status_code == 200
 
 
 def test_a_log_that_cannot_be_written_changes_no_answer(tmp_path: Path, receiver: Receiver) -> None:
@@ -212,8 +229,9 @@ def test_sigterm_under_load_loses_nothing_and_ends_soon(tmp_path: Path, receiver
     assert {one.id for one in receiver.arrivals} == accepted
 
 
-def test_sigterm_waits_for_nobody_for_long(tmp_path: Path, receiver: Receiver) -> None:
-    """A receiver that does not answer and a vendor that stalls in its body hold the exit under 10 s."""
+@contextlib.contextmanager
+def hanging(folder: Path, receiver: Receiver) -> Iterator[Server]:
+    """Start a relay with a delivery, and let its receiver not answer until the block ends."""
     reached, release = threading.Event(), threading.Event()
 
     def hang(_one: Any) -> bytes | None:
@@ -222,57 +240,40 @@ def test_sigterm_waits_for_nobody_for_long(tmp_path: Path, receiver: Receiver) -
         return None
 
     receiver.script = hang
-    configure(tmp_path, url=receiver.url, timeout="60")
-    server = start("relay", "--config", CONFIG, folder=tmp_path)
+    configure(folder, url=receiver.url, timeout="60")
+    server = start("relay", "--config", CONFIG, folder=folder)
     try:
         pagerduty("incident.triggered", "Q1").post(server.address)
-        token = datadog("monitor-triggered").headers[TOKEN_HEADER]
-        with connected(server.address) as connection:
-            connection.sendall(head("/hooks/datadog", {TOKEN_HEADER: token, "Content-Length": "1000"}) + b"{")
-            assert reached.wait(20)
-            begun = time.monotonic()
-            assert server.terminate() == 0
-            assert time.monotonic() - begun < 10
+        assert reached.wait(20)
+        yield server
     finally:
         release.set()
         server.kill()
+
+
+def test_sigterm_waits_for_nobody_for_long(tmp_path: Path, receiver: Receiver) -> None:
+    """A receiver that does not answer and a vendor that stalls in its body hold the exit under 10 s."""
+    token = {TOKEN_HEADER: datadog("monitor-triggered").headers[TOKEN_HEADER]}
+    with hanging(tmp_path, receiver) as server, connected(server.address) as connection:
+        connection.sendall(head("/hooks/datadog", {**token, "Content-Length": "1000"}) + b"{")
+        begun = time.monotonic()
+        assert server.terminate() == 0
+        assert time.monotonic() - begun < 10
     assert _waiting(tmp_path) == 1
 
 
 def test_a_second_signal_ends_at_once(tmp_path: Path, receiver: Receiver) -> None:
     """A second SIGTERM ends the process at once; stored events are delivered after the next start."""
-    reached, release = threading.Event(), threading.Event()
-
-    def hang(_one: Any) -> bytes | None:
-        reached.set()
-        release.wait(60)
-        return None
-
-    receiver.script = hang
-    configure(tmp_path, url=receiver.url, timeout="60")
-    server = start("relay", "--config", CONFIG, folder=tmp_path)
-    try:
-        pagerduty("incident.triggered", "Q1").post(server.address)
-        assert reached.wait(20)
+    with hanging(tmp_path, receiver) as server:
         server.process.terminate()
         time.sleep(0.3)
         begun = time.monotonic()
         assert server.terminate() != 0
         # After the first signal alone it waits for the receiver, longer than this.
         assert time.monotonic() - begun < listener.STOP_SECONDS - 1
-    finally:
-        release.set()
-        server.kill()
     receiver.script = Receiver.script
     with running("relay", "--config", CONFIG, folder=tmp_path):
         eventually(receiver.taken)
-
-
-def test_the_files_are_for_the_owner_alone(relay: Relay) -> None:
-    """Store, log and lock have mode 0600, since they hold bodies."""
-    pagerduty("incident.triggered", "Q1").post(relay.url)
-    names = {path.name: oct(path.stat().st_mode & 0o777) for path in relay.store.parent.glob("relay.db*")}
-    assert names == dict.fromkeys(("relay.db", "relay.db-wal", "relay.db-shm", "relay.db.lock"), "0o600")
 
 
 def test_a_verb_before_the_first_start_says_so(tmp_path: Path) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from gitdailies_relay.intake import request_body
+from gitdailies_relay.intake import app
 from gitdailies_server.http import connection as limits
 
 from tests.support.relay.deliveries import Delivery, datadog, pagerduty, signed
@@ -20,7 +19,7 @@ from tests.support.relay.sockets import connected, exchange, head, receive
 
 def test_a_body_of_the_limit_is_read_and_one_byte_more_is_413(relay: Relay) -> None:
     """The limit is 1 MiB, for a body whose length is announced and for one in chunks."""
-    most = pagerduty("incident.triggered", "Q1").body.ljust(request_body.BODY_BYTES)
+    most = pagerduty("incident.triggered", "Q1").body.ljust(app.BODY_BYTES)
     assert signed(most).post(relay.url).status_code == 202
     over = signed(most + b" ")
     assert over.post(relay.url).status_code == 413
@@ -66,39 +65,11 @@ def test_413_comes_before_the_body_and_ends_the_connection(relay: Relay) -> None
         assert connection.recv(10) == b""
 
 
-def test_a_sender_that_writes_first_and_reads_later_sees_its_413(relay: Relay) -> None:
-    """A whole body of 3 MiB, sent before the answer is looked at, does not break the connection."""
-    body = b"x" * 3 * 1024 * 1024
-    with connected(relay.url) as connection:
-        connection.sendall(head("/hooks/pagerduty", {"Content-Length": str(len(body))}))
-        time.sleep(0.1)
-        connection.sendall(body)
-        assert receive(connection).status == 413
+def test_a_length_of_five_thousand_digits_is_refused_plainly(relay: Relay) -> None:
+    """Python reads no number so long. The answer is a 4xx, and no fault of the relay."""
+    raw = head("/hooks/pagerduty", {"Content-Length": "0" * 5000 + "5"}) + b"12345"
 
-
-def test_a_body_without_end_is_413_and_cut(relay: Relay) -> None:
-    """Chunks that never end are answered at the limit, and the connection ends soon after."""
-    with connected(relay.url) as connection:
-        connection.sendall(head("/hooks/pagerduty", {"Transfer-Encoding": "chunked"}))
-        chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
-        assert _taken(connection, chunk, most=1600) < 1000
-
-
-LENGTHS = {
-    "0" * 5000 + "5": (401, 400),
-    "-1": (400,),
-    "5, 6": (400,),
-    "18446744073709551616": (400,),
-    "1e3": (400,),
-}
-
-
-@pytest.mark.parametrize("length", LENGTHS, ids=lambda length: length[:20])
-def test_an_odd_length_is_refused_plainly(relay: Relay, length: str) -> None:
-    """A Content-Length that no client would send is a 4xx, never a fault of the relay."""
-    answer = exchange(relay.url, head("/hooks/pagerduty", {"Content-Length": length}) + b"12345")
-
-    assert answer.status in LENGTHS[length]
+    assert exchange(relay.url, raw).status in (400, 401)
     assert requests.get(relay.url + "/readyz", timeout=30).status_code == 200
 
 
@@ -114,40 +85,6 @@ def test_a_sender_that_goes_away_inside_the_body_leaves_nothing(relay: Relay, se
 
     assert relay.failed()["quarantined"] == []
     assert relay.status()["deliveries"] == {"datadog": {"stored": 1}}
-
-
-GARBAGE = {
-    "not HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
-    "a header without a name": b"POST /hooks/pagerduty HTTP/1.1\r\n: x\r\n\r\n",
-    "two lengths": b"POST /hooks/pagerduty HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-    "chunked and a length": head("/hooks/pagerduty", {"Transfer-Encoding": "chunked", "Content-Length": "2"})
-    + b"0\r\n\r\n",
-    "a chunk of no size": head("/hooks/pagerduty", {"Transfer-Encoding": "chunked"}) + b"zz\r\n{}\r\n",
-}
-
-
-@pytest.mark.parametrize("name", GARBAGE)
-def test_garbage_is_400_or_an_end_and_harms_nobody(relay: Relay, name: str) -> None:
-    """After a good delivery on the same connection, garbage is answered 4xx and the connection ends."""
-    delivery = pagerduty("incident.triggered", "Q1")
-    good = head("/hooks/pagerduty", {**delivery.headers, "Content-Length": str(len(delivery.body))})
-    with connected(relay.url) as connection:
-        connection.sendall(good + delivery.body)
-        assert receive(connection).status == 202
-        connection.sendall(GARBAGE[name])
-        assert 400 <= receive(connection).status < 500
-        assert connection.recv(10) == b""
-    assert relay.status()["deliveries"] == {"pagerduty": {"stored": 1}}
-
-
-def _taken(connection: socket.socket, part: bytes, most: int) -> int:
-    """Send a part again and again; return how often until the relay ended the connection."""
-    for number in range(most):
-        try:
-            connection.sendall(part)
-        except ConnectionError:
-            return number
-    return most
 
 
 def test_a_connection_that_says_nothing_for_long_is_ended(

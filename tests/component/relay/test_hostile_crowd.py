@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 from gitdailies_server.http import connection as limits
 
-from tests.support.processes import eventually
-from tests.support.relay.deliveries import Delivery, pagerduty
+from tests.support.relay.deliveries import pagerduty
 from tests.support.relay.receiver import Receiver
 from tests.support.relay.running import Relay, configure, in_thread
 from tests.support.relay.sockets import connected, head, receive
@@ -26,11 +24,6 @@ def small(tmp_path: Path, receiver: Receiver) -> Iterator[Relay]:
     """A relay that serves sixteen senders at once."""
     with in_thread(configure(tmp_path, url=receiver.url, connections=str(MOST))) as running:
         yield running
-
-
-def raw(delivery: Delivery) -> bytes:
-    headers = {**delivery.headers, "Content-Length": str(len(delivery.body))}
-    return head(f"/hooks/{delivery.source}", headers) + delivery.body
 
 
 AFTER_A_WRONG_PROOF = "idle after a wrong proof"
@@ -75,14 +68,3 @@ def test_a_sender_that_reads_nothing_is_cut(relay: Relay, monkeypatch: pytest.Mo
 def _send_on_and_on(connection: socket.socket, part: bytes) -> None:
     for _ in range(200_000):
         connection.sendall(part)
-
-
-def test_repeated_garbage_is_logged_once(relay: Relay) -> None:
-    """Fifty requests of garbage from one address give one log line, and a count when the relay ends."""
-    for _ in range(50):
-        with connected(relay.url) as connection:
-            connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")
-            assert receive(connection).status == 400
-    (entry,) = relay.logged("request refused")
-    assert (entry["client"], entry["reason"]) == ("127.0.0.1", limits.NO_REQUEST)
-    assert eventually(lambda: requests.get(relay.url + "/healthz", timeout=30).status_code == 200)

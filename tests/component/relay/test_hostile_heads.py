@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import time
+from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 from gitdailies_server.http import connection as protocol
 
-from tests.support.relay.deliveries import TOKEN_HEADER, Delivery, datadog, pagerduty
-from tests.support.relay.running import Relay
+from tests.support.dora.with_relay import STATUS_KEY, with_status_key
+from tests.support.processes import eventually
+from tests.support.relay.deliveries import Delivery, pagerduty
+from tests.support.relay.running import Relay, in_thread
 from tests.support.relay.sockets import Answered, connected, exchange, head, receive
 
 FIELDS = "head: expected at most 100 fields, got more"
@@ -53,76 +59,59 @@ def test_a_head_over_64_kib_is_431(relay: Relay, where: str) -> None:
             refused(receive(connection), 431, BYTES)
 
 
-def test_fields_behind_the_body_are_passed_over(relay: Relay) -> None:
-    """A proof or an address in the trailer of a chunked body is ignored."""
-    delivery = datadog("monitor-triggered")
-    chunks = b"%x\r\n%s\r\n0\r\n" % (len(delivery.body), delivery.body)
-    proof = delivery.headers[TOKEN_HEADER]
-    raw = head("/hooks/datadog", {"Content-Type": "application/json", "Transfer-Encoding": "chunked"})
-
-    assert exchange(relay.url, raw + chunks + f"{TOKEN_HEADER}: {proof}\r\n\r\n".encode()).status == 401
-
-
-def test_fields_behind_the_body_do_not_fill_the_memory(relay: Relay) -> None:
-    """Those without end are read until the body's time is over, and none is held."""
-    with connected(relay.url) as connection:
-        connection.sendall(head("/hooks/pagerduty", {"Transfer-Encoding": "chunked"}) + b"2\r\n{}\r\n0\r\n")
-        for _ in range(100):
-            connection.sendall(b"a: b\r\n" * 1000)
-        connection.sendall(b"\r\n")
-        assert receive(connection).status == 401
-
-
-CODINGS = ["gzip, chunked", "identity, chunked", "deflate, gzip, chunked", "x-planted, chunked"]
-
-
-@pytest.mark.parametrize("coding", CODINGS)
-def test_a_transfer_that_is_more_than_chunked_is_415(relay: Relay, coding: str) -> None:
-    """A transfer coding other than chunked is refused, since the relay decodes none."""
-    delivery = pagerduty("incident.triggered", "Q1")
-    raw = head("/hooks/pagerduty", {**delivery.headers, "Transfer-Encoding": coding})
-    answer = exchange(relay.url, raw + b"%x\r\n%s\r\n0\r\n\r\n" % (len(delivery.body), delivery.body))
-
-    assert answer.status == 415
-    assert answer.json()["reason"] == "transfer-encoding: only chunked is supported"
-
-
-SMUGGLED = {
-    "a length and chunks": {"Content-Length": "5", "Transfer-Encoding": "chunked"},
-    "chunks and a length": {"Transfer-Encoding": "chunked", "Content-Length": "5"},
-    "a length and a hidden coding": {"Content-Length": "5", "Transfer-Encoding": "\x0bchunked"},
-    "a coding behind a space": {"Content-Length": "5", "Transfer-Encoding ": "chunked"},
-    "chunks that are not last": {"Transfer-Encoding": "chunked, identity"},
-    "two codings": {"Transfer-Encoding": "chunked", "transfer-encoding": "identity"},
-    "two lengths": {"Content-Length": "5", "content-length": "6"},
-    "a length in words": {"Content-Length": "+5"},
+_HOOK = b"POST /hooks/pagerduty HTTP/1.1\r\n"
+UNPARSED = {
+    "a coding": (
+        _HOOK + b"Host: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        501,
+        "Transfer-Encoding",
+    ),
+    "a method": (b"TRANSMIT / HTTP/1.1\r\nHost: a\r\n\r\n", 501, "method"),
+    "no version": (b"GET /healthz\r\n\r\n", 400, "expected a request of HTTP/1.1"),
+    "TLS": (b"\x16\x03\x01\x02\x00", 400, "expected a request of HTTP/1.1"),
+    "no host": (_HOOK + b"\r\n", 400, "Host"),
+    "a strange host": (_HOOK + b"Host: a\xff\r\n\r\n", 400, "Host"),
+    "many fields": (_HOOK + b"Host: a\r\n" + b"X: 1\r\n" * 101 + b"\r\n", 431, "head"),
 }
 
 
-@pytest.mark.parametrize("name", SMUGGLED)
-def test_two_ways_to_tell_the_length_are_refused(relay: Relay, name: str) -> None:
-    """A request with an ambiguous length is 4xx and ends the connection, so that nothing is smuggled."""
-    inside = b"GET /healthz HTTP/1.1\r\nHost: relay\r\n\r\n"
-    with connected(relay.url) as connection:
-        connection.sendall(head("/hooks/pagerduty", SMUGGLED[name]) + b"0\r\n\r\n" + inside)
-        answers = b""
-        with contextlib.suppress(ConnectionError):
-            while more := connection.recv(65536):
-                answers += more
-    assert answers.count(b"HTTP/1.1 4") == answers.count(b"HTTP/1.1 ") == 1
+def test_what_never_reaches_a_source_is_among_the_refusals(tmp_path: Path) -> None:
+    """Each is answered and closed, and listed once with its status, address and reason; times show when."""
+    with in_thread(with_status_key(tmp_path)) as relay:
+        expected = set()
+        for raw, status, reason in UNPARSED.values():
+            answer = exchange(relay.url, raw)
+            assert (answer.status, answer.headers["connection"]) == (status, "close"), raw
+            assert answer.json()["reason"].startswith(reason)
+            expected.add((status, answer.json()["reason"]))
+
+        def listed() -> list[dict[str, Any]]:
+            key = {"Authorization": f"Bearer {STATUS_KEY}"}
+            asked = requests.get(f"{relay.status_url}/refusals", headers=key, timeout=10)
+            found: list[dict[str, Any]] = asked.json()["refusals"]
+            return found if sum(one["requests"] for one in found) == len(UNPARSED) else []
+
+        found = eventually(listed)
+    assert {(one["status"], one["reason"]) for one in found} == expected
+    assert {(one["source"], one["client"]) for one in found} == {(None, "127.0.0.1")}
 
 
-@pytest.mark.parametrize("protocol", ["h2c", "websocket", "TLS/1.0"])
-def test_an_offer_of_another_protocol_is_400(relay: Relay, protocol: str) -> None:
-    """A delivery that offers another protocol is refused as that, not as unproven; nothing follows it."""
-    delivery = pagerduty("incident.triggered", "Q1")
-    offer = with_length(delivery, Connection="Upgrade", Upgrade=protocol)
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_a_probe_is_only_read(relay: Relay, method: str, path: str) -> None:
+    """Another method than GET and HEAD is 405."""
+    answer = requests.request(method, relay.url + path, timeout=10)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
+def test_an_expectation_of_http_1_0_is_ignored(relay: Relay) -> None:
+    """The first bytes are the answer (RFC 9110, 10.1.1)."""
+    raw = head("/hooks/datadog", {"Expect": "100-continue", "Content-Length": "2"}).replace(b"1.1", b"1.0")
     with connected(relay.url) as connection:
-        connection.sendall(head("/hooks/pagerduty", offer) + delivery.body + b"GET /healthz HTTP/1.1\r\n\r\n")
-        refused(
-            receive(connection), 400, "upgrade: expected HTTP/1.1 alone, got an offer of another protocol"
-        )
-        assert connection.recv(10) == b""
+        connection.sendall(raw)
+        time.sleep(0.1)
+        connection.sendall(b"{}")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 401 ")
 
 
 def test_a_body_that_falls_silent_is_cut(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import requests
-
-from tests.support.processes import eventually, run
+from tests.support.processes import eventually
 from tests.support.relay.deliveries import STARTED_AT, pagerduty
 from tests.support.relay.receiver import Receiver
 from tests.support.relay.running import Relay
-
-
-def test_its_incidents_are_answered_with_the_reason_and_raise_no_alert(relay: Relay) -> None:
-    """200, no quarantine, and a metric with a reason of its own."""
-    for word in ("incident.triggered", "incident.resolved"):
-        answer = pagerduty(word, "Q1", service="helpdesk").post(relay.url)
-        assert answer.status_code == 200
-        assert answer.json()["reasons"] == ["ignored: services has ignore: true for 'helpdesk'"]
-    assert relay.status()["quarantined"] == {}
-    scraped = requests.get(f"{relay.status_url}/metrics", timeout=10).text
-    assert 'gitdailies_relay_ignored_total{reason="ignored",source="pagerduty"} 2.0' in scraped
 
 
 def test_an_incident_that_is_handed_on_counts_from_its_start(relay: Relay, receiver: Receiver) -> None:
@@ -32,15 +19,14 @@ def test_an_incident_that_is_handed_on_counts_from_its_start(relay: Relay, recei
 def test_what_was_quarantined_before_the_line_is_settled_by_a_replay(relay: Relay) -> None:
     """`explain` says what to do. With the line, it is no longer unmapped, and a replay settles it."""
     pagerduty("incident.triggered", "Q1", service="attic").post(relay.url)
-    file = relay.store.parent / "gitdailies.yml"
-    explained = run("relay", "explain", "Q1", "--config", "gitdailies.yml", folder=file.parent).stdout
+    explained = relay.command("explain", "Q1")
     assert "what to do: add its line under services, as `gitdailies relay unmapped` prints it" in explained
-    file.write_text(file.read_text().replace("services:\n", "services:\n  attic: {ignore: true}\n"))
-    printed = run("relay", "unmapped", "--config", "gitdailies.yml", folder=file.parent).stdout
+    relay.edit("services:\n", "services:\n  attic: {ignore: true}\n")
+    printed = relay.command("unmapped")
     assert printed == "# every service that was named has a line\n"
-    printed = run("relay", "replay", "--unmapped", "--config", "gitdailies.yml", folder=file.parent).stdout
+    printed = relay.command("replay", "--unmapped")
     assert "nothing to send: ignored" in printed
     assert relay.status()["quarantined"] == {}
-    explained = run("relay", "explain", "Q1", "--config", "gitdailies.yml", folder=file.parent).stdout
+    explained = relay.command("explain", "Q1")
     assert explained.count("what to do:") == 1
     assert "reload, then `gitdailies relay replay --ignored`" in explained

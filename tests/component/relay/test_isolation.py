@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 from gitdailies_core.values import http_answers
 from gitdailies_relay.delivery import batches, isolation, worker
-from gitdailies_relay.store import store
-from gitdailies_server.storage.database import transaction
 
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import ENDED_AT, pagerduty
@@ -69,18 +67,6 @@ def test_one_repository_that_is_refused_holds_up_no_other(
     assert "while other events were taken: answered " in dead["reason"]
 
 
-def test_status_says_that_an_event_is_refused_so_far(relay: Relay, receiver: Receiver) -> None:
-    """A lone event waits, however often it is refused, as long as no other is taken."""
-    receiver.script = lambda _: answer("404 X")
-    started(relay, "lone")
-    eventually(lambda: len(receiver.arrivals) > 8)
-    status = relay.status()
-    assert (status["refused"], status["waiting"], status["deadLetters"], status["paused"]) == (1, 1, 0, [])
-    assert status["lastAttempt"]["verdict"] == "refused"
-    receiver.script = Receiver.script
-    eventually(lambda: taken(receiver) == {"lone"})
-
-
 @pytest.mark.parametrize("status", ["402", "451", "422", "page"])
 def test_a_receiver_that_refuses_everything_pauses(relay: Relay, receiver: Receiver, status: str) -> None:
     """Nothing is a dead letter and nothing is lost; when it is well, all arrive without a command."""
@@ -121,22 +107,6 @@ def test_a_good_event_that_comes_long_after_bad_ones_is_sent_at_once(
     eventually(lambda: taken(receiver) == {"good"})
     (arrival,) = receiver.of("good")
     assert arrival.at - at < 3.0
-
-
-def test_resume_sends_what_waits_for_its_time_although_nothing_is_paused(
-    relay: Relay, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Neither the wait of an event nor an open circuit breaker holds it then."""
-    monkeypatch.setattr(http_answers, "FIRST_DELAY_SECONDS", 300.0)
-    monkeypatch.setattr(http_answers, "LONGEST_DELAY_SECONDS", 300.0)
-    receiver.script = lambda _: answer("503 X", Retry_After="3600")
-    started(relay, "A", "B")
-    eventually(lambda: relay.status()["server"]["circuit"] == "open")
-    receiver.script = Receiver.script
-    with transaction(relay.database) as session:
-        store.resume(session, "default")
-    eventually(lambda: taken(receiver) == {"A", "B"}, 10)
-    assert relay.status()["server"]["circuit"] == "closed"
 
 
 class Described(Receiver):

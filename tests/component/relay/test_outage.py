@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime, parsedate_to_datetime
 
 import pytest
 import requests
@@ -70,6 +67,7 @@ def test_while_the_dora_server_is_down_answers_are_quick_and_in_order(pair: Pair
 
     A busy machine is slower: there the limit is three times the time with the DORA server up.
     """
+    before = len(pair.everything())
     usual = percentile(pair, "up")
     eventually(lambda: pair.status()["waiting"] == 0)
     pair.dora.kill()
@@ -82,7 +80,7 @@ def test_while_the_dora_server_is_down_answers_are_quick_and_in_order(pair: Pair
     eventually(lambda: pair.status()["waiting"] == 0)
     for number in range(50):
         assert kinds(pair, f"down-{number}") == PERIODS
-    assert len(pair.everything()) == 400
+    assert len(pair.everything()) == before + 400
 
 
 def test_a_deleted_key_pauses_until_the_file_holds_another(pair: Pair) -> None:
@@ -138,29 +136,9 @@ def test_settings_that_need_a_restart_are_named(relay: Relay) -> None:
     assert entry["settings"] == ["give_up_days", "in_flight"]
 
 
-def test_an_address_that_comes_back_is_noticed(
-    relay: Relay, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A receiver that answered 404 while it was replaced gets the waiting events without a command."""
-    monkeypatch.setitem(isolation.PROBE_SECONDS, "address", 0.3)
-    receiver.script = lambda one: ACCEPTED if len(receiver.arrivals) >= 3 else answer("404 Not Found")
-    pagerduty("incident.triggered", "Q1").post(relay.url)
-    pagerduty("incident.resolved", "Q1", at=ENDED_AT).post(relay.url)
-
-    eventually(lambda: len(receiver.taken()) == 2)
-    assert [one.status for one in receiver.arrivals] == [404, 404, 404, 202, 202]
-    assert relay.status()["paused"] == []
-
-
-def retry_after_date() -> str:
-    return format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
-
-
-@pytest.mark.parametrize("form", ["seconds", "date"])
-def test_retry_after_is_honored_in_both_forms(relay: Relay, receiver: Receiver, form: str) -> None:
+def test_retry_after_is_honored(relay: Relay, receiver: Receiver) -> None:
     """After a 429 the event, and every other one, comes no earlier than was asked, and then soon."""
-    asked = "1" if form == "seconds" else retry_after_date()
-    receiver.script = lambda _one: ACCEPTED if receiver.arrivals else answer("429 X", Retry_After=asked)
+    receiver.script = lambda _one: ACCEPTED if receiver.arrivals else answer("429 X", Retry_After="1")
     pagerduty("incident.triggered", "Q1").post(relay.url)
     eventually(lambda: receiver.arrivals)
     pagerduty("incident.triggered", "Q2").post(relay.url)
@@ -168,29 +146,7 @@ def test_retry_after_is_honored_in_both_forms(relay: Relay, receiver: Receiver, 
     eventually(lambda: len(receiver.arrivals) == 3)
     first, *rest = receiver.arrivals
     assert [one.status for one in rest] == [202, 202]
-    earliest = first.at + 1
-    if form == "date":
-        # It has whole seconds, and a busy machine answers late: less than a second may be left.
-        earliest = min(earliest, parsedate_to_datetime(asked).timestamp())
-    assert min(one.at for one in rest) >= earliest - 0.01
-    assert min(one.at for one in rest) - first.at < 4.0
-
-
-def test_500s_are_tried_again_with_the_same_id(relay: Relay, receiver: Receiver) -> None:
-    """Through a run of server errors an event is sent until it is taken, always by the same id."""
-    statuses = iter(["500 X", "502 X", "503 X", "504 X", "408 X", "425 X"])
-    receiver.script = lambda _one: answer(status) if (status := next(statuses, "")) else ACCEPTED
-    (id_,) = pagerduty("incident.triggered", "Q1").post(relay.url).json()["events"]
-
-    eventually(receiver.taken)
-    assert [one.status for one in receiver.arrivals] == [500, 502, 503, 504, 408, 425, 202]
-    assert {one.id for one in receiver.arrivals} == {id_}
-    eventually(lambda: relay.explain("Q1")["events"][0]["state"] == "delivered")
-    (event,) = relay.explain("Q1")["events"]
-    assert [(a["status"], a["verdict"]) for a in event["attempts"]] == [
-        *((status, "retry") for status in (500, 502, 503, 504, 408, 425)),
-        (202, "delivered"),
-    ]
+    assert 0.99 <= min(one.at for one in rest) - first.at < 4.0
 
 
 def test_a_connection_cut_after_the_request_was_read_gives_one_event_by_id(
@@ -236,23 +192,3 @@ def test_a_receiver_that_never_answers_holds_nothing_but_its_own_event(
     eventually(lambda: verdicts() == ["retry", "delivered"])
     reason = relay.explain("hangs")["events"][0]["attempts"][0]["reason"]
     assert reason.endswith(": timed out after 2 s")
-
-
-def test_a_refusal_buries_with_its_reason_and_lets_the_rest_pass(relay: Relay, receiver: Receiver) -> None:
-    """A 400 is listed with the receiver's words after one try; the end of that incident is delivered."""
-    problem = json.dumps({"title": "no", "detail": "repo: expected one of yours"}).encode()
-    receiver.script = lambda one: (
-        answer("400 X", problem, Content_Type="application/problem+json")
-        if one.event["kind"] == "incidentStarted"
-        else ACCEPTED
-    )
-    (id_,) = pagerduty("incident.triggered", "Q1").post(relay.url).json()["events"]
-    pagerduty("incident.resolved", "Q1", at=ENDED_AT).post(relay.url)
-
-    eventually(receiver.taken)
-    eventually(lambda: relay.failed()["deadLetters"])
-    (dead,) = relay.failed()["deadLetters"]
-    assert (dead["id"], dead["incident"], dead["attempts"]) == (id_, "Q1", 1)
-    assert dead["reason"] == "answered 400: repo: expected one of yours"
-    assert [one["kind"] for one in receiver.taken()] == ["incidentResolved"]
-    assert relay.status()["deadLetters"] == 1

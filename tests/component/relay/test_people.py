@@ -13,6 +13,7 @@ from gitdailies_connection.config.load import load
 from gitdailies_core import contract
 from gitdailies_core.contract import checks
 from gitdailies_core.errors import UnreadableBody
+from gitdailies_core.reasons import UNMAPPED
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.request import Request
 from gitdailies_core.sources.stored_body import is_of_people, without_people, without_secrets
@@ -47,7 +48,10 @@ def less(request: Request) -> Request:
 
 def fields(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
-        yield from value
+        # Of who made a commit, the time stays.
+        yield from (
+            name for name, item in value.items() if not isinstance(item, dict) or set(item) != {"date"}
+        )
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from fields(item)
 
@@ -120,24 +124,16 @@ def test_a_quarantined_body_names_nobody_and_can_be_replayed(
     )
     configuration = load(file)
     done = run_replay(
-        relay.database, configuration.sources, configuration.routes, ReplaySelection(unmapped=True)
+        relay.database, configuration.sources, configuration.routes, ReplaySelection(states=(UNMAPPED,))
     )
     assert [len(one.events) for one in done.deliveries] == [1]
     assert delivery.post(relay.url).json()["events"] == [*done.deliveries[0].events]
 
 
-def test_an_ignored_body_names_nobody(relay: Relay) -> None:
-    """Bodies of deliveries that gave no event have no person either."""
-    body = json.loads(pagerduty("incident.acknowledged", "Q1").body)
-    body["event"]["agent"] = {"summary": "Kim Larkspur"}
-    signed(json.dumps(body).encode()).post(relay.url)
-    ((kept, _),) = stored(relay, "ignored")
-    assert "Kim" not in kept
-
-
-def test_a_secret_in_a_body_is_nowhere_in_the_store(relay: Relay) -> None:
-    """The token that a vendor repeats in the body is null in what is stored, whatever becomes of it."""
+def test_secrets_and_people_in_a_body_are_nowhere_in_the_store(relay: Relay) -> None:
+    """In a stored body, a token is null and people are removed, whatever becomes of the delivery."""
     body = json.loads(pagerduty("incident.triggered", "Q1", service="unknown-service").body)
+    body["event"]["agent"] = {"summary": "Kim Larkspur"}
     body["project"] = {"token": "planted-5f1d"}
     body["build"] = {"env": {"DEPLOY_KEY": "planted-5f1d"}}
     body["Payload"] = {"WebhookHeaderValue": "planted-5f1d"}
@@ -146,7 +142,7 @@ def test_a_secret_in_a_body_is_nowhere_in_the_store(relay: Relay) -> None:
     signed(json.dumps(body).encode()).post(relay.url)
 
     kept = [text for table in ("quarantine", "ignored") for text, _ in stored(relay, table)]
-    assert len(kept) == 2
+    assert (len(kept), "Kim" in str(kept)) == (2, False)
     assert [json.loads(text)["project"] for text in kept] == [{"token": None}] * 2
     assert b"planted-5f1d" not in relay.store.read_bytes()
     assert b"planted-5f1d" not in relay.store.with_name("relay.db-wal").read_bytes()

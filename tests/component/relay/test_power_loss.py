@@ -84,7 +84,8 @@ class Workload:
 
     async def run(self, path: Path) -> None:
         store = RelayStore(SqliteDatabase(path))
-        store.open()
+        store.prepare()
+        store.start()
         self._opened = True
         for turn in range(TURNS):
             burst = [self._delivery(turn, number) for number in range(self.odds.choice((1, 1, 2, 5, 17)))]
@@ -97,7 +98,7 @@ class Workload:
 
     async def _accept(self, store: RelayStore, delivery: Delivery) -> None:
         with contextlib.suppress(StoreUnavailable):
-            self.log.append(Acknowledged(delivery, await store.accept(delivery)))
+            self.log.append(Acknowledged(delivery, await store.writer.put(delivery)))
 
     async def _record(self, store: RelayStore, event: outbox.ReadyEvent) -> None:
         verdict = self.odds.choice(
@@ -124,7 +125,7 @@ class Workload:
             )
         incident = f"I{self.odds.randrange(TURNS)}"
         state, hours = self.odds.choice((STARTED, RESOLVED)), self.odds.randrange(1000)
-        change = Change.make(
+        change = Change(
             state=state, word=state, incident=incident, at=BEGAN + timedelta(hours=hours), title="x" * 500
         )
         routed = RoutedMessage(change, name, TARGETS[: self.odds.choice((1, 2))])
@@ -198,7 +199,8 @@ def _judge(
 
 async def _reopened(path: Path) -> None:
     store = RelayStore(SqliteDatabase(path))
-    store.open()
+    store.prepare()
+    store.start()
     await store.close()
 
 
@@ -249,14 +251,15 @@ def _consistent(connection: sqlite3.Connection) -> None:
 async def _sent_again(path: Path, workload: Workload, acknowledged: Sequence[Acknowledged]) -> None:
     """Send the unanswered deliveries again, and some of the answered ones: no event is stored twice."""
     store = RelayStore(SqliteDatabase(path))
-    store.open()
+    store.prepare()
+    store.start()
     before = {
         one.delivery.interpretation.messages[0].key: one.accepted
         for one in acknowledged
         if one.delivery.interpretation.messages
     }
     sent = [one for one in workload.deliveries if one.interpretation.messages]
-    repeated = await asyncio.gather(*(store.accept(one._replace(id=f"again-{one.id}")) for one in sent))
+    repeated = await asyncio.gather(*(store.writer.put(one._replace(id=f"again-{one.id}")) for one in sent))
     await store.close()
     for delivery, again in zip(sent, repeated, strict=True):
         known = before.get(delivery.interpretation.messages[0].key)

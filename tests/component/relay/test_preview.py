@@ -13,10 +13,9 @@ from gitdailies_cli.main import gitdailies
 
 from tests.support.databases import KINDS, setting
 from tests.support.relay.receiver import Receiver
-from tests.support.relay.running import Relay, configure, in_thread
+from tests.support.relay.running import Relay, add_source, configure, in_thread
 
 TOKEN = "pager-planted-66d0"
-SOURCE = "  pager: {secrets: [{file: pager-token}], CAPTURED mapping: {PROOF, DRAFT}}\n"
 PROOF = "proof: {token: {header: X-Pager-Token}}"
 ACTIVE = "state: what, states: {OPEN: started}, incident: id, started_at: at, service: system"
 DRAFT = ACTIVE.replace("{OPEN: started}", "{OPEN: started, NOTE: a note, BEGIN: started}")
@@ -24,10 +23,7 @@ DRAFT = ACTIVE.replace("{OPEN: started}", "{OPEN: started, NOTE: a note, BEGIN: 
 
 def configured(folder: Path, url: str, draft: str, captured: str = "", **settings: str) -> Path:
     file = configure(folder, url=url, **settings)
-    (folder / "pager-token").write_text(TOKEN)
-    (folder / "pager-token").chmod(0o600)
-    source = SOURCE.replace("DRAFT", draft).replace("CAPTURED", captured).replace("PROOF", PROOF)
-    file.write_text(file.read_text() + source)
+    add_source(file, "pager", TOKEN, f"{captured} mapping: {{{PROOF}, {draft}}}")
     return file
 
 
@@ -85,7 +81,7 @@ def test_a_draft_is_tried_on_captured_deliveries(kind: str, tmp_path: Path, rece
     assert any("'SNOOZE'" in one for one in unreadable)
     for text in ("7 stored deliveries", "NOTE", "a note", "this morning", "SNOOZE"):
         assert text in printed
-    assert "2 of them did not count so far, and would now" in printed
+    assert "2 of them did not count before, and would now" in printed
 
 
 def test_the_difference_to_what_is_active(tmp_path: Path, receiver: Receiver) -> None:

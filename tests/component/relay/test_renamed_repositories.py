@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.processes import ended, eventually, run
+from tests.support.processes import ended, eventually
 from tests.support.relay import deploys
 from tests.support.relay.deliveries import ENDED_AT, pagerduty
 from tests.support.relay.receiver import Receiver
@@ -31,10 +31,7 @@ def relay(tmp_path: Path, receiver: Receiver) -> Iterator[Relay]:
 
 def paste(relay: Relay, line: str) -> None:
     """Add a line to gitdailies.yml, and have the relay read it."""
-    file = relay.store.parent / "gitdailies.yml"
-    file.write_text(f"{file.read_text()}{line}\n")
-    relay.reload()
-    eventually(lambda: relay.logged("configuration reloaded"))
+    relay.edit("sources:", f"{line}\nsources:")
 
 
 RENAMED = {"repository": {"name": {"from": "checkout-api"}}}
@@ -50,8 +47,7 @@ def told(action: str, changes: Any) -> Any:
 
 def checked(relay: Relay) -> list[str]:
     """What `gitdailies check` tells to do about repositories that have new names."""
-    folder = relay.store.parent
-    text = (folder / "gitdailies.yml").read_text()
+    folder, text = relay.file.parent, relay.file.read_text()
     # The receiver of these tests takes events alone.
     (folder / "check.yml").write_text(re.sub(r"url: http\S+", "url: http://127.0.0.1:1/webhooks", text))
     done = ended("check", "check.yml", "--json", folder=folder, environ=os.environ)
@@ -91,24 +87,7 @@ def test_the_status_has_the_line_until_it_is_pasted(
     paste(relay, line)
     assert checked(relay) == []
     assert relay.status()["alerts"] == []
-    run("relay", "replay", "--all", "--config", "gitdailies.yml", folder=relay.store.parent)
+    relay.command("replay", "--all")
     assert relay.status()["alerts"] == []
     assert told(action, changes).post(relay.url).status_code == 200
     assert relay.status()["alerts"] == []
-
-
-def test_a_deploy_goes_on_under_the_present_name(relay: Relay, receiver: Receiver) -> None:
-    """It brings the commits pushed under the former name; what still comes under that name counts, too."""
-    one, two, three = ("1" * 40, "2" * 40, "3" * 40)
-    deploys.deployment_status(OLD, one, at=deploys.minutes_ago(9)).post(relay.url)
-    deploys.push(OLD, one, [(two, deploys.minutes_ago(8))]).post(relay.url)
-    paste(relay, LINE)
-    deploys.push(NEW, two, [(three, deploys.minutes_ago(7))]).post(relay.url)
-    of_old = deploys.deployment_status(OLD, two, at=deploys.minutes_ago(6))
-    of_old.post(relay.url)
-    deploys.deployment_status(NEW, three, at=deploys.minutes_ago(5)).post(relay.url)
-    assert of_old.post(relay.url).status_code == 202
-    eventually(lambda: len(receiver.arrivals) == 3)
-    events = {arrival.event["commitSHA"]: arrival.event for arrival in receiver.arrivals}
-    assert [events[sha]["repo"] for sha in (one, two, three)] == [OLD, NEW, NEW]
-    assert [[commit["sha"] for commit in events[sha]["commits"]] for sha in (two, three)] == [[two], [three]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +14,8 @@ import pytest
 from gitdailies_connection.config.load import load
 from gitdailies_connection.relay.answers import ReplayResult
 from gitdailies_core.errors import StoreUnavailable
+from gitdailies_core.reasons import UNMAPPED
+from gitdailies_relay.operations import outcomes
 from gitdailies_relay.operations import replay as replays
 from gitdailies_relay.operations.replay import ReplaySelection, replay
 from gitdailies_server.storage import sqlite
@@ -22,72 +23,28 @@ from gitdailies_server.storage.database import Database, transaction, turn
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.support.databases import KINDS, setting
-from tests.support.processes import eventually, run, running
-from tests.support.relay.deliveries import ENDED_AT, SECRETS, STARTED_AT, Delivery, datadog, pagerduty, signed
+from tests.support.processes import eventually
+from tests.support.relay.deliveries import ENDED_AT, SECRETS, datadog, pagerduty, signed
 from tests.support.relay.receiver import Arrival, Receiver, answer, receiving
 from tests.support.relay.running import KEY_FILE, Relay, configure, in_thread
 
-DATA = Path(__file__).parent / "data"
 UNREADABLE = b'{"event": '
 UNKNOWN = b'{"event": {"id": "e1", "event_type": "incident.triggered"}}'
 
 
 def replayed(relay: Relay, **selection: Any) -> ReplayResult:
     """Replay as the command does: with the configuration that the file has now."""
-    configuration = load(relay.store.with_name("gitdailies.yml"))
+    configuration = load(relay.file)
     database = SqliteDatabase(relay.store)
     return replay(database, configuration.sources, configuration.routes, ReplaySelection(**selection))
 
 
 def add_line(relay: Relay, line: str) -> None:
-    config = relay.store.with_name("gitdailies.yml")
-    config.write_text(config.read_text().replace("services:", f"services:\n  {line}", 1))
+    relay.file.write_text(relay.file.read_text().replace("services:", f"services:\n  {line}", 1))
 
 
 def incidents(receiver: Receiver) -> list[str]:
     return [one["incidentId"] for one in receiver.taken()]
-
-
-def test_a_shape_that_a_newer_adapter_reads_counts_after_its_upgrade(
-    tmp_path: Path, receiver: Receiver
-) -> None:
-    """Quarantined bodies of a stranger's adapter are translated by its next version, in their order."""
-    packages = tmp_path / "packages"
-    packages.mkdir()
-    shutil.copy(DATA / "opsdesk.py", packages)
-    shutil.copytree(DATA / "opsdesk-1.0.dist-info", packages / "opsdesk-1.0.dist-info")
-    config = configure(tmp_path, url=receiver.url)
-    source = "  opsdesk: {adapter: opsdesk, secrets: [{file: datadog-token}], header: X-Relay-Token}\n"
-    config.write_text(config.read_text() + source)
-    environ = {"PYTHONPATH": str(packages)}
-    fields = {"case": "C1", "service": "shop", "version": "2"}
-    bodies = [{**fields, "word": "opened", "at": STARTED_AT}, {**fields, "word": "done", "at": ENDED_AT}]
-    headers = datadog("monitor-triggered").headers
-    with running("relay", "--config", str(config), folder=tmp_path, environ=environ) as server:
-        for body in bodies:
-            quarantined = Delivery("opsdesk", json.dumps(body).encode(), headers).post(server.address)
-            assert (quarantined.status_code, quarantined.json()["reason"]) == (
-                202,
-                "version: expected one of 1, got '2'",
-            )
-        adapter = packages / "opsdesk.py"
-        adapter.write_text(adapter.read_text().replace('READS = ("1",)', 'READS = ("1", "2")'))
-        shutil.rmtree(packages / "__pycache__", ignore_errors=True)
-        run(
-            "relay",
-            "replay",
-            "--source",
-            "opsdesk",
-            "--config",
-            str(config),
-            folder=tmp_path,
-            environ=environ,
-        )
-        eventually(lambda: len(receiver.taken()) == 2)
-    assert [(one["kind"], one["time"], one["source"]) for one in receiver.taken()] == [
-        ("incidentStarted", STARTED_AT, "opsdesk"),
-        ("incidentResolved", ENDED_AT, "opsdesk"),
-    ]
 
 
 def test_what_still_cannot_be_read_stays_quarantined(relay: Relay) -> None:
@@ -147,9 +104,7 @@ def test_a_choice_that_can_name_nothing_is_an_error(
 ) -> None:
     """A source, an id or a span that nothing can match is refused, and the quarantine stays as it is."""
     signed(UNKNOWN).post(relay.url)
-    folder = relay.store.parent
-    done = run("relay", "replay", *choice, "--config", "gitdailies.yml", folder=folder, expected=2)
-    assert done.stderr == f"gitdailies: {fault}\n"
+    assert relay.command("replay", *choice, expected=2) == f"gitdailies: {fault}\n"
     assert relay.status()["replays"] == {}
 
 
@@ -176,7 +131,7 @@ def test_the_service_that_had_no_line_gets_its_events_and_no_other(relay: Relay,
     assert len(first.json()["events"]) == 1
     add_line(relay, "attic: {repo: larkspur/attic}")
     for expected in (1, 0):
-        result = replayed(relay, unmapped=True)
+        result = replayed(relay, states=(UNMAPPED,))
         assert sum(len(one.events) for one in result.deliveries) == expected
 
     eventually(lambda: len(receiver.arrivals) == 2)
@@ -188,27 +143,10 @@ def test_a_replay_asks_for_no_secret(relay: Relay) -> None:
     """The quarantine can be replayed without the secrets and the key."""
     pagerduty("incident.triggered", "A", service="attic").post(relay.url)
     add_line(relay, "attic: {repo: larkspur/attic}")
-    folder = relay.store.parent
     for secret in (KEY_FILE, *SECRETS):
-        (folder / secret).unlink()
-    printed = run(
-        "relay", "replay", "--unmapped", "--json", "--config", "gitdailies.yml", folder=folder
-    ).stdout
-    (one,) = json.loads(printed)["deliveries"]
+        (relay.file.parent / secret).unlink()
+    (one,) = json.loads(relay.command("replay", "--unmapped", "--json"))["deliveries"]
     assert len(one["events"]) == 1
-
-
-def test_a_redelivery_of_what_was_replayed_is_known(relay: Relay, receiver: Receiver) -> None:
-    """After the replay the vendor's own next try is a repeat with the same ids."""
-    delivery = pagerduty("incident.triggered", "A", service="attic")
-    delivery.post(relay.url)
-    add_line(relay, "attic: {repo: larkspur/attic}")
-    (one,) = replayed(relay, unmapped=True).deliveries
-
-    again = delivery.post(relay.url)
-    assert (again.status_code, again.json()["events"]) == (202, list(one.events))
-    eventually(lambda: receiver.arrivals)
-    assert len(receiver.arrivals) == 1
 
 
 def test_explain_shows_a_replay_at_its_own_time(relay: Relay) -> None:
@@ -216,7 +154,7 @@ def test_explain_shows_a_replay_at_its_own_time(relay: Relay) -> None:
     pagerduty("incident.triggered", "A", service="attic").post(relay.url)
     add_line(relay, "attic: {repo: larkspur/attic}")
     time.sleep(0.01)
-    replayed(relay, unmapped=True)
+    replayed(relay, states=(UNMAPPED,))
 
     came, again = relay.explain("A")["deliveries"]
     assert (came["outcome"], again["outcome"], again["proof"]) == ("unmapped", "stored", "replay")
@@ -230,12 +168,10 @@ def test_what_is_replayed_is_no_further_delivery(tmp_path: Path, kind: str) -> N
     with setting(kind) as at, in_thread(configure(tmp_path, store=at)) as relay:
         pagerduty("incident.triggered", "A", service="attic").post(relay.url)
         signed(UNKNOWN).post(relay.url)
-        file = tmp_path / "gitdailies.yml"
         for line in ("", "attic: {repo: larkspur/attic}"):
-            file.write_text(file.read_text().replace("services:", f"services:\n  {line}", 1))
-            printed = run("relay", "replay", "--all", "--config", str(file), folder=tmp_path).stdout
-        status = relay.status()
-        shown = run("relay", "status", "--config", str(file), folder=tmp_path).stdout
+            add_line(relay, line)
+            printed = relay.command("replay", "--all")
+        status, shown = relay.status(), relay.command("status")
     assert len(printed.splitlines()) == 2
     assert status["deliveries"] == {"pagerduty": {"unexpected_payload": 1, "unmapped": 1}}
     assert status["replays"] == {"pagerduty": {"stored": 1, "unexpected_payload": 2, "unmapped": 1}}
@@ -251,7 +187,7 @@ def test_what_is_replayed_is_no_further_delivery(tmp_path: Path, kind: str) -> N
 def test_a_source_that_is_gone_is_left_out_by_name(relay: Relay) -> None:
     """Deliveries of a source that is no longer configured are named and stay in the quarantine."""
     quarantined = signed(UNKNOWN).post(relay.url).json()["delivery"]
-    config = relay.store.with_name("gitdailies.yml")
+    config = relay.file
     config.write_text(
         "\n".join(line for line in config.read_text().splitlines() if "  pagerduty:" not in line)
     )
@@ -276,14 +212,9 @@ def test_a_dead_letter_goes_out_as_it_was_translated(relay: Relay, receiver: Rec
     (refused,) = pagerduty("incident.triggered", "dead", service="shop").post(relay.url).json()["events"]
     eventually(lambda: relay.status()["deadLetters"] == 1)
     pagerduty("incident.triggered", "unmapped", service="attic").post(relay.url)
-    config = relay.store.with_name("gitdailies.yml")
-    changed = config.read_text().replace("larkspur/shop", "larkspur/web-shop")
-    config.write_text(
-        changed.replace("receiver: ours", "receiver: ours\n  dialect: {rename: {title: summary}}", 1)
-    )
     add_line(relay, "attic: {repo: larkspur/attic}")
-    relay.reload()
-    eventually(lambda: relay.logged("configuration reloaded"))
+    relay.edit("larkspur/shop", "larkspur/web-shop")
+    relay.edit("receiver: ours", "receiver: ours\n  dialect: {rename: {title: summary}}")
     receiver.script = Receiver.script
 
     result = replayed(relay, source="pagerduty")
@@ -329,7 +260,7 @@ def test_a_running_relay_stores_deliveries_during_a_long_replay(
         return real(database)
 
     monkeypatch.setattr(replays, "turn", counted)
-    thread = threading.Thread(target=replayed, args=(relay,), kwargs={"unmapped": True})
+    thread = threading.Thread(target=replayed, args=(relay,), kwargs={"states": (outcomes.UNMAPPED,)})
     thread.start()
     began, times = time.monotonic(), []
     while thread.is_alive():

@@ -23,7 +23,7 @@ from gitdailies_relay.store.store import reading
 
 from tests.support.databases import KINDS, setting
 from tests.support.processes import eventually
-from tests.support.relay.deliveries import ENDED_AT, STARTED_AT, datadog, pagerduty
+from tests.support.relay.deliveries import ENDED_AT, datadog, pagerduty
 from tests.support.relay.receiver import Receiver
 from tests.support.relay.running import Relay, configure, in_thread
 
@@ -42,23 +42,9 @@ def either(request: pytest.FixtureRequest, tmp_path: Path, receiver: Receiver) -
         yield relay
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "gitdailies.yml"
-
-
-def edit(relay: Relay, file: Path, old: str, new: str) -> None:
-    """Change the file, and have the relay read it."""
-    before = len(relay.logged("configuration reloaded"))
-    assert old in file.read_text()
-    file.write_text(file.read_text().replace(old, new, 1))
-    relay.reload()
-    eventually(lambda: len(relay.logged("configuration reloaded")) > before)
-
-
-def replayed(relay: Relay, file: Path, *states: str, **selection: Any) -> list[str]:
+def replayed(relay: Relay, *states: str, **selection: Any) -> list[str]:
     """Replay what is in one of *states*; return the ids of the events."""
-    configuration = load(file)
+    configuration = load(relay.file)
     chosen = ReplaySelection(states=states or STATES, **selection)
     result = replay(relay.database, configuration.sources, configuration.routes, chosen)
     return [event for one in result.deliveries for event in one.events] + list(result.events)
@@ -80,116 +66,50 @@ def delivered(relay: Relay, receiver: Receiver, count: int) -> None:
     eventually(are)
 
 
-def handed_over(relay: Relay) -> None:
-    """Send an incident of an unmapped service that another service takes over and ends."""
-    pagerduty("incident.triggered", "B2", service="frontdesk").post(relay.url)
-    pagerduty("incident.service_updated", "B2", at="2026-03-04T09:13:11Z").post(relay.url)
-    pagerduty("incident.resolved", "B2", at=ENDED_AT).post(relay.url)
-
-
-COUNTED_ONCE = [
-    ("Resolved", "B2", "larkspur/checkout-api"),
-    ("Started", "B2", "larkspur/checkout-api"),
-]
-
-
-def test_an_incident_that_was_handed_over_stays_where_it_was_counted(
-    either: Relay, file: Path, receiver: Receiver
-) -> None:
-    """A line for the service where it began adds no second start and no second end."""
-    handed_over(either)
-    assert sent(receiver, 2) == COUNTED_ONCE
-    edit(either, file, "services:", f"services:\n  {FRONTDESK}")
-
-    assert replayed(either, file, *EVERYTHING) == []
-    pagerduty("incident.triggered", "other").post(either.url)
-    assert len(sent(receiver, 3)) == 3
-    assert either.failed()["quarantined"] == []
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "checkout-api: {repo: larkspur/moved, environment: production}",
-        "checkout-api: [{repo: larkspur/checkout-api}, {repo: larkspur/second}]",
-        "checkout-api: {repo: larkspur/checkout-api, environment: staging}",
-    ],
-    ids=["re-routed", "split", "another environment"],
-)
-def test_a_start_that_is_told_again_counts_nowhere_else(
-    relay: Relay, file: Path, receiver: Receiver, line: str
-) -> None:
-    """After a change of its line, neither a second delivery nor a replay counts an open incident again."""
-    pagerduty("incident.triggered", "A").post(relay.url)
-    pagerduty("incident.triggered", "A").post(relay.url)  # which is ignored, and its body stored
-    old = next(one for one in file.read_text().splitlines() if one.strip().startswith("checkout-api:"))
-    edit(relay, file, old.strip(), line)
-    pagerduty("incident.triggered", "A").post(relay.url)
-
-    assert replayed(relay, file, *EVERYTHING) == []
-    pagerduty("incident.resolved", "A", at=ENDED_AT).post(relay.url)
-    assert sent(receiver, 2) == [
-        ("Resolved", "A", "larkspur/checkout-api"),
-        ("Started", "A", "larkspur/checkout-api"),
-    ]
-
-
-def test_a_service_with_a_new_name_is_no_second_target(relay: Relay, file: Path, receiver: Receiver) -> None:
-    """A start that is told again under the service's new name is a repeat; the end finds its start."""
-    pagerduty("incident.triggered", "A").post(relay.url)
-    edit(relay, file, "services:", "services:\n  checkout: {repo: larkspur/checkout-api}")
-    again = pagerduty("incident.triggered", "A", service="checkout").post(relay.url).json()
-    assert again["reasons"] == [f"second start of an occurrence that is open: {STARTED_AT}"]
-    pagerduty("incident.resolved", "A", service="checkout", at=ENDED_AT).post(relay.url)
-    assert len(sent(receiver, 2)) == 2
-
-
-def test_filtered_deliveries_count_once_the_filter_is_open(
-    either: Relay, file: Path, receiver: Receiver
-) -> None:
+def test_filtered_deliveries_count_once_the_filter_is_open(either: Relay, receiver: Receiver) -> None:
     """Start and end that a filter refused are sent by one replay, and by no second one."""
     low = {"source": "filtered", "urgency": "low"}
     pagerduty("incident.triggered", "LOW", **low).post(either.url)
     pagerduty("incident.resolved", "LOW", at=ENDED_AT, **low).post(either.url)
-    assert replayed(either, file, *EVERYTHING) == []
-    edit(either, file, ONLY, "only: {urgency: [high, low]}")
+    assert replayed(either, *EVERYTHING) == []
+    either.edit(ONLY, "only: {urgency: [high, low]}")
 
-    assert replayed(either, file, QUARANTINED, DEAD_LETTERS, IGNORED) == []
-    assert len(replayed(either, file, FILTERED)) == 2
+    assert replayed(either, QUARANTINED, DEAD_LETTERS, IGNORED) == []
+    assert len(replayed(either, FILTERED)) == 2
     assert sent(receiver, 2) == [
         ("Resolved", "LOW", "larkspur/checkout-api"),
         ("Started", "LOW", "larkspur/checkout-api"),
     ]
-    assert replayed(either, file, *EVERYTHING) == []
+    assert replayed(either, *EVERYTHING) == []
 
 
-def test_delivered_events_go_out_again_under_their_ids(either: Relay, file: Path, receiver: Receiver) -> None:
+def test_delivered_events_go_out_again_under_their_ids(either: Relay, receiver: Receiver) -> None:
     """Events that were delivered are sent again in their order, and only where they are named."""
     pagerduty("incident.triggered", "A").post(either.url)
     pagerduty("incident.resolved", "A", at=ENDED_AT).post(either.url)
     delivered(either, receiver, 2)
     ids = [one.id for one in receiver.arrivals]
-    assert replayed(either, file, *EVERYTHING) == []
+    assert replayed(either, *EVERYTHING) == []
 
-    assert replayed(either, file, DELIVERED, source="datadog") == []
-    assert replayed(either, file, DELIVERED) == ids
+    assert replayed(either, DELIVERED, source="datadog") == []
+    assert replayed(either, DELIVERED) == ids
     delivered(either, receiver, 4)
     assert [one.id for one in receiver.arrivals] == ids * 2
-    assert replayed(either, file, DELIVERED, id=ids[1]) == ids[1:]
+    assert replayed(either, DELIVERED, id=ids[1]) == ids[1:]
 
 
 def test_a_filtered_delivery_of_an_unmapped_service_is_quarantined_by_its_replay(
-    relay: Relay, file: Path, receiver: Receiver
+    relay: Relay, receiver: Receiver
 ) -> None:
     """What a filter let through and no line names waits in the quarantine, and counts with its line."""
     low = {"source": "filtered", "urgency": "low", "service": "frontdesk"}
     pagerduty("incident.triggered", "LOW", **low).post(relay.url)
-    edit(relay, file, ONLY, "only: {urgency: [high, low]}")
-    assert replayed(relay, file, FILTERED) == []
+    relay.edit(ONLY, "only: {urgency: [high, low]}")
+    assert replayed(relay, FILTERED) == []
     (quarantined,) = relay.failed()["quarantined"]
     assert quarantined["code"] == "unmapped"
-    edit(relay, file, "services:", f"services:\n  {FRONTDESK}")
-    assert len(replayed(relay, file, QUARANTINED)) == 1
+    relay.edit("services:", f"services:\n  {FRONTDESK}")
+    assert len(replayed(relay, QUARANTINED)) == 1
 
 
 def test_headers_are_stored_without_what_proves(relay: Relay) -> None:
@@ -239,10 +159,9 @@ def test_an_unknown_word_about_an_incident_is_quarantined(relay: Relay, post: Po
 def test_a_delivery_without_a_time_counts_at_its_receipt(relay: Relay, receiver: Receiver) -> None:
     """An empty time is the time of receipt, the timeline says so, and a replay does not move it."""
     datadog("monitor-triggered", date_ms="", service="frontdesk", cycle_key="c9", tags="").post(relay.url)
-    file = relay.store.with_name("gitdailies.yml")
-    edit(relay, file, "services:", f"services:\n  {FRONTDESK}")
+    relay.edit("services:", f"services:\n  {FRONTDESK}")
     (quarantined,) = relay.failed()["quarantined"]
-    replayed(relay, file, QUARANTINED)
+    replayed(relay, QUARANTINED)
     (arrival,) = eventually(lambda: receiver.of("c9"))
     assert arrival.event["time"] == quarantined["receivedAt"]
     assert "time of receipt" in relay.explain("c9")["deliveries"][-1]["reason"]

@@ -85,7 +85,7 @@ def test_status_as_json(busy: Relay) -> None:
     assert busy.store.stat().st_size <= size < 2**20
     assert 0 <= status.pop("freeBytes") < size
     sources = status.pop("sources")
-    never = {"lastDelivery": None, "usualSilenceSeconds": None, "silent": False}
+    never = {"lastDelivery": None, "usualSilenceSeconds": None, "silent": False, "missing": []}
     assert shape(sources) == {
         "pagerduty": {**never, "lastDelivery": "time"},
         **dict.fromkeys(("filtered", "datadog", "squadcast"), never),
@@ -170,6 +170,7 @@ def test_explain_as_json(busy: Relay) -> None:
                 "source": "pagerduty",
                 "word": word,
                 "proof": "file pagerduty-secret",
+                "pack": "",
                 "outcome": "stored",
                 "reason": said,
                 "events": ["event"],
@@ -217,9 +218,8 @@ def test_the_state_of_an_event_is_shown(busy: Relay, incident: str, state: str) 
 
 def test_status_and_explain_use_the_same_words(busy: Relay) -> None:
     """Verdicts and states are shown as JSON has them, in `status` and in `explain`."""
-    folder = busy.store.parent
-    assert pairs(ask(folder, "status"))["last attempt"].endswith("Z retry: answered 429")
-    retried, refused = (ask(folder, "explain", incident) for incident in ("failing", "refused"))
+    assert pairs(busy.command("status"))["last attempt"].endswith("Z retry: answered 429")
+    retried, refused = (busy.command("explain", incident) for incident in ("failing", "refused"))
     assert ": 429 retry: answered 429\n" in retried
     assert ": 400 dead_letter: answered 400\n" in refused
     *_, state, advice = refused.splitlines()
@@ -230,6 +230,63 @@ def test_status_and_explain_use_the_same_words(busy: Relay) -> None:
 def test_an_incident_that_nobody_named_has_an_empty_story(busy: Relay) -> None:
     """Explain of an unknown incident is empty, not an error."""
     assert busy.explain("never") == {"incident": "never", "deliveries": [], "occurrences": [], "events": []}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_explain_is_asked_by_any_id(tmp_path: Path, receiver: Receiver, kind: str) -> None:
+    """An incident, its deliveries and its event lead to one story; an unreadable delivery is shown alone."""
+    with setting(kind) as at, in_thread(configure(tmp_path, url=receiver.url, store=at)) as relay:
+        first, second = (
+            pagerduty(word, "seen").post(relay.url).json()
+            for word in ("incident.triggered", "incident.acknowledged")
+        )
+        unread = [signed(body).post(relay.url).json() for body in (b'{"event": {}}', b'{"event": {"id": 1}}')]
+        eventually(lambda: relay.status()["waiting"] == 0)
+        explained = json.loads(relay.command("explain", "seen", "--json"))
+        for named in (first["delivery"], *first["events"], second["delivery"], " seen\n"):
+            assert json.loads(relay.command("explain", named, "--json")) == explained
+        text = relay.command("explain", "seen")
+        alone = json.loads(relay.command("explain", unread[0]["delivery"], "--json"))["deliveries"]
+        shown = relay.command("explain", unread[0]["delivery"])
+        refusals = [relay.command("explain", "never", *more, expected=2) for more in ((), ("--json",))]
+    assert [(one["word"], one["outcome"], one["events"]) for one in explained["deliveries"]] == [
+        ("incident.triggered", "stored", first["events"]),
+        ("incident.acknowledged", "ignored", []),
+    ]
+    (event,) = explained["events"]
+    assert (event["state"], [one["status"] for one in event["attempts"]]) == ("delivered", [202])
+    assert f"because {explained['deliveries'][1]['reason']}" in text
+    assert first["delivery"] in text
+    assert [(one["delivery"], one["reason"]) for one in alone] == [
+        (unread[0]["delivery"], unread[0]["reason"])
+    ]
+    assert shown.startswith("the delivery names no incident\n")
+    assert unread[1]["delivery"] not in shown
+    unknown = (
+        "gitdailies: ID: expected an incident, a delivery or an event of this store, got 'never'; events "
+        "that were sent to the receiver without the relay are only there: ask it with `gitdailies why`, "
+        "which needs a key that may read\n"
+    )
+    assert refusals == [unknown] * 2
+
+
+def _refused(relay: Relay, number: int) -> list[Any]:
+    return relay.logged("configuration not reloaded")[number - 1 :]
+
+
+FAULTS = ("services: [", "nonsense: 1", "{repo: nowhere}", "\0", "", "no-such-file")
+
+
+def test_a_faulty_configuration_leaves_the_old_one_in_force(relay: Relay) -> None:
+    """After a reload with a fault the log names file and line, and deliveries go on as before."""
+    text = relay.file.read_text()
+    for number, fault in enumerate(FAULTS, 1):
+        parts = {"{repo: nowhere}": "{repo: larkspur/shop}", "no-such-file": "pagerduty-secret"}
+        relay.file.write_text(text.replace(parts[fault], fault) if fault in parts else fault)
+        relay.reload()
+        refused = eventually(partial(_refused, relay, number))
+        assert "no-such-file" in refused[0]["reason"] or "gitdailies.yml" in refused[0]["reason"]
+        assert pagerduty("incident.triggered", f"fault-{number}").post(relay.url).status_code == 202
 
 
 def test_status_of_a_stopped_relay_is_shown(tmp_path: Path) -> None:
@@ -257,34 +314,26 @@ def at_home(tmp_path: Path, receiver: Receiver) -> Iterator[Relay]:
         yield running
 
 
-def ask(folder: Path, *arguments: str) -> str:
-    return run("relay", *arguments, "--config", "gitdailies.yml", folder=folder).stdout
-
-
-def status(relay: Relay, *options: str) -> str:
-    return ask(relay.store.parent, "status", *options)
-
-
 def test_status_says_that_the_server_runs(at_home: Relay) -> None:
     """The command asks the server of the same store and shows its version."""
-    rows = pairs(status(at_home))
+    rows = pairs(at_home.command("status"))
     assert rows["server"] == f"runs, version {VERSION}"
     assert rows["delivery"] == "delivering"
-    assert json.loads(status(at_home, "--json"))["server"] == at_home.status()["server"]
+    assert json.loads(at_home.command("status", "--json"))["server"] == at_home.status()["server"]
 
 
 def test_status_says_what_is_the_matter_with_the_server(at_home: Relay, receiver: Receiver) -> None:
     """A faulty configuration and a failing receiver are shown, each with what to do."""
     receiver.script = lambda _: answer("503 X", Retry_After="60")
     pagerduty("incident.triggered", "Q1").post(at_home.url)
-    file = at_home.store.parent / "gitdailies.yml"
+    file = at_home.file
     right = file.read_text()
     file.write_text(right.replace("services:", "servces:"))
     at_home.reload()
     server = eventually(lambda: (s := at_home.status()["server"])["reloadFailed"] and s)
     assert eventually(lambda: at_home.status()["server"]["circuit"] == "open")
     file.write_text(right)
-    rows = pairs(status(at_home))
+    rows = pairs(at_home.command("status"))
     assert rows["server"].endswith(
         "the last reload of gitdailies.yml failed, so the previous one is used; "
         "run `gitdailies check`, then `gitdailies reload`"
@@ -304,55 +353,38 @@ def test_a_receiver_that_never_answered_is_shown_with_the_reason(tmp_path: Path,
         with in_thread(file) as relay:
             pagerduty("incident.triggered", "Q1").post(relay.url)
             reason = eventually(lambda: relay.status()["server"]["circuitReason"])
-            rows = pairs(ask(tmp_path, "status"))
-            story = ask(tmp_path, "explain", "Q1")
+            rows = pairs(relay.command("status"))
+            story = relay.command("explain", "Q1")
             assert relay.status()["lastAttempt"] is None
     assert reason == "127.0.0.1:1: connection refused"
     assert rows["delivery"] == f"the receiver fails and is probed: {reason}"
     assert story.endswith(f": waiting, {rows['delivery']}\n")
 
 
-@pytest.mark.parametrize("by", ["a person", "key"])
-def test_explain_says_that_delivery_is_paused(at_home: Relay, receiver: Receiver, by: str) -> None:
-    """The cause, the reason and the time of a pause are in `explain`, as text and as JSON."""
-    folder = at_home.store.parent
+@pytest.mark.parametrize(
+    ("by", "begins"), [("a person", "nothing changed, delivery is "), ("key", "before, it was ")]
+)
+def test_a_pause_is_explained_and_replaced(at_home: Relay, receiver: Receiver, by: str, begins: str) -> None:
+    """`explain` has cause, reason and time. A pause of the relay becomes one of a person."""
     pagerduty("incident.triggered", "before").post(at_home.url)
     eventually(lambda: at_home.explain("before")["events"][0]["state"] == "delivered")
     receiver.script = lambda _: answer("401 X")
     if by == "a person":
-        ask(folder, "pause", "--reason", "maint")
-    pagerduty("incident.triggered", "Q0").post(at_home.url)
-    pagerduty("incident.triggered", "Q1").post(at_home.url)
+        at_home.command("pause", "--reason", "maint")
+    for incident in ("Q0", "Q1"):
+        pagerduty("incident.triggered", incident).post(at_home.url)
     (paused,) = eventually(lambda: at_home.status()["paused"])
 
-    explained = json.loads(ask(folder, "explain", "Q1", "--json"))
+    explained = json.loads(at_home.command("explain", "Q1", "--json"))
     assert explained["paused"] == [paused]
     assert explained["server"]["store"] == at_home.status()["server"]["store"]
-    since = output.moment(paused["since"])
-    story = ask(folder, "explain", "Q1").splitlines()
-    assert story[-1].endswith(f": waiting, paused by {by} since {since}: {paused['reason']}")
+    said = f"paused by {by} since {output.moment(paused['since'])}: {paused['reason']}"
+    story = at_home.command("explain", "Q1").splitlines()
+    assert story[-1].endswith(f": waiting, {said}")
     assert "maint" in story[-1] or "the key is refused" in story[-1]
-    assert "paused" not in ask(folder, "explain", "before")
+    assert "paused" not in at_home.command("explain", "before")
 
-
-@pytest.mark.parametrize(
-    ("by", "begins"), [("a person", "nothing changed, delivery is "), ("key", "before, it was ")]
-)
-def test_pause_says_what_delivery_was_paused_by(
-    at_home: Relay, receiver: Receiver, by: str, begins: str
-) -> None:
-    """A pause by a person keeps its reason. A pause by the relay becomes one by a person, and is named."""
-    folder = at_home.store.parent
-    receiver.script = lambda _: answer("401 X")
-    if by == "a person":
-        ask(folder, "pause", "--reason", "maint")
-    pagerduty("incident.triggered", "Q0").post(at_home.url)
-    pagerduty("incident.triggered", "Q1").post(at_home.url)
-    (paused,) = eventually(lambda: at_home.status()["paused"])
-
-    line = ask(folder, "pause", "--reason", "mine").splitlines()[-1]
-    since = output.moment(paused["since"])
-    assert line == f"{begins}paused by {by} since {since}: {paused['reason']}"
+    assert at_home.command("pause", "--reason", "mine").splitlines()[-1] == begins + said
     (paused,) = at_home.status()["paused"]
     assert (paused["by"], paused["reason"]) == ("manual", "maint" if by == "a person" else "mine")
 
@@ -362,7 +394,7 @@ def test_the_server_of_another_store_is_not_taken_for_ours(at_home: Relay, tmp_p
     file = tmp_path / "gitdailies.yml"
     file.write_text(file.read_text().replace("relay.db", "other.db"))
     store.migrate(SqliteDatabase(tmp_path / "other.db"))
-    assert pairs(status(at_home))["server"].startswith("no server at 127.0.0.1:")
+    assert pairs(at_home.command("status"))["server"].startswith("no server at 127.0.0.1:")
 
 
 def test_status_is_shown_whatever_answers_in_place_of_the_server(tmp_path: Path) -> None:
@@ -377,6 +409,17 @@ def test_status_is_shown_whatever_answers_in_place_of_the_server(tmp_path: Path)
             done = run("relay", "status", "--config", "gitdailies.yml", folder=tmp_path)
         line = f"no server at 127.0.0.1:{port} (relay.status) uses this store"
         assert pairs(done.stdout)["server"] == line
+
+
+def test_a_server_that_does_not_answer_in_time_is_said_to_be_slow(tmp_path: Path) -> None:
+    """It may use this store all the same, so nothing is said about that."""
+    file = configure(tmp_path)
+    store.migrate(SqliteDatabase(tmp_path / "relay.db"))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        file.write_text(re.sub(r"status: \S+", f"status: 127.0.0.1:{port}", file.read_text()))
+        done = run("relay", "status", "--config", "gitdailies.yml", folder=tmp_path)
+    assert pairs(done.stdout)["server"] == f"127.0.0.1:{port} (relay.status) did not answer within 5 s"
 
 
 def _answer_once(listener: socket.socket, answered: bytes) -> None:

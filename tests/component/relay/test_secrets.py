@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import pickle
 import sqlite3
 import time
 from functools import partial
 from pathlib import Path
 
-import pytest
 import requests
-from gitdailies_connection.config.load import load
-from gitdailies_relay.reloader import intake_settings
 
 from tests.support.processes import eventually, run, running
 from tests.support.relay.deliveries import SECRETS, TOKEN_HEADER, Delivery, datadog, pagerduty, signed
@@ -100,18 +96,6 @@ def test_a_planted_secret_is_nowhere(tmp_path: Path, receiver: Receiver) -> None
     assert {one.key for one in receiver.arrivals} == {KEY}
 
 
-def test_no_repr_shows_a_secret(tmp_path: Path) -> None:
-    """Configuration, intake and secrets can be shown and logged; a secret cannot be pickled."""
-    configuration = load(configure(tmp_path, key=KEY))
-    intake = intake_settings(configuration, {}, {})
-    key = configuration.gitdailies.key.read({})
-
-    shown = f"{configuration!r}{configuration}{intake!r}{intake}{key!r}{key}{key:>50}{vars(configuration)}"
-    assert found(shown) == []
-    with pytest.raises(TypeError, match="a secret is not pickled"):
-        pickle.dumps(key)
-
-
 def test_a_delivery_body_is_in_no_log(tmp_path: Path, receiver: Receiver) -> None:
     """A vendor's text about incidents is in the store alone; the log has ids and reasons."""
     configure(tmp_path, url=receiver.url)
@@ -152,17 +136,6 @@ def test_a_rotated_file_is_used_without_a_reload(tmp_path: Path) -> None:
         assert [entry["source"] for entry in relay.logged("secrets read again")] == ["pagerduty"]
         # The one of before is used no more.
         assert signed(body).post(relay.url).status_code == 401
-
-
-def test_a_secret_that_was_replaced_ends_by_itself(tmp_path: Path) -> None:
-    """Without a reload, a new secret or a wrong one in a delivery, the old one is refused."""
-    file = configure(tmp_path)
-    body = pagerduty("incident.triggered", "Q1").body
-    with in_thread(file) as relay:
-        assert signed(body).post(relay.url).status_code == 202
-        (tmp_path / "pagerduty-secret").write_text("a-new-secret")
-        eventually(lambda: signed(body).post(relay.url).status_code == 401)
-        assert [entry["source"] for entry in relay.logged("secrets read again")] == ["pagerduty"]
 
 
 def test_a_variable_that_is_not_set_says_when_variables_are_read(tmp_path: Path, receiver: Receiver) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
-import sqlite3
 from pathlib import Path
 
 import pytest
-from gitdailies_connection.published import release
 
 from tests.support.processes import run, running
 from tests.support.relay.deliveries import pagerduty
@@ -40,23 +37,6 @@ def test_a_second_relay_on_one_file_is_refused_and_the_first_goes_on(
         assert pagerduty("incident.triggered", "Q1").post(server.address).status_code == 202
     with running("relay", "--config", CONFIG, folder=tmp_path) as server:
         assert server.address
-
-
-def test_a_newer_store_is_refused_with_both_versions_named(tmp_path: Path, receiver: Receiver) -> None:
-    """A store that a newer version wrote is refused and not changed."""
-    configure(tmp_path, url=receiver.url)
-    with running("relay", "--config", CONFIG, folder=tmp_path):
-        pass
-    with contextlib.closing(sqlite3.connect(tmp_path / "relay.db")) as connection:
-        (known,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-        connection.commit()
-    this = release()
-    assert refusal(tmp_path) == (
-        f"gitdailies: relay.db: expected a schema up to {known}, which release {this} knows, got 9999; "
-        f"release {this} of gitdailies-integrations wrote it: install that one, or restore a backup that "
-        f"{this} wrote"
-    )
 
 
 @pytest.mark.parametrize("setting", ["listen", "status"])
@@ -97,14 +77,6 @@ def test_a_store_that_is_no_database_is_named(tmp_path: Path) -> None:
     (line,) = done.stderr.splitlines()
     assert line == "gitdailies: relay.db: cannot open the SQLite file: file is not a database"
     assert (tmp_path / "relay.db").read_bytes().startswith(b"notes")
-
-
-def test_the_address_is_printed_once_deliveries_are_taken(tmp_path: Path, receiver: Receiver) -> None:
-    """A delivery that is posted as soon as the line is printed is answered."""
-    configure(tmp_path, url=receiver.url)
-    for number in range(3):
-        with running("relay", "--config", CONFIG, folder=tmp_path) as server:
-            assert pagerduty("incident.triggered", f"Q{number}").post(server.address).status_code == 202
 
 
 def test_ipv6_is_served_where_it_is_asked_for(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import requests
@@ -38,16 +37,6 @@ def test_a_file_that_was_deleted_takes_no_delivery_and_is_not_made_anew(tmp_path
     with in_thread(file) as relay:
         assert pagerduty("incident.triggered", "Q1").post(relay.url).status_code == 202
         assert relay.status()["waiting"] == 1
-
-
-def test_a_file_that_was_replaced_takes_no_delivery(tmp_path: Path) -> None:
-    """A backup that is put in place under the relay is not written to before a restart."""
-    file = configure(tmp_path)
-    with in_thread(file) as relay:
-        pagerduty("incident.triggered", "Q1").post(relay.url)
-        shutil.copy(tmp_path / "relay.db", tmp_path / "backup.db")
-        (tmp_path / "backup.db").rename(tmp_path / "relay.db")
-        assert "relay.db was replaced while the server runs" in refused(relay)
 
 
 def test_a_file_that_is_put_back_is_used_again(tmp_path: Path) -> None:

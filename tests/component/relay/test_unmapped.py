@@ -13,16 +13,12 @@ from gitdailies_relay.store import store
 from gitdailies_server.storage.database import transaction
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
-from tests.support.processes import eventually, run
+from tests.support.processes import eventually
 from tests.support.relay.deliveries import STARTED_AT, pagerduty, signed, squadcast
 from tests.support.relay.receiver import Receiver
 from tests.support.relay.running import Relay, configure, in_thread
 
 AWKWARD = 'attic "two": \\ #1 – 屋根裏\u200b'
-
-
-def report(relay: Relay) -> str:
-    return run("relay", "unmapped", "--config", "gitdailies.yml", folder=relay.store.parent).stdout
 
 
 def paste(file: Path, printed: str) -> str:
@@ -34,22 +30,20 @@ def paste(file: Path, printed: str) -> str:
 def test_what_is_printed_can_be_pasted(relay: Relay, receiver: Receiver, name: str) -> None:
     """With the printed line and a repository in the file, a replay counts the service's incidents."""
     pagerduty("incident.triggered", "Q1", service=name).post(relay.url)
-    file = relay.store.parent / "gitdailies.yml"
-    file.write_text(paste(file, report(relay)).replace(PLACEHOLDER, "larkspur/attic"))
-    relay.reload()
-    eventually(lambda: relay.logged("configuration reloaded"))
-    run("relay", "replay", "--unmapped", "--config", "gitdailies.yml", folder=file.parent)
+    printed = relay.command("unmapped").replace(PLACEHOLDER, "larkspur/attic")
+    relay.edit("services:\n", f"services:\n{printed}")
+    relay.command("replay", "--unmapped")
     (arrival,) = eventually(lambda: receiver.of("Q1"))
     assert (arrival.event["repo"], arrival.event["time"]) == ("larkspur/attic", STARTED_AT)
-    assert report(relay) == "# every service that was named has a line\n"
+    assert relay.command("unmapped") == "# every service that was named has a line\n"
 
 
 def test_a_repository_that_was_forgotten_is_asked_for(relay: Relay) -> None:
     """A report that is pasted unchanged is refused, and the error names the line."""
     pagerduty("incident.triggered", "Q1", service="attic").post(relay.url)
-    file = relay.store.parent / "gitdailies.yml"
+    file = relay.file
     with pytest.raises(ConfigurationError, match=f"services.P-attic.repo: .* got '{PLACEHOLDER}'"):
-        read(paste(file, report(relay)), file)
+        read(paste(file, relay.command("unmapped")), file)
 
 
 def test_every_service_is_named_once_with_how_often(relay: Relay) -> None:
@@ -59,8 +53,7 @@ def test_every_service_is_named_once_with_how_often(relay: Relay) -> None:
     squadcast("v2.incident.triggered", "S1", service="attic").post(relay.url)
     pagerduty("incident.triggered", "Q4").post(relay.url)
     signed(b"{}").post(relay.url)
-    options = ("--config", "gitdailies.yml", "--json")
-    rows = json.loads(run("relay", "unmapped", *options, folder=relay.store.parent).stdout)
+    rows = json.loads(relay.command("unmapped", "--json"))
     assert [(s["source"], s["service"], s["deliveries"], s["incidents"]) for s in rows] == [
         ("pagerduty", "Attic", 3, 2),
         ("pagerduty", "cellar", 1, 1),
@@ -77,7 +70,7 @@ def test_a_delivery_without_a_service_asks_for_no_line_of_all_others(relay: Rela
         bare = json.loads(body)
         bare["event"]["data"]["service"] = None
         connection.execute("UPDATE quarantine SET body = ?", (json.dumps(bare).encode(),))
-    printed = report(relay).splitlines()
+    printed = relay.command("unmapped").splitlines()
     assert (
         "  # The delivery names no service. Have the vendor send it; the vendor's page says how." in printed
     )
@@ -88,28 +81,26 @@ def test_what_several_sources_name_is_one_line(relay: Relay) -> None:
     """A service that two sources name, in any case, is pasted once, or the file would be refused."""
     pagerduty("incident.triggered", "Q1", service="Attic").post(relay.url)
     squadcast("v2.incident.triggered", "S1", service="attic").post(relay.url)
-    printed = report(relay)
+    printed = relay.command("unmapped")
     assert [line for line in printed.splitlines() if PLACEHOLDER in line][1:] == [
         f'  "Attic": {{repo: {PLACEHOLDER}}}'
     ]
     assert ("  # pagerduty, 1 delivery" in printed, "  # squadcast, 1 delivery" in printed) == (True, True)
-    file = relay.store.parent / "gitdailies.yml"
+    file = relay.file
     assert "attic" in read(paste(file, printed.replace(PLACEHOLDER, "larkspur/attic")), file).routes.table
 
 
 def test_a_line_for_all_others_is_not_printed_a_second_time(relay: Relay) -> None:
     """If the `*` line needs the service's name, the report says so and can still be pasted."""
-    file = relay.store.parent / "gitdailies.yml"
-    file.write_text(paste(file, '  "*": {repo: "larkspur/{service}"}\n'))
-    relay.reload()
-    eventually(lambda: relay.logged("configuration reloaded"))
+    file = relay.file
+    relay.edit("services:\n", 'services:\n  "*": {repo: "larkspur/{service}"}\n')
     bare = json.loads(pagerduty("incident.triggered", "Q1", service="attic").body)
     bare["event"]["data"]["service"] = None
     answer = signed(json.dumps(bare).encode()).post(relay.url).json()
     assert answer["reasons"] == [
         "unmapped: services: expected a service named, for 'larkspur/{service}', got none"
     ]
-    printed = report(relay)
+    printed = relay.command("unmapped")
     assert 'The delivery names no service, but the line "*" needs its name' in printed
     assert "*" in read(paste(file, printed), file).routes.table
 
@@ -121,7 +112,7 @@ def test_a_body_that_can_be_read_no_more_is_left_out(relay: Relay) -> None:
     with transaction(SqliteDatabase(relay.store)) as connection:
         connection.execute("UPDATE quarantine SET body = x'ff' WHERE reason LIKE '%attic%'")
         connection.execute("UPDATE quarantine SET source = 'gone' WHERE reason LIKE '%roof%'")
-    configuration = load(relay.store.parent / "gitdailies.yml")
+    configuration = load(relay.file)
     with store.reading(SqliteDatabase(relay.store)) as connection:
         found = unmapped_services(connection, configuration.sources, configuration.routes)
     assert [one.service for one in found] == ["cellar"]

@@ -57,16 +57,21 @@ def test_a_signature_of_pagerduty_holds_over_both_layouts(stem, layout):
         registry.adapter("pagerduty").verify(request, [Secret("other")], ProofSettings())
 
 
+def datadog(stem, **changed):
+    """Return what Datadog's sample says with other fields."""
+    body = {**json.loads(example("datadog", stem).request.body), **changed}
+    request = Request.make(headers={}, body=json.dumps(body).encode())
+    (message,) = registry.adapter("datadog").translate(request, {})
+    return message, body
+
+
 @pytest.mark.parametrize(
     ("given", "word"),
     [("recovered", "Recovered"), ("WARN RECOVERED", "Warn Recovered"), ("Recovered (muted)", "Recovered")],
 )
 def test_a_recovery_of_datadog_is_recognized_by_its_beginning(given, word):
     """Letter case and what follows "Recovered" do not hide the end of an alert."""
-    body = json.loads(example("datadog", "monitor-recovered").request.body)
-    request = Request.make(headers={}, body=json.dumps({**body, "transition": given}).encode())
-
-    (message,) = registry.adapter("datadog").translate(request, {})
+    message, _ = datadog("monitor-recovered", transition=given)
 
     assert isinstance(message, Change)
     assert (message.state, message.word) == ("resolved", word)
@@ -75,10 +80,7 @@ def test_a_recovery_of_datadog_is_recognized_by_its_beginning(given, word):
 @pytest.mark.parametrize("given", ["Not Recovered", "Untriggered", "Re-Opened", "firing"])
 def test_an_unknown_transition_of_datadog_never_starts_or_ends(given):
     """A word that is not in the table is ignored, whatever it resembles."""
-    body = json.loads(example("datadog", "monitor-triggered").request.body)
-    request = Request.make(headers={}, body=json.dumps({**body, "transition": given}).encode())
-
-    (message,) = registry.adapter("datadog").translate(request, {})
+    message, body = datadog("monitor-triggered", transition=given)
 
     assert message == Ignored(
         "not in the table of Datadog's words", given, body["cycle_key"], body["event_id"], UNKNOWN_TYPE
@@ -87,10 +89,7 @@ def test_an_unknown_transition_of_datadog_never_starts_or_ends(given):
 
 def test_the_environment_of_a_template_is_seen_by_filters():
     """An environment that only the template of Datadog names is a tag like any other."""
-    body = json.loads(example("datadog", "incident-active").request.body)
-    request = Request.make(headers={}, body=json.dumps({**body, "env": "prod"}).encode())
-
-    (message,) = registry.adapter("datadog").translate(request, {})
+    message, _ = datadog("incident-active", env="prod")
 
     assert isinstance(message, Change)
     assert (message.environment, message.tags["env"]) == ("prod", ("prod",))
@@ -98,14 +97,8 @@ def test_the_environment_of_a_template_is_seen_by_filters():
 
 def test_a_long_scope_still_tells_two_groups_apart():
     """Two scopes that differ after a thousand characters give two ids, each short enough to send."""
-    body = json.loads(example("datadog", "monitor-number-and-scope").request.body)
-    ids = set()
-    for group in ("a", "b"):
-        scope = "host:" + "x" * 1000 + group
-        request = Request.make(headers={}, body=json.dumps({**body, "scope": scope}).encode())
-        (message,) = registry.adapter("datadog").translate(request, {})
-        assert isinstance(message, Change)
-        ids.add(message.incident)
+    scopes = ["host:" + "x" * 1000 + group for group in "ab"]
+    ids = {datadog("monitor-number-and-scope", scope=scope)[0].incident for scope in scopes}
 
     assert len(ids) == 2
     assert {len(name) for name in ids} == {255}
@@ -113,11 +106,9 @@ def test_a_long_scope_still_tells_two_groups_apart():
 
 def test_two_webhooks_for_one_notification_of_datadog_are_no_repeat():
     """Incident templates that differ in their fixed service have different keys at one event id."""
-    body = json.loads(example("datadog", "incident-active").request.body)
-    keys = set()
-    for service in ("checkout-api", "ledger-worker", "checkout-api"):
-        request = Request.make(headers={}, body=json.dumps({**body, "service": service}).encode())
-        (message,) = registry.adapter("datadog").translate(request, {})
-        keys.add(message.key)
+    services = ("checkout-api", "ledger-worker", "checkout-api")
+    told = [datadog("incident-active", service=service) for service in services]
 
-    assert keys == {f"{body['event_id']}:active:checkout-api", f"{body['event_id']}:active:ledger-worker"}
+    assert [message.key for message, _ in told] == [
+        f"{body['event_id']}:active:{service}" for service, (_, body) in zip(services, told, strict=True)
+    ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from gitdailies_core.contract import checks, elements
-from gitdailies_core.errors import ConfigurationError, MappingError
+from gitdailies_core.errors import MappingError
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Change, Ignored
 from gitdailies_sources import reading, shipped
@@ -26,10 +26,11 @@ def test_a_pack_keeps_the_contract(name):
 
 
 def test_a_pack_that_was_checked_against_source_code_names_it():
-    """The repository, the commit and the files, so that the next one can look again. No other pack does."""
+    """The repository, the commit and the files, so that the next one can look again."""
     for folder in ROOT.glob("*/source.yaml"):
         pack = yaml.safe_load(folder.read_text())
-        assert (pack["verified"] == "source") == ("source_code" in pack), folder.parent.name
+        assert pack["verified"] != "source" or "source_code" in pack, folder.parent.name
+        assert pack["verified"] in ("source", "live") or "source_code" not in pack, folder.parent.name
         assert re.search(r"^\S+/\S+ [0-9a-f]{7,}, \S", pack.get("source_code", "a/b 1234567, c"))
 
 
@@ -81,26 +82,6 @@ def test_a_new_pack_needs_its_folder_alone(tmp_path, monkeypatch):
     assert shipped.provider.names() == ["newcomer"]
     pack = shipped.provider.load("newcomer")
     assert not isinstance(pack.translate(example.request, {})[0], Ignored)
-
-
-def test_a_wrong_pack_names_file_and_line(tmp_path, monkeypatch):
-    """Each fault has the line of its place, what was expected, and the nearest name."""
-    folder = tmp_path / "packs" / "wrong"
-    folder.mkdir(parents=True)
-    (folder / "source.yaml").write_text(
-        "name: wrong\ntitle: Wrong\nclass: incident\nversion: 1\nverified: documented\n"
-        "docs: https://vendor.example\non_failure: Nothing.\nsetup: Nothing.\nproof: github\n"
-        "messages:\n  incident:\n    state: a..b\n    states: {x: started}\n"
-        "    incident: id\n    titel: name\n"
-    )
-    shutil.copy(ROOT.parent / "pack.schema.json", tmp_path)
-    monkeypatch.setattr(shipped, "files", lambda _package: tmp_path)
-    with pytest.raises(ConfigurationError) as caught:
-        shipped.provider.load("wrong")
-    assert str(caught.value).startswith(
-        "packs/wrong/source.yaml:15: messages.incident.titel: expected one of "
-    )
-    assert str(caught.value).endswith("; did you mean title")
 
 
 def test_an_override_replaces_single_fields_and_words():

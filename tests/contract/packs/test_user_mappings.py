@@ -8,6 +8,7 @@ import pytest
 import yaml
 from gitdailies_core.contract import checks
 from gitdailies_core.errors import ProofError
+from gitdailies_core.sources.deploy_messages import Deploy
 from gitdailies_core.sources.protocol import ProofSettings
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.secret import Secret
@@ -64,3 +65,25 @@ def test_a_token_after_its_prefix_is_a_proof():
         else:
             with pytest.raises(ProofError):
                 adapter("cloudevents").verify(given, [Secret("lk-token")], ProofSettings())
+
+
+@pytest.mark.parametrize("listed", [["a", "b", "c"], ["c", "b", "a"]])
+def test_the_commits_of_a_deploy_are_newest_first(listed):
+    """As events have them, whatever the order of the tool: the deployed commit says which end is new."""
+    mapping = {
+        "proof": "github",
+        "state": "state",
+        "states": {"done": "deployed"},
+        "sha": "sha",
+        "deployed_at": "at",
+        "repo": "repo",
+        "commits": {"each": "commits", "sha": "id"},
+    }
+    body = {"state": "done", "sha": "c" * 40, "at": 1772615561, "repo": "larkspur/checkout-api"}
+    body["commits"] = [{"id": one * 40} for one in listed]
+    given = Request.make(headers={}, body=json.dumps(body).encode(), received_at=AT)
+
+    (deploy,) = provider.compile("ci", mapping, None).translate(given, {})
+
+    assert isinstance(deploy, Deploy)
+    assert [one.sha[0] for one in deploy.commits or ()] == ["c", "b", "a"]

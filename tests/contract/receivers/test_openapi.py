@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,6 @@ from typing import Any
 import pytest
 import requests
 from gitdailies_core.events.events import KINDS
-from gitdailies_core.events.kind import Kind
-from gitdailies_dora.api import openapi
 from gitdailies_dora.api.app import create_app
 from gitdailies_dora.api.openapi import document
 from gitdailies_dora.events.problem import MEDIA_TYPE, PROBLEMS, URN
@@ -21,7 +20,6 @@ from jsonschema import Draft202012Validator
 from starlette.routing import Route
 
 from tests.support.dora.bare import bare_installation
-from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver, in_thread
 from tests.support.relay.sockets import exchange
 
@@ -94,46 +92,9 @@ def test_every_path_and_method_is_in_the_document() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "sent", "schema"),
-    [
-        ("POST", "/webhooks", "deploy", "Taken"),
-        ("POST", "/webhooks?validate=true", "deploy", "Taken"),
-        ("POST", "/webhooks", "list-mixed", "ListResults"),
-        ("POST", "/webhooks?validate=true", "list-mixed", "ListResults"),
-        ("POST", "/webhooks/ping", None, "Pong"),
-        ("GET", "/api/events", None, "EventList"),
-        ("DELETE", "/api/events/known", None, "Deleted"),
-        ("DELETE", "/api/events/unknown", None, "ProblemDetails"),
-        ("POST", "/webhooks?validate=1", "deploy", "ProblemDetails"),
-        ("PUT", "/webhooks", "deploy", "ProblemDetails"),
-        ("GET", "/api/events?limit=0", None, "ProblemDetails"),
-    ],
-)
-def test_answers_are_as_described(
-    receiver: Receiver, method: str, path: str, sent: str | None, schema: str
-) -> None:
-    """A live answer has a status that the document lists for its path, and validates against its schema."""
-    key = receiver.key("all", "send", "read", "delete")
-    receiver.post(key, body("deploy", id="known", team="payments"))
-    answer = requests.request(
-        method,
-        receiver.url + path,
-        json=None if sent is None else body(sent),
-        headers={"webhook-key": key},
-        timeout=10,
-    )
-    validator(schema).validate(answer.json())
-    described = document()["paths"].get(
-        path.partition("?")[0].replace("known", "{id}").replace("un{", "{"), {}
-    )
-    if operation := described.get(method.lower()):
-        assert str(answer.status_code) in operation["responses"]
-
-
-@pytest.mark.parametrize(
     ("head", "word"),
     [
-        (b"transfer-encoding: u\r\n\r\n", "not-http"),
+        (b"transfer-encoding: u\r\n\r\n", "not-implemented"),
         (b": no name\r\n\r\n", "not-http"),
         (b"a: b\r\n" * 101 + b"\r\n", "head-too-large"),
         (b"a: " + b"b" * 65 * 1024 + b"\r\n\r\n", "head-too-large"),
@@ -168,13 +129,4 @@ def test_every_word_of_a_problem_is_explained() -> None:
     assert type_["enum"] == [f"urn:gitdailies:problem:{word}" for word in PROBLEMS]
     for word, kind in PROBLEMS.items():
         assert f"| `{word}` | {kind.status} | {kind.title} |" in type_["description"]
-        assert f"| {kind.status} | `{word}` |" in written
-
-
-def test_a_new_kind_is_in_the_document_by_its_entry_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kind that is added to core's table appears with schema and example."""
-    added = Kind("restarted", "restart occurred", KINDS[0].fields, KINDS[0].example)
-    monkeypatch.setattr(openapi, "KINDS", (*KINDS, added))
-    made = document()
-    assert "restarted" in made["components"]["schemas"]
-    assert {"$ref": "#/components/schemas/restarted"} in made["components"]["schemas"]["Event"]["oneOf"]
+        assert re.search(rf"^\| {kind.status} \|.*`{word}`", written, re.MULTILINE), word

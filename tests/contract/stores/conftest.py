@@ -1,13 +1,43 @@
-"""The fixtures of the DORA server, for the tests of its stores."""
+"""The fixtures of the DORA server, for the tests of its stores, on each database."""
+
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
+from gitdailies_dora.accounts.keys.key_store import create_key
+from gitdailies_dora.derived.model import rows
+from gitdailies_server.storage.database import Session
 
-from tests.support.dora.fixtures import address, database, kind, receiver
+from tests.support.databases import KINDS, opened
+from tests.support.dora.fixtures import address, database, receiver
+from tests.support.figures.derived_store import SETTINGS, Opened, rolled_back
 
-__all__ = ["address", "database", "kind", "receiver"]
+__all__ = ["address", "database", "receiver"]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
 def has_tables() -> bool:
     """These tests migrate their stores themselves."""
     return False
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    """A store that answers by its rows: it has the settings with which they are made."""
+    folder = tmp_path_factory.mktemp("derived")
+    with opened(str(request.param), folder, "gitdailies_webhooks") as database:
+        create_key(database(), "ci")
+        with closing(database().connect()) as session:
+            assert rows.reset(session, SETTINGS, 1)
+            yield database(), session
+
+
+@pytest.fixture
+def connection(store: Opened) -> Iterator[Session]:
+    with rolled_back(store) as session:
+        yield session

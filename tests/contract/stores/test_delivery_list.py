@@ -12,17 +12,17 @@ from gitdailies_core.sources.protocol import STARTED
 from gitdailies_core.values.erased_text import ErasedText
 from gitdailies_relay.accepting.acceptance import accept
 from gitdailies_relay.operations import deliveries, reading
-from gitdailies_relay.operations.deliveries import DeliveryChoice
+from gitdailies_relay.operations.deliveries import DeliveryChoice, place_of
 from gitdailies_relay.operations.erase import erase
 from gitdailies_relay.operations.outcomes import OUTCOMES, outcome_of
 from gitdailies_relay.store import refusals, retention, store
 from gitdailies_relay.store.refusals import RefusedRequest
 from gitdailies_server.storage.database import Database, transaction
 from gitdailies_server.storage.erasing import Erasure
-from gitdailies_server.storage.timestamps import from_us
+from gitdailies_server.storage.timestamps import from_us, to_us
 
-from tests.contract.stores.test_list_plans import PlansOfSqlite
-from tests.contract.stores.test_plans import ExplainingSession, parts
+from tests.contract.stores.test_list_plans import explained
+from tests.contract.stores.test_plans import parts
 from tests.support import databases
 from tests.support.empty_stores import RELAY
 from tests.support.relay.bench import BEGAN, delivery
@@ -84,11 +84,7 @@ def test_every_delivery_is_listed_once_by_its_outcome(database: Database, outcom
 def test_a_page_reads_no_table_as_a_whole(database: Database, outcome: str | None) -> None:
     """Each statement of a page finds its rows in an index."""
     with closing(database.connect()) as session:
-        explaining: Any = (
-            ExplainingSession(session)  # type: ignore[arg-type]
-            if hasattr(session, "takes_lists")
-            else PlansOfSqlite(session)
-        )
+        explaining = explained(session)
         deliveries.page(explaining, DeliveryChoice(outcome=outcome), limit=20)
         for statement, plan in explaining.plans.items():
             if isinstance(plan, list):
@@ -117,18 +113,23 @@ def test_refusals_add_up_within_an_hour(database: Database) -> None:
     """The same fault is one group for as long as it goes on; after an hour without it, another begins."""
     wrong, hour = RefusedRequest(401, "pagerduty", "192.0.2.7", "no signature"), refusals.APART_US
     with transaction(database) as session:
+        session.execute("DELETE FROM refusals")
         for at, count in ((hour, 2), (2 * hour, 3), (3 * hour + 1, 4)):
             refusals.write(session, {wrong: count}, at)
         refusals.write(session, {wrong._replace(client="192.0.2.8"): 1}, 2 * hour)
     with closing(database.connect()) as session:
-        found = refusals.newest(session, limit=10, before=(2**62, 0), since=0, source="pagerduty")
-        assert [(one.refused.client, one.requests, one.first_at, one.last_at) for one in found] == [
-            ("192.0.2.7", 4, 3 * hour + 1, 3 * hour + 1),
-            ("192.0.2.8", 1, 2 * hour, 2 * hour),
-            ("192.0.2.7", 5, hour, 2 * hour),
-        ]
-        rest = refusals.newest(session, limit=10, before=(found[0].last_at, found[0].seq), since=0)
-        assert rest == found[1:]
+        found = refusals.page(session, limit=2, source="pagerduty")
+        assert found.next is not None
+        rest = refusals.page(session, limit=2, before=place_of(found.next, "after"))
+    assert rest.next is None
+    assert [
+        (one.client, one.requests, to_us(one.first_at), to_us(one.last_at))
+        for one in (*found.refusals, *rest.refusals)
+    ] == [
+        ("192.0.2.7", 4, 3 * hour + 1, 3 * hour + 1),
+        ("192.0.2.8", 1, 2 * hour, 2 * hour),
+        ("192.0.2.7", 5, hour, 2 * hour),
+    ]
 
 
 def test_refusals_are_kept_for_a_time_and_up_to_a_number(
@@ -144,8 +145,8 @@ def test_refusals_are_kept_for_a_time_and_up_to_a_number(
             refusals.write(session, {RefusedRequest(401, "pagerduty", f"{days}", ""): 1}, now - days * day)
         expired = retention.find_expired(session, settings, now)
         retention.delete_expired(session, {k: rows for k, rows in expired.items() if "refusals" in k})
-        rest = refusals.newest(session, limit=10, before=(2**62, 0), since=0)
-    assert [one.refused.client for one in rest] == ["1", "2"]
+        rest = refusals.page(session, limit=10).refusals
+    assert [one.client for one in rest] == ["1", "2"]
 
 
 def test_old_refusals_are_erased(database: Database) -> None:
@@ -157,5 +158,5 @@ def test_old_refusals_are_erased(database: Database) -> None:
     erase(database, Erasure(before=from_us(2000)))
     erase(database, Erasure(text=ErasedText.make("192.0.2.7")))
     with closing(database.connect()) as session:
-        rest = refusals.newest(session, limit=10, before=(2**62, 0), since=0)
-    assert [(one.refused.reason, "192.0.2.7" in one.refused.client) for one in rest] == [("new", False)]
+        rest = refusals.page(session, limit=10).refusals
+    assert [(one.reason, "192.0.2.7" in (one.client or "")) for one in rest] == [("new", False)]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,7 +13,6 @@ import orjson
 import pytest
 from gitdailies_core.events.events import Event
 from gitdailies_core.values.renames import Renames
-from gitdailies_dora.accounts.keys.key_store import create_key
 from gitdailies_dora.derived.model import rows, statements
 from gitdailies_dora.derived.model.columns import TimeSpan, Where, read_rows
 from gitdailies_dora.derived.read import verdicts
@@ -45,10 +42,9 @@ from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.words.reasons import Reasons
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.databases import KINDS, opened
 from tests.support.figures.asking import alike, as_written
 from tests.support.figures.derived_store import (
     LATE,
@@ -61,7 +57,7 @@ from tests.support.figures.derived_store import (
 )
 from tests.support.figures.histories import HISTORIES, QUESTIONS, TEAMS
 from tests.support.figures.reference import Reference
-from tests.support.forms import examples
+from tests.support.forms import search
 
 SAME_COMMIT = FigureSettings(
     window=timedelta(hours=9),
@@ -77,22 +73,6 @@ RENAMED = replace(
 ALWAYS = {"from": "2026-01-01", "now": "2033-05-18T03:33:20Z"}
 
 Events = list[dict[str, Any]]
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
-    folder: Path = tmp_path_factory.mktemp("derived")
-    with opened(str(request.param), folder, "gitdailies_webhooks") as database:
-        create_key(database(), "ci")
-        with closing(database().connect()) as session:
-            assert rows.reset(session, SETTINGS, 1)  # otherwise every answer would come from the events
-            yield database(), session
-
-
-@pytest.fixture
-def connection(store: Opened) -> Iterator[Session]:
-    with rolled_back(store) as session:
-        yield session
 
 
 def agree(session: Session, events: Iterable[dict[str, Any]], now: int, chosen: FigureSettings) -> None:
@@ -284,16 +264,7 @@ class LivedStore:
         self.derive(data.draw(st.integers(1, 40)))
 
 
-@settings(
-    max_examples=examples(100),
-    deadline=None,
-    suppress_health_check=[
-        HealthCheck.function_scoped_fixture,
-        HealthCheck.too_slow,
-        HealthCheck.data_too_large,
-        HealthCheck.differing_executors,
-    ],
-)
+@search(100)
 @given(HISTORIES, QUESTIONS, st.data())
 def test_derived_rows_are_those_of_all_events(
     store: Opened, events: Events, parameters: dict[str, str], data: st.DataObject
@@ -340,16 +311,7 @@ def rows_made(session: Session, events: Events, deleted: set[str], most: int, ch
     return [sorted(map(repr, session.execute(f"SELECT * FROM {table}"))) for table in tables]
 
 
-@settings(
-    max_examples=examples(60),
-    deadline=None,
-    suppress_health_check=[
-        HealthCheck.function_scoped_fixture,
-        HealthCheck.too_slow,
-        HealthCheck.data_too_large,
-        HealthCheck.differing_executors,
-    ],
-)
+@search(60)
 @given(HISTORIES, QUESTIONS, st.data())
 def test_former_names_count_as_the_present_one(
     store: Opened, events: Events, parameters: dict[str, str], data: st.DataObject
@@ -389,21 +351,9 @@ def test_a_changed_setting_derives_every_row_again(connection: Session, name: st
     while not rows.reset(connection, changed, 10):
         pass
     assert rows.stored_settings(connection) == changed
-
-
-def test_a_changed_former_name_derives_every_row_again(connection: Session) -> None:
-    """Rows made without a former name answer no question with it, and the stored settings have it."""
-    add_event(connection, deploy("d1", "2026-03-04T09:00:00Z"), LATE)
-    catch_up(connection, LATE)
-    joined = replace(SETTINGS, renames=Renames((("a/b", "c/d"),)))
-    assert not rows.outdated(connection, SETTINGS)
-    assert rows.outdated(connection, joined)
-    while not rows.reset(connection, joined, 10):
-        pass
-    catch_up(connection, LATE, chosen=joined)
-    assert rows.stored_settings(connection) == joined
+    catch_up(connection, LATE, chosen=changed)
     found = connection.execute("SELECT repo FROM figures_deploys").fetchall()
-    assert [repo for (repo,) in found] == ["c/d"]
+    assert [repo for (repo,) in found] == ["c/d" if name == "renames" else "a/b"]
 
 
 def deploy(id_: str, time: str) -> dict[str, Any]:
@@ -494,6 +444,21 @@ def test_a_report_of_another_target_that_comes_later_says_what_started_a_run(
 
 def services_of(session: Session) -> dict[str, str]:
     return dict(session.execute("SELECT id, service FROM figures_deploys").fetchall())
+
+
+def test_a_deploy_takes_no_service_that_leaves_in_its_own_step(connection: Session) -> None:
+    """The only deploy of another service is sent again under its id, of this one, while one names none."""
+    lived = LivedStore(connection)
+    web = {**deploy("2", "2026-03-04T09:05:00Z"), "service": "web"}
+    for body in ({**deploy("1", "2026-03-04T09:00:00Z"), "service": "api"}, web):
+        lived.add(body)
+    lived.derive(9)
+    lived.add(deploy("3", "2026-03-04T11:00:00Z"))
+    lived.delete("2")
+    lived.add({**web, "service": "api"})
+    advance(connection, SETTINGS, LATE, 2)
+    lived.derive(1)
+    assert services_of(connection) == dict.fromkeys("123", "api")
 
 
 def test_many_deploys_change_their_service_with_one(

@@ -20,7 +20,7 @@ from gitdailies_dora.figures.words.advice import ADVICE
 from gitdailies_dora.figures.words.reasons import Reasons, Verdict
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.contract.stores.test_derived import (
@@ -28,27 +28,14 @@ from tests.contract.stores.test_derived import (
     Events,
     LivedStore,
     Opened,
-    connection,
     deploy,
     rolled_back,
-    store,
 )
 from tests.support.figures.histories import HISTORIES, QUESTIONS
-from tests.support.forms import examples
-
-__all__ = ["connection", "store"]
+from tests.support.forms import search
 
 
-@settings(
-    max_examples=examples(12),
-    deadline=None,
-    suppress_health_check=[
-        HealthCheck.function_scoped_fixture,
-        HealthCheck.too_slow,
-        HealthCheck.data_too_large,
-        HealthCheck.differing_executors,
-    ],
-)
+@search(12)
 @given(HISTORIES, QUESTIONS, st.data())
 def test_details_are_those_of_all_events(
     store: Opened, events: Events, parameters: dict[str, str], data: st.DataObject

@@ -2,48 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from gitdailies_core.values.times import parse
-from gitdailies_dora.accounts.keys.key_store import create_key
-from gitdailies_dora.derived.model import rows as derived
 from gitdailies_dora.derived.read import review
 from gitdailies_dora.derived.read.events import detail
 from gitdailies_dora.derived.read.review_question import review_question
 from gitdailies_dora.figures.history.teams import Teams
 from gitdailies_server.storage.timestamps import to_us
 
-from tests.contract.stores.test_list_plans import PlansOfSqlite
-from tests.contract.stores.test_plans import ExplainingSession, history, parts
-from tests.support.databases import KINDS, opened
-from tests.support.figures.derived_store import LATE, SETTINGS, add_event, catch_up
+from tests.contract.stores.test_list_plans import explained
+from tests.contract.stores.test_plans import history, parts
+from tests.support.figures.derived_store import LATE, SETTINGS, Opened, add_event, catch_up
 
 # Tables that grow with the events.
 TABLES = ("events", "figures_deploys", "figures_incidents", "figures_remedies", "figures_commits")
 
 
-@pytest.fixture(params=KINDS, scope="module")
-def session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    folder: Path = tmp_path_factory.mktemp("details")
-    with opened(str(request.param), folder, "gitdailies_webhooks") as database:
-        create_key(database(), "ci")
-        with closing(database().connect()) as session:
-            assert derived.reset(session, SETTINGS, 1)
-            for body in history()[:1200]:
-                add_event(session, body, LATE)
-            catch_up(session, LATE)
-            yield session
+@pytest.fixture(scope="module")
+def session(store: Opened) -> Any:
+    _, session = store
+    for body in history()[:1200]:
+        add_event(session, body, LATE)
+    catch_up(session, LATE)
+    return session
 
 
 def scans(session: Any, read: Callable[[Any], Any]) -> list[tuple[str, Any]]:
     """Return the statements that read a large table without an index, with their plans."""
-    explaining: Any = (
-        ExplainingSession(session) if hasattr(session, "takes_lists") else PlansOfSqlite(session)
-    )
+    explaining = explained(session)
     assert read(explaining)
     found = []
     for statement, plan in explaining.plans.items():

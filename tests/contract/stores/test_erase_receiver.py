@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 import requests
 from gitdailies_core.values.erased_text import ErasedText
 from gitdailies_dora import erasing
@@ -21,21 +20,16 @@ from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.erasing import Erasure
 from gitdailies_server.storage.timestamps import utc_now
 
-from tests.component.figures.test_reload import BERLIN, figures, settled, until
-from tests.support.databases import KINDS
+from tests.component.figures.test_reload import BERLIN, figures, settled
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver, at, in_thread
 from tests.support.erasing import columns, columns_with_text, files_with, tables_with
 from tests.support.figures.asking import worked
+from tests.support.processes import eventually
 
 TABLES = sorted(columns(MIGRATIONS, TABLE))
 KIM = "kim.larkspur"
 SECOND = ErasedText.make(KIM)
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 def erase(database: Database, **what: Any) -> dict[str, int]:
@@ -100,7 +94,7 @@ def test_figures_are_those_of_a_history_without_what_was_erased(
     with in_thread(new, settings=BERLIN) as fresh:
         fresh_key = fresh.key("all", "send", "read")
         assert fresh.post(fresh_key, rest).status_code == 202
-        until(lambda: settled(database(), BERLIN) == settled(at(f"sqlite:{tmp_path}/new.db"), BERLIN))
+        eventually(lambda: settled(database(), BERLIN) == settled(at(f"sqlite:{tmp_path}/new.db"), BERLIN))
         with in_thread(database(), settings=BERLIN) as old:
             answers = [
                 [{**one, "asOf": ""} for one in figures(*asked)] for asked in ((old, key), (fresh, fresh_key))

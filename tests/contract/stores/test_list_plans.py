@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from gitdailies_core.values.times import parse
-from gitdailies_dora.accounts.keys.key_store import create_key
 from gitdailies_dora.events import listing
 from gitdailies_dora.events.listing import list_events, newest_events
 from gitdailies_dora.events.query import BEGINNING, END, HAPPENED, Listing, Wanted
 from gitdailies_server.storage.timestamps import to_us
 
-from tests.contract.stores.test_derived import LATE, add_event
 from tests.contract.stores.test_plans import ExplainingSession, history, parts
-from tests.support.databases import KINDS, opened
+from tests.support.figures.derived_store import LATE, Opened, add_event
 from tests.support.figures.histories import text
 
 pytestmark = pytest.mark.matrix
@@ -64,15 +60,16 @@ class PlansOfSqlite:
         return self._session.execute(statement, parameters)
 
 
-@pytest.fixture(params=KINDS, scope="module")
-def session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    folder: Path = tmp_path_factory.mktemp("lists")
-    with opened(str(request.param), folder, "gitdailies_webhooks") as database:
-        create_key(database(), "ci")
-        with closing(database().connect()) as session:
-            for body in HISTORY:
-                add_event(session, body, LATE)
-            yield session
+def explained(session: Any) -> Any:
+    return ExplainingSession(session) if hasattr(session, "takes_lists") else PlansOfSqlite(session)
+
+
+@pytest.fixture(scope="module")
+def session(store: Opened) -> Any:
+    _, session = store
+    for body in HISTORY:
+        add_event(session, body, LATE)
+    return session
 
 
 def listed(session: Any, wanted: Wanted) -> list[int]:
@@ -89,9 +86,7 @@ def newest(session: Any, wanted: Wanted) -> list[int]:
 def test_a_filter_is_looked_up(session: Any, name: str, read: Callable[..., list[int]]) -> None:
     """No statement reads all events, and those that are found are the ones that the filter is about."""
     wanted = LISTS[name]
-    explaining: Any = (
-        ExplainingSession(session) if hasattr(session, "takes_lists") else PlansOfSqlite(session)
-    )
+    explaining = explained(session)
     assert read(explaining, wanted) == expected(wanted)
     for statement, plan in explaining.plans.items():
         if "WITH RECURSIVE" in statement:  # one step in an index for each spelling

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import gitdailies_dora.sql.database
@@ -12,13 +12,15 @@ import gitdailies_relay.store.store
 import pytest
 from gitdailies_connection.published import release
 from gitdailies_core.errors import ConfigurationError, StoreUnavailable
-from gitdailies_server.storage import migrations
+from gitdailies_server.storage import migrations, postgresql
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.sqlite import SqliteDatabase
 from sqlalchemy import Inspector, inspect
 from sqlalchemy.engine.interfaces import ReflectedIndex
+from structlog.testing import capture_logs
 
 from tests.support import databases
+from tests.support.processes import eventually
 
 STORES = {
     "relay": gitdailies_relay.store.store.MIGRATIONS,
@@ -29,6 +31,7 @@ from alembic import op
 
 revision = "{revision}"
 down_revision = {down!r}
+oldest = "{oldest}"
 
 
 def upgrade() -> None:
@@ -37,12 +40,13 @@ def upgrade() -> None:
 """
 
 
-def versions(folder: Path, *steps: str) -> Path:
-    """Write revisions 0001, 0002, … each with a last statement of its own."""
+def versions(folder: Path, *steps: str, oldest: Sequence[str] = ()) -> Path:
+    """Write revisions 0001, 0002, … each with a last statement, and the *oldest* that may use it."""
     (folder / "versions").mkdir(parents=True)
     for number, then in enumerate(steps, 1):
         down = f"{number - 1:04}" if number > 1 else None
-        text = STEP.format(revision=f"{number:04}", down=down, then=then)
+        may_use = oldest[number - 1] if oldest else f"{number:04}"
+        text = STEP.format(revision=f"{number:04}", down=down, then=then, oldest=may_use)
         (folder / "versions" / f"{number:04}_step.py").write_text(text)
     return folder
 
@@ -54,20 +58,13 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[]
 
 
 def tables(database: Database) -> set[str]:
-    with contextlib.closing(database.connect()) as session, database.engine(session).connect() as bound:
-        return set(inspect(bound).get_table_names())
+    with contextlib.closing(database.connect()) as session, database.engine(session) as engine:
+        return set(inspect(engine).get_table_names())
 
 
 def rows(database: Database, query: str) -> list[tuple[object, ...]]:
     with contextlib.closing(database.connect()) as session:
         return list(session.execute(query).fetchall())
-
-
-def contents(database: SqliteDatabase) -> tuple[object, ...]:
-    """Return the definitions, spaces aside, and all rows."""
-    made = rows(database, "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid")
-    found = {name: rows(database, f"SELECT * FROM {name}") for kind, name, _, _ in made if kind == "table"}
-    return [(*one[:3], "".join(str(one[3]).split())) for one in made], found
 
 
 @pytest.mark.parametrize("name", STORES)
@@ -83,8 +80,8 @@ def test_both_databases_get_the_same_tables(made: Callable[[], Database], tmp_pa
 
 def shape(database: Database) -> dict[str, object]:
     """Return columns, primary key and indexes of each table."""
-    with contextlib.closing(database.connect()) as session, database.engine(session).connect() as bound:
-        found = inspect(bound)
+    with contextlib.closing(database.connect()) as session, database.engine(session) as engine:
+        found = inspect(engine)
         return {
             table: (
                 {one["name"]: one["nullable"] for one in found.get_columns(table)},
@@ -110,32 +107,6 @@ def test_a_second_start_changes_nothing(
     migrations.upgrade(made(), STORES[name])
 
 
-def test_processes_that_start_at_once_make_one_schema(tmp_path: Path) -> None:
-    """Of several that find an empty file, one makes the schema, and the others find it."""
-    folder = STORES["relay"]
-    SqliteDatabase(tmp_path / "x.db").connect().close()
-    faults: list[BaseException] = []
-    together = threading.Barrier(4)
-
-    def start() -> None:
-        together.wait()
-        try:
-            migrations.upgrade(SqliteDatabase(tmp_path / "x.db"), folder)
-        except BaseException as error:
-            faults.append(error)
-
-    threads = [threading.Thread(target=start) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    newest = migrations.revisions(folder)[-1]
-    assert (faults, rows(SqliteDatabase(tmp_path / "x.db"), "SELECT version_num FROM alembic_version")) == (
-        [],
-        [(newest,)],
-    )
-
-
 def test_a_newer_store_is_refused_with_both_versions_named(
     made: Callable[[], Database], tmp_path: Path
 ) -> None:
@@ -153,6 +124,51 @@ def test_a_newer_store_is_refused_with_both_versions_named(
     )
 
 
+def test_a_schema_that_was_only_expanded_keeps_its_earlier_servers(
+    made: Callable[[], Database], tmp_path: Path
+) -> None:
+    """They start on it and run on it, until a revision contracts it: then the log says why not."""
+    one = versions(tmp_path / "one", "SELECT 1")
+    two = versions(tmp_path / "two", *["SELECT 1"] * 2, oldest=("0001", "0001"))
+    three = versions(tmp_path / "three", *["SELECT 1"] * 3, oldest=("0001", "0001", "0002"))
+    migrations.upgrade(made(), one)
+    assert migrations.upgrade(made(), two) == ("0001", "0002")
+    with contextlib.closing(made().connect()) as session:
+        assert migrations.unfit(session, one) == ""
+    assert migrations.upgrade(made(), one) == ("0002", "0002")
+    migrations.upgrade(made(), three)
+    with contextlib.closing(made().connect()) as session:
+        assert migrations.unfit(session, one).startswith("expected a schema up to 0001, which")
+        assert migrations.unfit(session, two) == ""
+    with pytest.raises(ConfigurationError, match="expected a schema up to 0001"):
+        migrations.upgrade(made(), one)
+
+
+@pytest.mark.parametrize("holder", ["another that migrates", "a backup"])
+def test_a_start_waits_for_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holder: str
+) -> None:
+    """While one migrates, or reads a table that a revision changes, a start says so and waits."""
+    one = versions(tmp_path / "one", "SELECT 1")
+    two = versions(tmp_path / "two", "SELECT 1", "ALTER TABLE made_0001 ADD COLUMN a INTEGER")
+    monkeypatch.setattr(postgresql, "_EACH_TRANSACTION", ("SET LOCAL lock_timeout = '50ms'",))
+    with databases.opened("postgresql", tmp_path) as made, capture_logs() as log:
+        migrations.upgrade(made(), one)
+        start = threading.Thread(target=migrations.upgrade, args=(made(), two))
+        with contextlib.ExitStack() as held:
+            session = held.enter_context(contextlib.closing(made().connect()))
+            if holder == "a backup":
+                made().begin_reading(session)
+                session.execute("SELECT 1 FROM made_0001")
+            else:
+                held.enter_context(made().engine(session))
+            start.start()
+            eventually(lambda: len(log) > 2)
+        start.join(30)
+        assert log[0]["event"] == "schema waits for another process"
+        assert "made_0002" in tables(made())
+
+
 def test_the_release_of_a_store_is_the_one_that_wrote_its_schema(
     made: Callable[[], Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,11 +177,11 @@ def test_the_release_of_a_store_is_the_one_that_wrote_its_schema(
     migrations.upgrade(made(), versions(tmp_path / "one", "SELECT 1"))
     with contextlib.closing(made().connect()) as session:
         session.execute("ALTER TABLE alembic_version DROP COLUMN release")
-        assert made().release(session) == ""
+        assert migrations.schema_of(session).release == ""
     monkeypatch.setattr(migrations, "release", lambda: "9.8.7")
     migrations.upgrade(made(), two)
     with contextlib.closing(made().connect()) as session:
-        assert (made().schema_version(session), made().release(session)) == ("0002", "9.8.7")
+        assert migrations.schema_of(session) == ("0002", "9.8.7", "0002")
     monkeypatch.undo()
     with pytest.raises(
         ConfigurationError, match=r"got 0002; release 9\.8\.7 of gitdailies-integrations wrote it"
@@ -190,16 +206,6 @@ def test_the_store_of_another_server_is_refused_and_left_as_it_is(tmp_path: Path
     assert tables(database) == before
 
 
-def test_an_older_store_is_brought_up_to_date(made: Callable[[], Database], tmp_path: Path) -> None:
-    """Only the missing revision runs, and what stood in the store stays."""
-    migrations.upgrade(made(), versions(tmp_path / "one", "INSERT INTO made_0001 VALUES (7)"))
-    two = versions(tmp_path / "two", "SELECT missing FROM made_0001", "SELECT 1")
-    migrations.upgrade(made(), two)
-
-    assert {"made_0001", "made_0002"} <= tables(made())
-    assert rows(made(), "SELECT n FROM made_0001") == [(7,)]
-
-
 def test_a_step_that_fails_leaves_the_one_before(made: Callable[[], Database], tmp_path: Path) -> None:
     """A revision that breaks in the middle is undone whole; the next start goes on from the one before."""
     broken = versions(tmp_path / "broken", "SELECT 1", "SELECT missing FROM made_0002", "SELECT 1")
@@ -211,21 +217,24 @@ def test_a_step_that_fails_leaves_the_one_before(made: Callable[[], Database], t
     assert tables(made()) == {"alembic_version", "made_0001", "made_0002", "made_0003"}
 
 
-def test_servers_that_start_at_once_make_one_schema(tmp_path: Path) -> None:
-    """Of several that find an empty PostgreSQL database one makes the schema, and the others find it."""
-    steps = versions(tmp_path / "steps", "SELECT pg_sleep(0.2)", "SELECT 1")
+def test_processes_that_start_at_once_make_one_schema(made: Callable[[], Database], tmp_path: Path) -> None:
+    """Of several that find an empty database, one makes the schema, and the others find it."""
+    counted = "SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000"
+    slow = f"WITH RECURSIVE n(i) AS ({counted}) SELECT sum(i) FROM n"
+    steps = versions(tmp_path / "steps", slow, "SELECT 1")
     faults: list[BaseException] = []
+    together = threading.Barrier(4)
 
-    def start(database: Database) -> None:
+    def start() -> None:
+        together.wait()
         try:
-            migrations.upgrade(database, steps)
+            migrations.upgrade(made(), steps)
         except BaseException as error:
             faults.append(error)
 
-    with databases.opened("postgresql", tmp_path) as made:
-        threads = [threading.Thread(target=start, args=(made(),)) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert (faults, tables(made())) == ([], {"alembic_version", "made_0001", "made_0002"})
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (faults, tables(made())) == ([], {"alembic_version", "made_0001", "made_0002"})

@@ -1,21 +1,13 @@
-"""Every part of what an update derives again is needed: without it, some history is derived wrongly."""
+"""An update derives again what its events may change: here nearly all events are neighbors."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 from gitdailies_core.events.events import Event
-from gitdailies_dora.accounts.keys.key_store import create_key
-from gitdailies_dora.derived.model import rows, statements
-from gitdailies_dora.derived.update import advance, attribution, deploy_rows, earlier, incident_rows
-from gitdailies_dora.derived.update.dependents import _Later
-from gitdailies_dora.derived.update.reports import OtherReports
-from gitdailies_server.storage.sqlite import SqliteDatabase
+from gitdailies_dora.derived.update import advance
 from gitdailies_server.storage.timestamps import to_us
 
 from tests.contract.stores.test_derived import (
@@ -29,20 +21,9 @@ from tests.contract.stores.test_derived import (
 from tests.support.figures.histories import SHAS, text
 from tests.support.forms import short_and_long
 
-# Without a part, a history goes wrong among this many from the one on that is given with it.
-HISTORIES = 60
+pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True, scope="module")
 
 HOURS = (0, 1, 1, 2, 3, 5, 8, 9)
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
-    path: Path = tmp_path_factory.mktemp("neighborhoods") / "w.db"
-    create_key(path, "ci")
-    database = SqliteDatabase(path)
-    with closing(database.connect()) as session:
-        assert rows.reset(session, SETTINGS, 1)
-        yield database, session
 
 
 def history(chance: random.Random) -> list[dict[str, Any]]:
@@ -124,49 +105,3 @@ def test_what_one_step_leaves_over_is_derived_by_the_next(
     # In 96, the latest deploy of a target is left over: its commit is not the first any more.
     for seed in (*range(30), 96):
         live(store, seed)
-
-
-def _nothing(*_: Any) -> Iterator[Any]:
-    return iter(())
-
-
-def _covered(*_: Any) -> tuple[bool, bool]:
-    return True, True
-
-
-def _unmerged(*_: Any) -> None:
-    return None
-
-
-def _no_later(*given: Any) -> list[Any]:
-    return _by_cause(*given)[:1]
-
-
-_by_cause = attribution.by_cause
-
-# What is left out, what takes its target, and the first history to try.
-PLANTS: dict[str, tuple[Any, str, Any, int]] = {
-    "the next deploys of the place": (_Later, "_next_ones", _nothing, 0),
-    "rollbacks and hotfixes that look back": (_Later, "_going_back", _nothing, 40),
-    "later deploys of the commit": (_Later, "_covered", _covered, 60),
-    "later deploys that list a commit": (_Later, "_mentioned_before", lambda *_: True, 60),
-    "later deploys that undo a commit": (statements, "REVERTS_AFTER", statements.LENGTHS, 110),
-    "deploys that take another service": (OtherReports, "moved", lambda *_: set(), 0),
-    "reports of the last hour": (earlier, "_load_last_hour", _unmerged, 0),
-    "groups of one place that know of each other": (deploy_rows, "_merge", _unmerged, 0),
-    "incidents near a deploy": (incident_rows, "_near", _nothing, 0),
-    "attributions that change as time goes by": (incident_rows, "by_cause", _no_later, 0),
-}
-
-
-@pytest.mark.parametrize("part", PLANTS)
-def test_no_part_can_be_left_out(store: Opened, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a part of the neighborhood, at least one of these histories is derived wrongly."""
-    module, name, plant, first = PLANTS[part]
-    monkeypatch.setattr(module, name, plant)
-    for seed in range(first, first + HISTORIES):
-        try:
-            live(store, seed)
-        except Exception:
-            return
-    pytest.fail(f"{part}: expected a history that goes wrong without it, got none of {HISTORIES}")

@@ -12,21 +12,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gitdailies_connection.config.sections.settings import Source
+from gitdailies_core.deploys.routing import DeployRoute, DeployRoutes
+from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import NO_COMMIT, NO_ROUTE, UNEXPECTED_PAYLOAD, Reason
-from gitdailies_core.sources.deploy_messages import Deploy, Push
-from gitdailies_core.sources.protocol import CANCELLED, STARTED, Change, Message, Unreadable
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.deploy_messages import Deploy, Push, PushedCommit
+from gitdailies_core.sources.protocol import Message, Unreadable
+from gitdailies_core.sources.request import Request
 from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.renames import Renames
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery
 from gitdailies_relay.accepting.deploys import settle
-from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
+from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage, interpret
 from gitdailies_relay.store.deploys import join_names
 from gitdailies_relay.store.store import RelayStore, acceptance_store
 from gitdailies_server.storage.database import Session
 
 from tests.support import databases
 from tests.support.empty_stores import RELAY
-from tests.support.relay.bench import BEGAN, delivery
+from tests.support.relay.bench import BEGAN
+from tests.support.relay.deploys import flux
 
 REPO = "larkspur/checkout"
 PRODUCTION = DeployTarget(REPO, "production")
@@ -45,12 +51,14 @@ def sha(number: int) -> str:
 def deployed(number: int, *, minute: int = 0, **more: Any) -> Deploy:
     at = BEGAN + timedelta(minutes=minute)
     given = {"environment": "production", "deployment": str(number), **more}
-    return Deploy.make(word="success", repo=REPO, sha=sha(number), at=at, platform="github-actions", **given)
+    return Deploy(word="success", repo=REPO, sha=sha(number), at=at, platform="github-actions", **given)
 
 
 def pushed(*numbers: int, before: int) -> Push:
-    commits = [(sha(number), BEGAN + timedelta(seconds=number), "work") for number in numbers]
-    return Push.make(
+    commits = tuple(
+        PushedCommit(sha(number), BEGAN + timedelta(seconds=number), "work") for number in numbers
+    )
+    return Push(
         word="push", repo=REPO, branch="main", before=sha(before), after=sha(numbers[-1]), commits=commits
     )
 
@@ -81,9 +89,10 @@ def accept(
 
     async def whole() -> tuple[list[Accepted], list[dict[str, Any]], Sequence[Any]]:
         running = make()
-        running.open()
+        running.prepare()
+        running.start()
         try:
-            accepted = [await running.accept(one) for one in deliveries]
+            accepted = [await running.writer.put(one) for one in deliveries]
             if later:
                 ended = partial(_end_waits, running.database)
                 await running.run(ended)
@@ -121,12 +130,30 @@ def test_messages_about_one_deploy_give_one_event(store: Any) -> None:
     ]
 
 
-def test_two_messages_of_one_delivery_are_one_deploy(store: Any) -> None:
-    """Both name the same event."""
-    (accepted,), events, _ = accept(store, of("a", deployed(1), deployed(1)))
+def test_a_line_of_several_repositories_counts_for_each(store: Any) -> None:
+    """Also where the object goes back to an old revision. A repository that is added changes no id.
 
-    assert accepted.outcomes == ("stored", "repeated")
-    assert len(set(accepted.events)) == len(events) == 1
+    A late or second message is a repeat, and another object is reported by itself.
+    """
+
+    def read(number: int, minute: int, *also: str, name: str = "checkout") -> Interpretation:
+        told = flux("larkspur/fleet", sha(number), at=BEGAN + timedelta(minutes=minute), name=name)
+        lines = {f"checkout/{name}": DeployRoute(REPO, "production", also=also)}
+        source = Source("ci", "flux", (), route=DeployRoutes.make(lines))
+        given = Request.make(headers=told.headers, body=told.body)
+        return interpret(given, source, registry.adapter("flux"), Routes.make({}), "")
+
+    steps = [(1, 1), (2, 3), (1, 2), (1, 4), (1, 5)]
+    read_both = [read(*step, "larkspur/cart") for step in steps]
+    told = [*read_both, *read_both, read(1, 2, name="jobs")]
+    _, events, _ = accept(store, *(Delivery(f"d{n}", 1, "default", one) for n, one in enumerate(told)))
+
+    assert [(one["repo"], one["commitSHA"]) for one in events] == [
+        *((repo, sha(number)) for number in (1, 2, 1) for repo in (REPO, "larkspur/cart")),
+        (REPO, sha(1)),
+    ]
+    assert len({one["id"] for one in events}) == 7
+    assert read(1, 1).messages == read_both[0].messages[:1]
 
 
 def test_a_deploy_brings_what_was_pushed_since_the_last_one(store: Any) -> None:
@@ -178,12 +205,12 @@ def test_no_parent_is_invented_where_a_push_has_a_merge(store: Any) -> None:
         last = given.commits[-1]._replace(message=message)
         return replace(given, commits=(*given.commits[:-1], last))
 
-    branch = Push.make(
+    branch = Push(
         word="push",
         repo=REPO,
         branch="hotfix/q",
         after=sha(11),
-        commits=[(sha(11), BEGAN + timedelta(seconds=11), "fix")],
+        commits=(PushedCommit(sha(11), BEGAN + timedelta(seconds=11), "fix"),),
     )
     _, events, _ = accept(
         store,
@@ -248,13 +275,14 @@ def test_a_deploy_of_a_renamed_repository_goes_on(store: Any) -> None:
 
     async def whole() -> tuple[Any, Any]:
         running = store()
-        running.open()
+        running.prepare()
+        running.start()
         try:
             for one in before:
-                await running.accept(one)
+                await running.writer.put(one)
             await running.run(partial(join_names, renames=Renames(((REPO, "larkspur/till"),))))
             for one in map(under_new_name, after):
-                await running.accept(one)
+                await running.writer.put(one)
             return (
                 running.report(lambda s: s.execute("SELECT DISTINCT repo FROM deployed_commits").fetchall()),
                 running.report(lambda s: s.execute("SELECT body FROM events").fetchall()),
@@ -309,23 +337,3 @@ def test_one_unreadable_message_does_not_hold_back_the_others(store: Any) -> Non
 
     assert accepted.quarantine_code == UNEXPECTED_PAYLOAD
     assert len(events) == len(accepted.events) == 2
-
-
-def test_a_cancelled_incident_ends_without_a_recovery(store: Any) -> None:
-    """The event says how it ended."""
-    start = delivery("A", STARTED, BEGAN)
-    (routed,) = start.interpretation.messages
-    assert isinstance(routed.message, Change)
-    change = Change.make(
-        state=CANCELLED,
-        word="cancelled",
-        incident="A",
-        at=BEGAN + timedelta(hours=1),
-        services=routed.message.services,
-    )
-    end = RoutedMessage(change, "end A", routed.targets)
-    ended = start._replace(id="e", interpretation=start.interpretation._replace(messages=(end,)))
-
-    _, events, _ = accept(store, start, ended)
-
-    assert [event.get("resolution") for event in events] == [None, "cancelled"]

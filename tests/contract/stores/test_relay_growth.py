@@ -12,7 +12,7 @@ from gitdailies_relay.store import outbox, store
 from gitdailies_server.storage.database import Database, Session, transaction
 from gitdailies_server.storage.timestamps import now_us
 
-from tests.contract.stores.test_relay_store import merged
+from tests.contract.stores.test_writers_together import merged
 from tests.support import databases
 from tests.support.relay.bench import BEGAN, delivery
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from gitdailies_connection.config.sections import settings
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
-from gitdailies_relay.accepting.acceptance import Delivery
+from gitdailies_core.sources.protocol import RESOLVED, STARTED
+from gitdailies_relay.operations import status
 from gitdailies_relay.store import store
 from gitdailies_relay.store.outbox import RETRY, Attempt
 from gitdailies_relay.store.store import RelayStore
@@ -62,7 +62,8 @@ def serve(database: Opened, body: Callable[[Servers], Awaitable[None]], *, serve
     async def whole() -> None:
         running = Servers([RelayStore(database()) for _ in range(servers)])
         for each in running.stores:
-            each.open()
+            each.prepare()
+            each.start()
         try:
             await body(running)
         finally:
@@ -72,21 +73,11 @@ def serve(database: Opened, body: Callable[[Servers], Awaitable[None]], *, serve
     asyncio.run(whole())
 
 
-def merged(incident: str, into: str) -> Delivery:
-    made = delivery(incident, RESOLVED, ENDED)
-    (routed,) = made.interpretation.messages
-    assert isinstance(routed.message, Change)
-    change = replace(routed.message, merged=True, merged_into=into, started_at=None)
-    return made._replace(
-        interpretation=made.interpretation._replace(messages=(routed._replace(message=change),))
-    )
-
-
 def test_an_accepted_delivery_is_visible_to_another_connection(opened: Opened) -> None:
     """After accept returns, another connection reads the delivery, its event and its row in the outbox."""
 
     async def body(servers: Servers) -> None:
-        accepted = await servers.one.accept(delivery("A", STARTED, BEGAN))
+        accepted = await servers.one.writer.put(delivery("A", STARTED, BEGAN))
         assert servers.rows("SELECT id FROM events") == [(accepted.events[0],)]
         assert servers.rows("SELECT is_next, attempts, dead_letter FROM outbox") == [(1, 0, None)]
         assert servers.rows("SELECT outcome FROM deliveries") == [("stored",)]
@@ -99,8 +90,8 @@ def test_a_repeat_is_answered_with_the_same_events_wherever_it_comes(opened: Ope
 
     async def body(servers: Servers) -> None:
         message = delivery("A", STARTED, BEGAN)
-        first, second = await asyncio.gather(servers.one.accept(message), servers.one.accept(message))
-        third = await servers.one.accept(message)
+        first, second = await asyncio.gather(servers.one.writer.put(message), servers.one.writer.put(message))
+        third = await servers.one.writer.put(message)
         assert first.events == second.events == third.events
         assert [a.repeated for a in (first, second, third)] == [False, True, True]
         assert len(servers.rows("SELECT 1 FROM events")) == 1
@@ -113,9 +104,9 @@ def test_deliveries_of_one_batch_know_of_each_other(opened: Opened) -> None:
 
     async def body(servers: Servers) -> None:
         start, again, end = await asyncio.gather(
-            servers.one.accept(delivery("A", STARTED, BEGAN)),
-            servers.one.accept(delivery("A", STARTED, BEGAN)),
-            servers.one.accept(delivery("A", RESOLVED, ENDED)),
+            servers.one.writer.put(delivery("A", STARTED, BEGAN)),
+            servers.one.writer.put(delivery("A", STARTED, BEGAN)),
+            servers.one.writer.put(delivery("A", RESOLVED, ENDED)),
         )
         assert (len(start.events), again.events, len(end.events)) == (1, (), 1)
         assert "second start" in again.texts[0]
@@ -124,58 +115,16 @@ def test_deliveries_of_one_batch_know_of_each_other(opened: Opened) -> None:
     serve(opened, body)
 
 
-@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one after another"])
-def test_a_merge_waits_for_its_target(opened: Opened, together: bool) -> None:
-    """An incident merged into an open one ends when that one ends, in one batch or over several."""
-
-    async def body(servers: Servers) -> None:
-        deliveries = [
-            delivery("A", STARTED, BEGAN),
-            delivery("B", STARTED, BEGAN),
-            merged("A", "B"),
-            delivery("B", RESOLVED, ENDED),
-        ]
-        if together:
-            accepted = await asyncio.gather(*(servers.one.accept(one) for one in deliveries))
-        else:
-            accepted = [await servers.one.accept(one) for one in deliveries]
-        assert [len(one.events) for one in accepted] == [1, 1, 0, 2]
-        assert servers.rows("SELECT DISTINCT state FROM occurrences") == [("closed",)]
-        bodies = servers.rows("SELECT body FROM events ORDER BY seq")
-        assert sum('"mergedInto":"B"' in body for (body,) in bodies) == 1
-
-    serve(opened, body)
-
-
-def test_an_item_that_cannot_be_written_spoils_nothing_else(opened: Opened) -> None:
-    """Of three deliveries in one commit the one that breaks is refused, and the other two are stored."""
-
-    async def body(servers: Servers) -> None:
-        bad = delivery("bad", STARTED, BEGAN)
-        bad = bad._replace(interpretation=bad.interpretation._replace(source="half a \ud800"))
-        results = await asyncio.gather(
-            servers.one.accept(delivery("A", STARTED, BEGAN)),
-            servers.one.accept(bad),
-            servers.one.accept(delivery("B", STARTED, BEGAN)),
-            return_exceptions=True,
-        )
-        assert isinstance(results[1], Exception)
-        assert servers.rows("SELECT incident FROM events ORDER BY 1") == [("A",), ("B",)]
-        assert servers.one.fault == ""
-
-    serve(opened, body)
-
-
 def test_pauses(opened: Opened) -> None:
     """A pause by hand outlives one by key; resuming makes everything due at once."""
 
     async def paused(one: RelayStore) -> tuple[str, str]:
-        standing = await one.standing()
-        return standing.paused, standing.reason
+        reasons = [pause.reason for pause in one.report(status.paused)]
+        return (await one.standing()).paused, "".join(reasons)
 
     async def body(servers: Servers) -> None:
         one = servers.one
-        await one.accept(delivery("A", STARTED, BEGAN))
+        await one.writer.put(delivery("A", STARTED, BEGAN))
         (event,) = await one.ready(1)
         attempt = Attempt(event.seq, now_us(), 503, RETRY, "busy", now_us() + 60_000_000)
         await one.record([attempt], [event.partition])
@@ -191,32 +140,12 @@ def test_pauses(opened: Opened) -> None:
     serve(opened, body)
 
 
-def test_servers_share_a_postgresql_database(shared: Opened) -> None:
-    """Four servers that take the same starts and ends at once make one story of each incident."""
-
-    async def body(servers: Servers) -> None:
-        deliveries = [
-            delivery(f"i{n}", state, at)
-            for n in range(30)
-            for state, at in ((STARTED, BEGAN), (RESOLVED, ENDED))
-        ]
-        await asyncio.gather(*(each.accept(one) for one in deliveries for each in servers.stores))
-        rows = servers.rows("SELECT incident, count(*) FROM events GROUP BY 1")
-        assert dict(rows) == {f"i{n}": 2 for n in range(30)}
-        order = servers.rows(
-            "SELECT incident, array_agg(body LIKE '%incidentStarted%' ORDER BY seq) FROM events GROUP BY 1"
-        )
-        assert all(kinds == [True, False] for _, kinds in order)
-
-    serve(shared, body, servers=4)
-
-
 def test_an_event_is_leased_by_one_server(shared: Opened) -> None:
     """Two servers lease the same events at once: each gets some, none is leased twice, and none is left."""
 
     async def body(servers: Servers) -> None:
         for n in range(40):
-            await servers.one.accept(delivery(f"i{n}", STARTED, BEGAN))
+            await servers.one.writer.put(delivery(f"i{n}", STARTED, BEGAN))
         events = [await each.ready(40) for each in servers.stores]
         leased = await asyncio.gather(
             *(each.lease(found, 60.0) for each, found in zip(servers.stores, events, strict=True))
@@ -235,7 +164,7 @@ def test_a_lease_ends_with_its_time_or_its_release(shared: Opened) -> None:
     async def body(servers: Servers) -> None:
         dead, other = servers.stores
         for name in "ABC":
-            await dead.accept(delivery(name, STARTED, BEGAN))
+            await dead.writer.put(delivery(name, STARTED, BEGAN))
         a, b, c = await dead.ready(3)
         await dead.lease([a], 0.0)
         await dead.lease([b, c], 60.0)
@@ -250,7 +179,7 @@ def test_a_result_ends_the_lease(shared: Opened) -> None:
 
     async def body(servers: Servers) -> None:
         one, other = servers.stores
-        await one.accept(delivery("A", STARTED, BEGAN))
+        await one.writer.put(delivery("A", STARTED, BEGAN))
         (event,) = await one.lease(await one.ready(1), 60.0)
         await one.record([Attempt(event.seq, now_us(), 503, RETRY, "busy", now_us())], [event.partition])
         assert [found.attempts for found in await other.ready(1)] == [1]
@@ -262,18 +191,16 @@ def test_a_server_that_hangs_amid_its_turn_is_waited_for_only_so_long(
     shared: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PostgreSQL ends an idle turn after its timeout; then the other servers go on."""
-    monkeypatch.setattr(
-        postgresql,
-        "_SESSION",
-        tuple(line.replace("'10s'", "'300ms'") if "idle" in line else line for line in postgresql._SESSION),
-    )
+    usual = postgresql._EACH_TRANSACTION
+    short = tuple(line.replace("'10s'", "'300ms'") if "idle" in line else line for line in usual)
+    monkeypatch.setattr(postgresql, "_EACH_TRANSACTION", short)
 
     async def body(servers: Servers) -> None:
         database = servers.one.database
         hung = database.connect()
         database.begin(hung)
         hung.execute("SELECT ?::bigint", (1,))
-        accepted = await servers.stores[1].accept(delivery("A", STARTED, BEGAN))
+        accepted = await servers.stores[1].writer.put(delivery("A", STARTED, BEGAN))
         assert len(accepted.events) == 1
         with pytest.raises(database.errors):
             database.commit(hung)

@@ -1,45 +1,38 @@
-"""The servers of the release before run on the schema of this one, so that an upgrade needs no pause.
-
-Before the first release, these are the servers of commit 2e8d262d. Their code is read from git.
-"""
+"""The servers of the release before run on the schema of this one, so that an upgrade needs no pause."""
 
 from __future__ import annotations
 
-import io
-import os
-import subprocess
-import tarfile
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
+import gitdailies_dora.sql.database
+import gitdailies_relay.store.store
 import pytest
 import requests
+from gitdailies_server.readiness import READY_SECONDS
+from gitdailies_server.storage.database import transaction
+from gitdailies_server.storage.migrations import revisions
 
 from tests.support.databases import KINDS, setting
 from tests.support.dora.payloads import body
 from tests.support.dora.running import at, in_thread
-from tests.support.once import made_once
 from tests.support.processes import eventually, running
 from tests.support.relay.deliveries import ENDED_AT, pagerduty
 from tests.support.relay.receiver import receiving
 from tests.support.relay.running import configure
 from tests.support.relay.running import in_thread as relay_in_thread
+from tests.support.release_before import release_before
 
-ROOT = Path(__file__).resolve().parents[3]
-BEFORE = "2e8d262d"
+MIGRATIONS = {
+    "relay": gitdailies_relay.store.store.MIGRATIONS,
+    "dora": gitdailies_dora.sql.database.MIGRATIONS,
+}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def before() -> dict[str, str]:
-    """The variables with which `python -m gitdailies_cli` is the command of the release before."""
-
-    def make(folder: Path) -> None:
-        archive = subprocess.run(["git", "archive", BEFORE], cwd=ROOT, capture_output=True, check=True).stdout
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(folder, filter="data")
-
-    folder = made_once(f"release-{BEFORE}", make)
-    rooms = sorted({path.parent.parent for path in folder.glob("*/gitdailies_*/__init__.py")})
-    return {"PYTHONPATH": os.pathsep.join(map(str, rooms))}
+    return release_before()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -79,3 +72,28 @@ def test_its_relay_goes_on_with_an_open_incident(kind: str, before: dict[str, st
             arrived = eventually(lambda: (found := receiver.of("Q1"))[1:] and found)
 
     assert [one.event["kind"] for one in arrived] == ["incidentStarted", "incidentResolved"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("server", MIGRATIONS)
+def test_a_server_is_ready_until_a_later_release_leaves_it_behind(
+    kind: str, server: str, tmp_path: Path
+) -> None:
+    """On a schema that was only expanded it stays ready; on one that needs a later release it says so."""
+    with setting(kind, tables=None) as store, ExitStack() as running_server:
+        file = configure(tmp_path, store=store)
+        if server == "relay":
+            relay = running_server.enter_context(relay_in_thread(file))
+            url, database = relay.url, relay.database
+        else:
+            database = at(store if kind == "postgresql" else f"sqlite:{tmp_path}/dora.db")
+            url = running_server.enter_context(in_thread(database)).url
+        for oldest, status in ((revisions(MIGRATIONS[server])[-1], 200), ("9999", 503)):
+            with transaction(database) as session:
+                later = "UPDATE alembic_version SET version_num = '9999', release = '7.0.0', oldest = ?"
+                session.execute(later, (oldest,))
+            time.sleep(READY_SECONDS)
+            answer = requests.get(f"{url}/readyz", timeout=30)
+            assert answer.status_code == status, answer.text
+
+    assert "release 7.0.0 of gitdailies-integrations wrote it: install that one" in answer.json()["reason"]

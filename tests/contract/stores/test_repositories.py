@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import gitdailies_dora
-import pytest
 import requests
 from gitdailies_core.values.renames import NO_RENAMES
 from gitdailies_core.values.times import text_of
@@ -19,17 +16,10 @@ from gitdailies_dora.sql.database import transaction
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.erasing import Erasure
 
-from tests.contract.stores.test_filled_stores import filled
-from tests.support.databases import KINDS
 from tests.support.dora.payloads import body
 from tests.support.dora.running import in_thread
 
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 def known(database: Database) -> list[str]:
@@ -77,22 +67,3 @@ def test_a_name_stays_as_long_as_an_event_has_it(database: Callable[[], Database
         assert known(database()) == ["Larkspur/A", "larkspur/b"]
         erasing.erase(database(), Erasure(before=NOW), actor="ops")
         assert known(database()) == []
-
-
-def test_an_upgraded_store_knows_the_names_of_its_events(
-    database: Callable[[], Database], tmp_path: Path
-) -> None:
-    """The revision that makes the table fills it."""
-    events = filled(database(), "0012", tmp_path / "earlier")
-    assert known(database()) == sorted({event["repo"] for event in events})
-
-
-def test_whatever_stores_or_deletes_events_keeps_the_names() -> None:
-    """Each module with a statement that inserts or deletes events keeps their names and senders."""
-    package = Path(gitdailies_dora.__file__).parent
-    modules = [path.read_text("utf-8") for path in package.rglob("*.py") if "migrations" not in path.parts]
-    storing = [text for text in modules if 'insert_many(session, "events"' in text or "INTO events" in text]
-    deleting = [text for text in modules if "DELETE FROM events" in text]
-    assert (len(storing), len(deleting)) == (1, 3)
-    assert all("spellings.note(" in text and "senders.who_sent(" in text for text in storing)
-    assert all("forget(session, " in text and "DELETED}" in text for text in deleting)

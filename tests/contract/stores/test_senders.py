@@ -18,7 +18,6 @@ from gitdailies_dora.sql.database import migrate, transaction
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.erasing import Erasure
 
-from tests.contract.stores.test_filled_stores import filled
 from tests.support.databases import KINDS, setting
 from tests.support.dora.running import at, in_thread
 from tests.support.dora.visitor import Visitor
@@ -122,15 +121,6 @@ def test_a_store_that_lacks_the_table_gets_the_same_rows(store: Database, send: 
         session.execute("DELETE FROM senders")
     migrate(store)
     assert senders(store) == []
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_an_upgraded_store_knows_its_senders(kind: str, tmp_path: Path) -> None:
-    """A store of the first revision has a row for each sender of its events."""
-    with setting(kind, tables=None) as place:
-        store = at(f"sqlite:{tmp_path}/old.db" if kind == "sqlite" else place)
-        events = filled(store, "0012", tmp_path / "earlier")
-        assert sum(one.events for one in senders(store)) == len(events) > 0
 
 
 def test_events_of_no_row_are_not_denied(store: Database, send: Callable[..., None]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.history.teams import Teams
 from gitdailies_dora.sql.database import ReadPool
 from gitdailies_server.storage.database import Session
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct, structs
 
@@ -49,7 +49,7 @@ from tests.support.figures.derived_store import (
 from tests.support.figures.histories import CORRECTIONS, HISTORIES, QUESTIONS, TEAMS, text
 from tests.support.figures.reference import Chosen, Reference
 from tests.support.figures.reference_deploys import Deploy, Incident
-from tests.support.forms import examples
+from tests.support.forms import search
 
 # No team has single services, so that the database adds up whole repositories.
 OF_REPOSITORIES = Teams(
@@ -57,16 +57,6 @@ OF_REPOSITORIES = Teams(
 )
 
 Events = list[dict[str, Any]]
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
-    folder: Path = tmp_path_factory.mktemp("series")
-    with opened(str(request.param), folder, "gitdailies_webhooks") as database:
-        create_key(database(), "ci")
-        with closing(database().connect()) as session:
-            assert rows.reset(session, SETTINGS, 1)  # otherwise every answer would come from the events
-            yield database(), session
 
 
 # What is asked besides a period and filters.
@@ -188,15 +178,7 @@ def correct(session: Session, events: Events, said: dict[str, tuple[str, str | N
                 change_log.note_changes(session, [changed], LATE)
 
 
-@settings(
-    max_examples=examples(60),
-    deadline=None,
-    suppress_health_check=[
-        HealthCheck.function_scoped_fixture,
-        HealthCheck.too_slow,
-        HealthCheck.differing_executors,
-    ],
-)
+@search(60)
 @given(HISTORIES, CORRECTIONS, QUESTIONS, MORE, st.data())
 def test_series_are_the_figures_of_each_group(
     store: Opened,
@@ -314,7 +296,9 @@ def test_what_a_reader_kept_of_packed_weeks_is_never_old(kind: str, tmp_path: Pa
     late = {**body, "id": "2", "commitSHA": "b" * 40, "time": text(101)}
     with opened(kind, tmp_path, "gitdailies_webhooks") as database, closing(database().connect()) as session:
         create_key(database(), "ci")
-        reader = ReadPool(database())
+        of_server = database()
+        of_server.lock()
+        reader = ReadPool(of_server)
 
         def deploys(chosen: FigureSettings = SETTINGS, **more: str) -> list[int]:
             given = {"now": text(24 * 20), "from": "2026-03-09", **more}
@@ -355,6 +339,7 @@ def test_what_a_reader_kept_of_packed_weeks_is_never_old(kind: str, tmp_path: Pa
         derived()
         assert deploys() == [2]
         reader.close()
+        of_server.unlock()
 
 
 def test_a_week_that_changes_while_it_is_read_is_read_again(store: Opened) -> None:

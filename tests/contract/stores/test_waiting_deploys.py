@@ -1,4 +1,4 @@
-"""Deploys that wait for late pushes, on both databases: which are held, what they brought, in which order."""
+"""What is held, on both databases: deploys that wait for late pushes, and incidents; and what goes when."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from gitdailies_core.sources.deploy_messages import Deploy, Push
-from gitdailies_core.sources.protocol import Message
+from gitdailies_core.sources.deploy_messages import Deploy, Push, PushedCommit
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Message, Service
 from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_relay.accepting.acceptance import Delivery
 from gitdailies_relay.accepting.deploys import WAIT
@@ -50,10 +50,11 @@ class Relay:
 
     def take(self, *messages: Message, place: DeployTarget = PRODUCTION, replay: bool = False) -> list[str]:
         """Accept messages as deliveries of one batch; return the reasons."""
+        return self.accept(*(_delivery(one, place)._replace(replay=replay) for one in messages))
 
+    def accept(self, *deliveries: Delivery) -> list[str]:
         async def together() -> list[str]:
-            deliveries = [_delivery(one, place)._replace(replay=replay) for one in messages]
-            given = [self.store.accept(one) for one in deliveries]
+            given = [self.store.writer.put(one) for one in deliveries]
             return [reason for one in await asyncio.gather(*given) for reason in one.texts]
 
         return self._loop.run_until_complete(together())
@@ -62,7 +63,7 @@ class Relay:
         """Let time pass for the store's clock, and end the holds that are over then."""
         self._later += time // timedelta(microseconds=1)
         later = self._later
-        self.store.clock.now = lambda: now_us() + later  # type: ignore[method-assign]
+        self.store.now = lambda: now_us() + later  # type: ignore[method-assign]
 
         async def end() -> None:
             await self.store.end_holds(await self.store.standing())
@@ -70,17 +71,24 @@ class Relay:
         self._loop.run_until_complete(end())
 
     def sent(self) -> list[Sent]:
-        """Send what may be sent, one after the other."""
+        """Send the deploys that may be sent, one after the other."""
+        found = []
+        for body in self.bodies():
+            commits = body.get("commits")
+            listed = None if commits is None else [int(one["sha"], 16) for one in commits]
+            found.append(Sent(int(body["commitSHA"], 16), listed))
+        return found
 
-        async def all_of_it() -> list[Sent]:
+    def bodies(self) -> list[dict[str, Any]]:
+        """Send what may be sent; return the bodies."""
+
+        async def all_of_it() -> list[dict[str, Any]]:
             found = []
             while events := await self.store.ready(10):
                 for event in events:
-                    body = json.loads(event.body)
-                    commits = body.get("commits")
-                    listed = None if commits is None else [int(one["sha"], 16) for one in commits]
-                    found.append(Sent(int(body["commitSHA"], 16), listed))
-                    await self.store.record([_delivered(event.seq)], [event.partition])
+                    found.append(json.loads(event.body))
+                    attempt = Attempt(event.seq, now_us(), 202, DELIVERED)
+                    await self.store.record([attempt], [event.partition])
             return found
 
         return self._loop.run_until_complete(all_of_it())
@@ -110,7 +118,8 @@ def relay(database: Callable[[], Database]) -> Iterator[Relay]:
     store = RelayStore(database())
 
     async def begin() -> None:
-        store.open()
+        store.prepare()
+        store.start()
 
     loop.run_until_complete(begin())
     yield Relay(store, loop)
@@ -127,14 +136,14 @@ def deployed(number: int, minute: float | None = None, **more: Any) -> Deploy:
     """A deploy of commit *number*, as many minutes after the beginning."""
     at = BEGAN + timedelta(minutes=number if minute is None else minute)
     given = {"environment": "production", "branch": "main", "deployment": f"{number} {at}", **more}
-    return Deploy.make(word="success", repo=REPO, sha=sha(number), at=at, platform="github-actions", **given)
+    return Deploy(word="success", repo=REPO, sha=sha(number), at=at, platform="github-actions", **given)
 
 
 def pushed(*numbers: int, before: int, branch: str = "main", total: int | None = None) -> Push:
-    commits: list[tuple[str, datetime | None, str]] = [
-        (sha(number), BEGAN + timedelta(seconds=number), "work") for number in numbers
-    ]
-    return Push.make(
+    commits = tuple(
+        PushedCommit(sha(number), BEGAN + timedelta(seconds=number), "work") for number in numbers
+    )
+    return Push(
         word="push",
         repo=REPO,
         branch=branch,
@@ -153,10 +162,6 @@ def _delivery(message: Message, place: DeployTarget) -> Delivery:
     at = place if isinstance(message, Deploy) else None
     routed = RoutedMessage(message, f"key {name}", place=at)
     return Delivery(name, now_us(), "default", Interpretation("ci", "application/json", b"{}", "", (routed,)))
-
-
-def _delivered(seq: int) -> Any:
-    return Attempt(seq, now_us(), 202, DELIVERED)
 
 
 def test_a_deploy_waits_for_its_push(relay: Relay) -> None:
@@ -209,9 +214,14 @@ def test_a_deploy_goes_without_commits_after_ten_minutes(relay: Relay) -> None:
 def test_without_a_predecessor_or_any_push_nothing_waits(relay: Relay) -> None:
     """Nor does one whose commits the vendor lists."""
     relay.take(deployed(1), deployed(2))
-    relay.take(pushed(3, before=2))
+    assert relay.take(pushed(3, before=2)) == ["push: a push makes no event; its commits are remembered"]
     relay.take(deployed(9, commits=[(sha(9), None)]))
 
+    assert [one["reason"] for one in relay.explained()["deliveries"][:2]] == [
+        "no commits: no deploy before it is known at its place",
+        "no commits: no push of its commit came",
+    ]
+    assert relay.rows("SELECT (SELECT count(*) FROM quarantine) + (SELECT count(*) FROM ignored)") == [(0,)]
     assert relay.sent() == [Sent(1, None), Sent(2, None), Sent(9, [9])]
 
 
@@ -343,7 +353,8 @@ def test_a_restarted_store_goes_on_waiting(database: Callable[[], Database], rel
     relay._loop.run_until_complete(relay.store.close())
 
     async def begin() -> None:
-        again.open()
+        again.prepare()
+        again.start()
 
     relay._loop.run_until_complete(begin())
     relay.store = again
@@ -389,3 +400,27 @@ def test_an_erased_deploy_leaves_nothing_of_its_place(relay: Relay, database: Ca
     assert relay.rows("SELECT sha FROM deployed_commits") == [(sha(1),)]
     assert relay.rows("SELECT * FROM waiting_deploys") == []
     assert relay.status()["held"] == 0
+
+
+def test_an_end_does_not_wait_for_the_hold_of_another_service(relay: Relay) -> None:
+    """It was over at `web` after an hour, as late deliveries say: both go at once. `jobs` is held."""
+    hold = timedelta(minutes=7)
+
+    def said(state: str, *services: str, at: datetime = BEGAN) -> Delivery:
+        named = [Service(service) for service in services]
+        change = Change(state=state, word=state, incident="A", at=at, occurrence="first", started_at=BEGAN,
+                        services=named, whole=state == STARTED)  # fmt: skip
+        name = f"{state} {services}"
+        targets = tuple(DeployTarget(f"larkspur/{service}", None, service) for service in services)
+        routed = RoutedMessage(change, name, targets)
+        return Delivery(name, now_us(), "default", Interpretation("test", "", b"", "", (routed,), hold=hold))
+
+    def sent() -> list[tuple[str, str]]:
+        return [(body["kind"], body["repo"]) for body in relay.bodies()]
+
+    relay.accept(said(STARTED, "web", "jobs"))
+    assert sent() == []
+    relay.accept(said(RESOLVED, "web", at=BEGAN + timedelta(hours=1)))
+    assert sent() == [("incidentStarted", "larkspur/web"), ("incidentResolved", "larkspur/web")]
+    relay.pass_time(hold)
+    assert sent() == [("incidentStarted", "larkspur/jobs")]

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, Self
 
 import pytest
-from gitdailies_core.sources.deploy_messages import Deploy, Push
+from gitdailies_core.sources.deploy_messages import Deploy, Push, PushedCommit
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
 from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.secret import Secret
@@ -19,9 +20,9 @@ from gitdailies_relay.accepting.acceptance import Delivery
 from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
 from gitdailies_relay.accepting.source_days import DAY_US, source_days
 from gitdailies_relay.operations.status import read_days
-from gitdailies_relay.store import exclusion
+from gitdailies_relay.store import exclusion, outbox
 from gitdailies_relay.store.outbox import DELIVERED, Attempt
-from gitdailies_relay.store.store import AttemptGroup, Item, RelayStore
+from gitdailies_relay.store.store import Item, RelayStore, Task
 from gitdailies_server.storage.database import ErrorScope, Session
 from gitdailies_server.storage.postgresql import PostgresqlDatabase
 from gitdailies_server.storage.timestamps import now_us
@@ -84,7 +85,7 @@ def told(name: str, message: Deploy | Push, source: str = "ci") -> Delivery:
 
 
 def deploy(name: str, number: int, source: str = "ci", **more: Any) -> Delivery:
-    made = Deploy.make(
+    made = Deploy(
         word="success",
         repo=PRODUCTION.repo,
         environment="production",
@@ -98,8 +99,8 @@ def deploy(name: str, number: int, source: str = "ci", **more: Any) -> Delivery:
 
 
 def push(name: str, number: int) -> Delivery:
-    commits = [(sha(number), BEGAN + timedelta(minutes=number), "work")]
-    made = Push.make(
+    commits = (PushedCommit(sha(number), BEGAN + timedelta(minutes=number), "work"),)
+    made = Push(
         word="push",
         repo=PRODUCTION.repo,
         branch="main",
@@ -113,10 +114,12 @@ def push(name: str, number: int) -> Delivery:
 def taken(incident: str) -> Later:
     """What the sender writes once the receiver has the first event of an incident."""
 
-    def make(session: Session) -> AttemptGroup:
+    def make(session: Session) -> Task:
         statement = "SELECT min(seq) FROM events WHERE incident = ?"
         (seq,) = session.execute(statement, (incident,)).fetchone()
-        return AttemptGroup((Attempt(seq, now_us(), 202, DELIVERED),), (f"default/test/{incident}",))
+        attempts = (Attempt(seq, now_us(), 202, DELIVERED),)
+        names = frozenset(exclusion.of_partitions([f"default/test/{incident}"]))
+        return Task(partial(outbox.record, attempts=attempts), names)
 
     return Later(make)
 
@@ -210,7 +213,8 @@ class Relays:
 
     async def __aenter__(self) -> Self:
         for store in self.stores:
-            store.open()
+            store.prepare()
+            store.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -228,29 +232,6 @@ _WAITING = (
     "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
-
-
-def test_only_what_is_about_the_same_waits(url: str) -> None:
-    """While a transaction about one incident is open, other relays store all others, and that one later."""
-
-    async def body() -> None:
-        async with Relays(url, 2) as relays:
-            one, two = relays.stores
-            database = relays.database()
-            with closing(database.connect()) as session:
-                database.begin(session, about(A))
-                session.execute("SELECT 1")
-                for number in range(20):
-                    assert (await one.accept(start(f"other {number}"))).events
-                await one.run(lambda session: session.execute("SELECT 1"), task="readiness")
-                waits = asyncio.ensure_future(two.accept(A))
-                await relays.blocked()
-                assert (await one.accept(B)).events
-                assert not waits.done()
-                database.commit(session)
-                assert (await waits).events
-
-    asyncio.run(body())
 
 
 def test_what_people_do_waits_for_all_and_all_for_it(url: str) -> None:
@@ -271,7 +252,7 @@ def test_what_people_do_waits_for_all_and_all_for_it(url: str) -> None:
 
                 job = asyncio.ensure_future(one.run(work))
                 await relays.blocked()
-                after = asyncio.ensure_future(two.accept(B))
+                after = asyncio.ensure_future(two.writer.put(B))
                 after.add_done_callback(lambda _: done.append("an incident"))
                 await asyncio.sleep(0.2)
                 assert done == []
@@ -292,7 +273,7 @@ def test_counters_of_relays_add_up(url: str) -> None:
         async with Relays(url, 8) as relays:
             for number, time in enumerate(times):
                 made = start(f"i{number}")._replace(received_at=time)
-                await relays.stores[number % 3 if number < 5 else number].accept(made)
+                await relays.stores[number % 3 if number < 5 else number].writer.put(made)
             read = relays.stores[0].report
             rows = read(lambda s: s.execute("SELECT count(*) FROM outcome_counts").fetchone()[0])
             assert rows > 1
@@ -320,7 +301,7 @@ def test_no_batches_block_each_other(url: str, monkeypatch: pytest.MonkeyPatch) 
     async def send(store: RelayStore) -> None:
         for _ in range(30):
             some = chance.sample(deliveries, 8)
-            await asyncio.gather(*(store.accept(one) for one in some))
+            await asyncio.gather(*(store.writer.put(one) for one in some))
 
     async def body() -> None:
         async with Relays(url, 4) as relays:

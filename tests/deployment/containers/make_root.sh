@@ -1,6 +1,6 @@
 #!/bin/sh
-# Make .tools/containers/root.tar: a root of Debian in place of the images that ours and the compose file name, with
-# the packages that our image installs. Tests build from it without a network. It needs root, apt and pip.
+# Make .tools/containers/root.tar: a root of Debian in place of the images that ours and the compose files name, with
+# the packages that our images install. Tests build from it without a network. It needs root, apt and pip.
 set -eu
 cd "$(dirname "$0")/../../.."
 python=${VENV:-.venv}/bin/python
@@ -27,7 +27,7 @@ printf '[global]\nno-index = true\nfind-links = /opt/wheels\n' >"$made/pip.conf"
 # $1 is the folder of the root, for mmdebstrap to fill in.
 # shellcheck disable=SC2016
 mmdebstrap --quiet --mode=root --variant=apt --aptopt='APT::Install-Recommends "0"' \
-    --include=python3-minimal,python3-venv,git,ca-certificates,passwd,postgresql-17,nginx-light \
+    --include=python3-minimal,python3-venv,git,ca-certificates,passwd,postgresql-17,nginx-light,patroni,python3-etcd,etcd-server,haproxy \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/man/*' \
     --customize-hook="copy-in $made/wheels /opt" --customize-hook="copy-in $made/pip.conf /etc" \

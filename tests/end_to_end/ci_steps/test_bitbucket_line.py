@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -11,14 +10,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from gitdailies_core.ci.reporting.settings import DEPLOY_INPUTS, STEP_INPUTS
 
 from scripts import dist
-from tests.support.servers import answer, serving
+from tests.support.servers import serving
 from tests.support.shell_scripts import KEY, ROOT, TOOLS, repository, tool
 from tests.support.steps import DoraServer, dora, fits_schema, published
 
@@ -123,12 +119,6 @@ def checksum(folder: Path) -> str:
     return found[1]
 
 
-def test_the_listed_checksum(tmp_path: Path) -> None:
-    """The list that the page names has the checksum of the built file."""
-    assert "`dist/SHA256SUMS`" in README
-    assert checksum(tmp_path) == hashlib.sha256(SCRIPT.read_bytes()).hexdigest()
-
-
 def test_a_failed_deploy(tmp_path: Path) -> None:
     """After a line that fails, nothing is reported."""
     with serving() as server:
@@ -154,38 +144,8 @@ def test_after_script(deploy: str, reported: int, tmp_path: Path) -> None:
     assert reported or "the script did not succeed (exit status 3)" in log
 
 
-@pytest.mark.parametrize(("strict", "ok"), [("", True), ("true", False)])
-def test_a_wrong_key(strict: str, ok: bool, tmp_path: Path) -> None:
-    """A refused key leaves the step green with a warning in the log, or red where errors are to fail."""
-    with serving(answer("401 Unauthorized", b"{}")) as server:
-        code, log, _ = pipeline(
-            tmp_path,
-            COPIED,
-            gitdailies_webhook_url=server.url,
-            gitdailies_webhook_key=KEY,
-            gitdailies_fail_on_error=strict,
-        )
-
-    assert (code == 0) is ok, log
-    assert f"GitDailies: {'WARNING' if ok else 'ERROR'}: not reported" in log
-    assert KEY not in log
-
-
 @pytest.mark.parametrize("text", PAGES)
 def test_schema(text: str, tmp_path: Path) -> None:
     """Each pipeline of the page is valid by Bitbucket's schema."""
     (tmp_path / "bitbucket-pipelines.yml").write_text(text)
     fits_schema("vendor.bitbucket-pipelines", tmp_path / "bitbucket-pipelines.yml")
-
-
-def test_declared_inputs_are_used_inputs() -> None:
-    """The variables of the page's table and of its pipelines are the inputs of the step."""
-    names = {"GITDAILIES_" + name.upper().replace("-", "_") for name in (*DEPLOY_INPUTS, *STEP_INPUTS)}
-
-    assert set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == names
-    assert set(re.findall(r"GITDAILIES_\w+", README)) == names
-    assert all(isinstance(document(text), dict) for text in PAGES)
-
-
-def document(text: str) -> Any:
-    return yaml.safe_load(text)

@@ -146,6 +146,16 @@ def test_reusable_workflow(tmp_path: Path) -> None:
     ]
 
 
+def test_two_services(tmp_path: Path) -> None:
+    """A matrix of two services reports two deploys with ids of their own."""
+    with serving(TAKEN) as server:
+        run = act(tmp_path, "matrix", key=KEY, url=server.url)
+
+    assert run.code == 0, run.log
+    assert sorted(body["service"] for body in bodies(server.requests)) == ["api", "worker"]
+    assert len({request.headers["idempotency-key"] for request in server.requests}) == 2
+
+
 @pytest.mark.parametrize(("strict", "level", "code"), [("false", "warning", 0), ("true", "error", 1)])
 def test_missing_key(strict: str, level: str, code: int, tmp_path: Path) -> None:
     """Without a key, as in a fork, one line says what to do. The job fails only with `fail-on-error`."""

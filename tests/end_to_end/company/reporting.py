@@ -49,6 +49,8 @@ from tests.support.steps import KEY, ROOT
 
 CSV, CURL, SHALLOW, WHOLE, PATHS, LATER = "csv", "curl", "shallow", "whole", "paths", "later"
 WEBHOOK, PUSHES, ARGO, MIRROR = "webhook", "pushes", "argo", "mirror"
+# Beside pushes: each comes after the deploy that needs it, twice, and in another order than it was made.
+LATE_PUSHES = "late pushes"
 STEPS = (SHALLOW, WHOLE, PATHS, LATER)
 
 WAYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
@@ -58,6 +60,7 @@ WAYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "whole step": ((WHOLE,),),
     "step with paths": ((PATHS,),),
     "webhook and pushes": ((WEBHOOK, PUSHES),),
+    "webhook, then its pushes": ((WEBHOOK, PUSHES, LATE_PUSHES),),
     "webhook, then the step of a later job": ((WEBHOOK, PUSHES, LATER),),
     "step, then webhook": ((WHOLE, WEBHOOK, PUSHES),),
     "shallow step, then webhook": ((SHALLOW, WEBHOOK, PUSHES),),
@@ -112,7 +115,7 @@ def reported(repository: Repository, way: str, folder: Path, *, really: int = 0)
         phase_of.update({job.number: phase for job in jobs})
         since_of.update({job.number: since for job in jobs})
         if PUSHES in phase:
-            told.pushes(since, jobs[-1].at)
+            told.pushes(since, jobs[-1].at, late=LATE_PUSHES in phase)
         for index, job in enumerate(jobs):
             for reporter in phase:
                 told.job(reporter, job, really=index < really)
@@ -173,7 +176,7 @@ class _Reporting:
         for delivery in _deliveries_of(self.repository, job):
             self._deliver(job.at + 3, delivery, job)
 
-    def pushes(self, since: int, until: int) -> None:
+    def pushes(self, since: int, until: int, *, late: bool) -> None:
         """Let the repository's webhook tell the pushes of a span."""
         gitlab = self.repository.profile.platform == "gitlab"
         tell = vendors.gitlab_push if gitlab else vendors.push
@@ -184,7 +187,15 @@ class _Reporting:
                 messages = [commit.message for commit in push.commits]
                 files = [commit.path or "README.md" for commit in push.commits]
                 told = tell(name, push.before, commits, branch=push.branch, messages=messages, files=files)
-                self._deliver(push.at + 2, told)
+                if late:
+                    self._deliver_late(push, told)
+                else:
+                    self._deliver(push.at + 2, told)
+
+    def _deliver_late(self, push: truth.Push, told: Delivery) -> None:
+        deployed = min(job.at for job in self.repository.jobs if job.at > push.at)
+        for seconds in (60, 300):
+            self._deliver(deployed + seconds + push.at % 200, told)
 
     def incidents(self) -> None:
         for one in self.repository.incidents:
@@ -266,7 +277,7 @@ def _step_event(repository: Repository, job: Job, reporter: str, folder: Path) -
         checkout = _Checkout(folder / "checkout", repository).at(job.sha, _depth(repository, reporter))
         environ, payload = _job_of(repository, job, reporter, checkout)
         platform = detect(PLATFORMS, environ)
-        settings = Settings.make(platform.step.inputs(environ))
+        settings = Settings.make(platform.inputs(environ))
         found = deploys_in(str(checkout), platform, environ=environ, event=payload, inputs=settings.inputs)
         assert isinstance(found, Deploys)
         (event,) = found.events
@@ -431,7 +442,7 @@ def _is_skipped_or_preview(repository: Repository, job: Job, folder: Path) -> No
     head = {"sha": job.sha, "ref": "main", "repo": {"full_name": "contributor/garden", "fork": True}}
     payload = {"action": "opened", "number": 7, "pull_request": {"number": 7, "state": "open", "head": head}}
     platform = detect(PLATFORMS, environ)
-    settings = Settings.make(platform.step.inputs(environ))
+    settings = Settings.make(platform.inputs(environ))
     found = deploys_in(str(checkout), platform, environ=environ, event=payload, inputs=settings.inputs)
     assert isinstance(found, Skipped) or found.events[0]["environment"] == "preview"
 

@@ -38,6 +38,7 @@ SHORT = (
     ("orbit", "webhook and pushes"),
     ("meadow", "from lists to none to lists"),
     ("quay", "webhook and pushes"),
+    ("depot", "webhook, then its pushes"),
 )
 COMBINATIONS = [(name, way) for name in PROFILES for way in WAYS if is_possible(way, PROFILES[name])]
 

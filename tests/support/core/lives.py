@@ -49,7 +49,7 @@ def updated(when: float, *, incident: str = "A", since: float | None = None, **m
 
 
 def make(state: str, when: float, *, incident: str, services: Sequence[str] = (), **more: Any) -> Change:
-    return Change.make(
+    return Change(
         state=state,
         word=f"incident.{state}",
         incident=incident,
@@ -78,6 +78,7 @@ class Relay:
     """A relay without its store: it decides on changes, remembers records and collects the sent events."""
 
     targets: Sequence[DeployTarget] = (CHECKOUT,)
+    source: str = "pagerduty"
     records: MemoryRecords = field(default_factory=MemoryRecords)
     sent: list[Event] = field(default_factory=list)
 
@@ -86,7 +87,7 @@ class Relay:
     ) -> Decision:
         targets = self.targets if to is None else to
         decision = decide(
-            source="pagerduty", change=change, targets=targets, refusal=refusal, records=self.records
+            source=self.source, change=change, targets=targets, refusal=refusal, records=self.records
         )
         assert bool(decision.events) != bool(decision.reason), "events or a reason, never both or neither"
         self.records.apply(decision)
@@ -95,7 +96,7 @@ class Relay:
 
     def close(self, change: Change) -> Decision:
         """Close an incident by hand."""
-        decision = close(change=change, source="pagerduty", records=self.records)
+        decision = close(change=change, source=self.source, records=self.records)
         self.records.apply(decision)
         self.sent += decision.events
         return decision

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[3]
 MADE = ROOT / ".tools" / "containers" / "root.tar"
 RECIPES = ROOT / "tests" / "deployment" / "containers"
 # The names in our files, as Docker completes them.
-BASE = "docker.io/library/python:3.13-slim"
+BASE, DEBIAN = "docker.io/library/python:3.13-slim", "docker.io/library/debian:trixie-slim"
 PEERS = {"postgresql": "docker.io/library/postgres:17", "nginx": "docker.io/library/nginx:1.28"}
 
 GUIDE = ROOT / "docs" / "do" / "one-machine.md"
@@ -174,6 +174,7 @@ def engine() -> Iterator[Engine]:
             (folder / "storage.conf").write_text(_STORAGE.format(folder=folder, driver=driver))
             if re.search(r"sha256:\w+$", made.podman("import", "--quiet", MADE, BASE, expected=None)):
                 break
+        made.podman("tag", BASE, DEBIAN)
         yield made
     finally:
         made.podman("rm", "--all", "--force", "--time=0", "--volumes", expected=None)

@@ -7,7 +7,7 @@ from typing import Any
 from gitdailies_dora.derived.worker import Deriver
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.operations.installation import Installation
-from gitdailies_dora.operations.readiness import Readiness
+from gitdailies_server.readiness import Readiness
 from gitdailies_server.storage.timestamps import utc_now
 
 

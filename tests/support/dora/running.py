@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 from unittest.mock import patch
 
 import argon2
@@ -94,6 +94,16 @@ def _captured_log() -> Iterator[list[MutableMapping[str, Any]]]:
             yield log
 
 
+class _Reloading(asyncio.Event):
+    """Counts how often the server waited: once at its start, and once more when it has applied settings."""
+
+    waits = 0
+
+    async def wait(self) -> Literal[True]:
+        self.waits += 1
+        return await super().wait()
+
+
 @contextmanager
 def in_thread(
     store: StoreLocation,
@@ -114,7 +124,8 @@ def in_thread(
     address: list[str] = []
     ready, loops, stops = threading.Event(), [], []
     faults: list[BaseException] = []
-    reloading: list[asyncio.Event] = []
+    reloading: list[_Reloading] = []
+    given: list[DoraSettings | Exception] = []
     waiting: queue.SimpleQueue[DoraSettings | Exception] = queue.SimpleQueue()
 
     def next_settings() -> DoraSettings:
@@ -124,12 +135,12 @@ def in_thread(
         return one
 
     def reload(one: DoraSettings | Exception) -> None:
+        given.append(one)
         waiting.put(one)
         loops[0].call_soon_threadsafe(reloading[0].set)
-        # Settings that the server has not taken yet would be skipped when the next ones arrive.
         ends = time.monotonic() + 60
-        while not waiting.empty():
-            assert time.monotonic() < ends, "the server did not read its settings again"
+        while reloading[0].waits <= len(given):
+            assert time.monotonic() < ends, "the server did not apply its settings"
             time.sleep(0.01)
 
     def listening(url: str) -> None:
@@ -139,7 +150,7 @@ def in_thread(
     async def run() -> None:
         loops.append(asyncio.get_running_loop())
         stops.append(asyncio.Event())
-        reloading.append(asyncio.Event())
+        reloading.append(_Reloading())
         await serve(
             listen=Listen("127.0.0.1", port),
             store=store,

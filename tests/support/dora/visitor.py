@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -41,11 +42,20 @@ class Visitor:
         return self.post("/sign-in", name=name, password=password)
 
 
-@pytest.fixture
-def owner(receiver: Receiver) -> Visitor:
+def text_of(markup: str, between: str = " ") -> str:
+    """Return the words of a page or a part of it, with *between* in place of each tag."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", between, markup)).split())
+
+
+def owner_of(receiver: Receiver) -> Visitor:
     visitor = Visitor(receiver)
     assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
     return visitor
+
+
+@pytest.fixture
+def owner(receiver: Receiver) -> Visitor:
+    return owner_of(receiver)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC
 from statistics import fmean, median, stdev
 from typing import Any, NamedTuple
@@ -29,7 +29,6 @@ from gitdailies_dora.figures.answers.numbers import (
     Figures,
 )
 from gitdailies_dora.figures.answers.selection import Period, Selection
-from gitdailies_dora.figures.answers.tracks import rows_of
 from gitdailies_dora.figures.history.events import (
     ROLLBACK,
     Commit,
@@ -206,26 +205,6 @@ def answers(history: History, now: int, views: Iterable[int]) -> dict[int, Figur
     }
 
 
-def asked_as_before(history: History, now: int, views: Iterable[int]) -> dict[int, dict[str, float | None]]:
-    """Return the rates as they were defined before, as a control.
-
-    Failures of young deploys were in the numerator, with a window of 72 hours, and all asked days counted.
-    """
-    window = 72 * HOUR
-    facts = derive(until(history, now), FigureSettings())
-    found: dict[int, dict[str, float | None]] = {}
-    for days in views:
-        deploys, _ = rows_of(facts, Selection(Period(now - days * DAY, None, now, UTC)))
-        failed = sum(row.failed for row in deploys)
-        pending = sum(not row.failed and row.at > now - window for row in deploys)
-        judged = len(deploys) - pending
-        found[days] = {
-            FREQUENCY: len(deploys) / days,
-            FAIL_RATE: failed / judged if judged else None,
-        }
-    return found
-
-
 def _main_numbers(figures: Figures) -> dict[str, float | None]:
     recovery = figures.failed_deployment_recovery_time
     return {
@@ -250,10 +229,7 @@ class Mean(NamedTuple):
     known: float
 
 
-Asked = Callable[[History, int, Iterable[int]], dict[int, dict[str, float | None]]]
-
-
-def means(team: Team, histories: int, ask: Asked = asked) -> dict[tuple[int, int, str], Mean]:
+def means(team: Team, histories: int) -> dict[tuple[int, int, str], Mean]:
     """Return the mean of each figure, by day of the user, days of the view, and name.
 
     The fail rate is null where few deploys failed, so its truth is the share that did fail in each history.
@@ -265,7 +241,7 @@ def means(team: Team, histories: int, ask: Asked = asked) -> dict[tuple[int, int
         made = [deploy.at for deploy in history.deploys if deploy.reporter == _EACH]
         for day in (*NEW_USER, ESTABLISHED):
             now = began + day * DAY
-            for view, numbers in ask(history, now, VIEWS).items():
+            for view, numbers in asked(history, now, VIEWS).items():
                 span = now - view * DAY, now - _WINDOW
                 true = {**truth(team), FAIL_RATE: _within(failed, span) / max(_within(made, span), 1)}
                 for name, value in numbers.items():
@@ -329,11 +305,6 @@ class Cell(NamedTuple):
     repositories: int = 1
     alike: bool = True
 
-    @property
-    def is_found_soon(self) -> bool:
-        """Whether half of the failures are found within half of the median gap between deploys."""
-        return self.found <= math.log(2) * 1440 / self.deploys / 2
-
 
 class Drawn(NamedTuple):
     """A history, the times of deploys that failed and that mended, and how long each caused incident took."""
@@ -345,12 +316,16 @@ class Drawn(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What the figures say of a team in the last `VIEW` days, and the truth."""
+    """What the figures say of a team in the last `VIEW` days, and the truth.
+
+    *gap* is the median time between two deploys of a repository, in minutes, as they were drawn.
+    """
 
     figures: Figures
     failed: int
     rework: int
     recovery: float | None
+    gap: float
 
     @property
     def is_in_range(self) -> bool:
@@ -486,11 +461,21 @@ def seen(cell: Cell, team: int) -> Seen:
         len(within(drawn.failed, now - _WINDOW)),
         len(within(drawn.mended, now)),
         median(recoveries) / 1e6 if recoveries else None,
+        _gap(drawn.history.deploys),
     )
 
 
+def _gap(deploys: Iterable[Deploy]) -> float:
+    last: dict[str, int] = {}
+    gaps = []
+    for deploy in deploys:
+        gaps.append(deploy.at - last.get(deploy.target.repo, deploy.at))
+        last[deploy.target.repo] = deploy.at
+    return median(gap for gap in gaps if gap) / MINUTE
+
+
 class Measured(NamedTuple):
-    """A cell: sums of its teams with a value, shares of all teams, and the median width of the range."""
+    """A cell: sums of its teams with a value, shares of all teams, medians of the width and of the gap."""
 
     failed: int
     value: float
@@ -502,6 +487,7 @@ class Measured(NamedTuple):
     with_value: float
     in_range: float
     width: float
+    gap: float
 
 
 def measured(cell: Cell, teams: int) -> Measured:
@@ -522,4 +508,5 @@ def measured(cell: Cell, teams: int) -> Measured:
         len(valued) / teams,
         sum(one.is_in_range for one in found) / teams,
         median((one.high or 0) - (one.low or 0) for one in ranges),
+        median(one.gap for one in found),
     )

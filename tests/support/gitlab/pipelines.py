@@ -7,8 +7,10 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.support.shell_scripts import ROOT, repository, tool
 from tests.support.steps import published
@@ -34,14 +36,26 @@ class Run:
 
 def pipeline(folder: Path, name: str, *, path: str | None = None, **variables: str) -> Run:
     """Run the pipeline *name* in a new project with the component; *variables* are those of its settings."""
-    program = tool("gitlab-ci-local")
     project = folder / "checkout-api"
     shutil.copytree(BUILT / "templates", project / "templates")
     (project / "gitdailies").mkdir()
     shutil.copy(BUILT / "report_deploy.sh", project / "gitdailies")
     shutil.copy(HERE / "pipelines" / f"{name}.yml", project / ".gitlab-ci.yml")
     sha = repository(project, remote="https://gitlab.example.com/larkspur/checkout-api.git")
-    command = [program, "--force-shell-executor", "--home", str(folder)]
+    return run(project, folder, sha, variables, path=path)
+
+
+def run(
+    project: Path,
+    home: Path,
+    sha: str,
+    variables: Mapping[str, str],
+    *,
+    path: str | None = None,
+    environ: Mapping[str, str] = MappingProxyType({}),
+) -> Run:
+    """Run the pipeline of a project; *variables* are those of its settings."""
+    command = [tool("gitlab-ci-local"), "--force-shell-executor", "--home", str(home)]
     for variable, value in variables.items():
         command += ["--variable", f"{variable.upper()}={value}"]
     done = subprocess.run(
@@ -49,14 +63,15 @@ def pipeline(folder: Path, name: str, *, path: str | None = None, **variables: s
         cwd=project,
         env={
             "PATH": path or f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "HOME": str(folder),
+            "HOME": str(home),
             "FORCE_COLOR": "0",
+            **environ,
         },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
+        timeout=240,
     )
     jobs = {
         name: outcome

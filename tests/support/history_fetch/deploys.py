@@ -7,12 +7,15 @@ import subprocess
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from gitdailies_core.ci import step
 from gitdailies_core.ci.reporting.platform import Platform
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.history import GROUP
 
-from tests.support.history_fetch.api import Api
+from tests.support.history_fetch.api import Api, listening
 from tests.support.processes import run
 
 BEGIN, END = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
@@ -29,11 +32,12 @@ def sha(number: int) -> str:
 
 
 def reported(
-    platform: Platform, environ: Mapping[str, str], folder: Path, *, event: Any = None, **inputs: str
+    platform: Platform, environ: Mapping[str, str], *, event: Any = None, **inputs: str
 ) -> list[dict[str, Any]]:
     """What the step of *platform* reports in a job with these variables and inputs, without a checkout."""
     texts = {"dry-run": "true", "receiver": "ours", **inputs}
-    report = step.run(platform, texts, environ=environ, event=event, directory=str(folder), agent="test")
+    with TemporaryDirectory() as folder:
+        report = step.run(platform, texts, environ=environ, event=event, directory=folder, agent="test")
     assert report.ok, report.lines
     found = json.loads(report.payload) if report.payload else []
     return found if isinstance(found, list) else [found]
@@ -43,7 +47,6 @@ def command(
     folder: Path,
     api: Api,
     source: str,
-    token_env: str,
     arguments: Mapping[str, str],
     *options: str,
     environ: Mapping[str, str] | None = None,
@@ -52,17 +55,19 @@ def command(
     asked = [source, "--api-url", api.url, "--since", "2025-01-01", "--until", "2026-01-01", *options]
     for name, value in arguments.items():
         asked += ["--with", f"{name}={value}"]
-    variables = {token_env: api.token, **(environ or {})}
+    variables = {registry.load(source, GROUP).token_env: api.token, **(environ or {})}
     ran = run("history", "fetch", *asked, folder=folder, environ=variables)
     assert api.token not in ran.stdout + ran.stderr
     return ran
 
 
 def fetched(
-    folder: Path, api: Api, source: str, token_env: str, **arguments: str
+    folder: Path, api: Api, source: str, *, base: str = "", **arguments: str
 ) -> tuple[list[dict[str, Any]], str]:
-    """Return the events of the year, by id, and the text on stderr."""
-    ran = command(folder, api, source, token_env, arguments, "--output", "out.ndjson")
+    """Let *api* listen below *base*; return the events of the year, by id, and the text on stderr."""
+    with listening(api):
+        api.url += base
+        ran = command(folder, api, source, arguments, "--output", "out.ndjson")
     events = [json.loads(line) for line in (folder / "out.ndjson").read_text().splitlines()]
     return by_id(events), ran.stderr
 

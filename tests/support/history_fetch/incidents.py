@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
+import threading
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +20,7 @@ from gitdailies_core.sources.protocol import Change
 from gitdailies_core.sources.request import Request
 from gitdailies_relay.accepting.interpret import interpret
 
+from tests.support.history_fetch.api import Api
 from tests.support.processes import ended
 
 
@@ -28,6 +31,37 @@ def fetched(
     (folder / "gitdailies.yml").write_text(configuration)
     asked = [source, "--api-url", url, "--since", "2025-01-01", "--until", "2026-01-01", *arguments]
     return ended("history", "fetch", *asked, folder=folder, environ={**os.environ, **environ})
+
+
+def interrupted(
+    folder: Path, api: Api, *arguments: str, by: int, after: int, configuration: str, environ: dict[str, str]
+) -> tuple[int, str, str]:
+    """Send a fetch the signal *by* while it waits for the page behind *after*; return how it ended."""
+    (folder / "gitdailies.yml").write_text(configuration)
+    tell, asked, go = api.answer, threading.Event(), threading.Event()
+
+    def held(path: str, query: dict[str, str]) -> Any:
+        if len(api.asked) == after + 1:
+            asked.set()
+            go.wait(60)
+        return tell(path, query)
+
+    api.answer = held
+    asked_for = [*arguments, "--api-url", api.url, "--since", "2025-01-01", "--until", "2026-01-01"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gitdailies_cli", "history", "fetch", *asked_for],
+        cwd=folder,
+        env={**os.environ, **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert asked.wait(60)
+    process.send_signal(by)
+    out, err = process.communicate(timeout=10)
+    go.set()
+    api.answer = tell
+    return process.returncode, out, err
 
 
 def live(

@@ -106,9 +106,7 @@ def year(count: int = 250) -> list[Incident]:
         made.append(
             Incident(
                 id=f"Q{number:06}",
-                service=("checkout", "search", "unmapped")[number // 9 % 3]
-                if number % 9 == 2
-                else "checkout",
+                service=_SERVICES[number // 9 % 3] if number % 9 == 2 else "checkout",
                 urgency="low" if number % 8 == 5 else "high",
                 moments=tuple(at + timedelta(minutes=minute) for minute in minutes),
                 merged_into=f"Q{number + 1:06}" if number % 25 == 9 and number + 1 < count else "",

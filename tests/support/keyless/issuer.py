@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -22,6 +20,7 @@ from gitdailies_connection.config.sections.trusted_ci import TrustedCi, project_
 from joserfc import jwt
 from joserfc.jwk import Key, RSAKey
 
+from tests.support.json_server import JsonHandler, listening
 from tests.support.sign_in import hostile_provider as hostile
 from tests.support.sign_in.hostile_provider import CURVE, OTHER, RIGHT, HostileProvider
 
@@ -63,34 +62,21 @@ def endpoint(issuer: str, bearer: str = "runner-secret") -> Iterator[Endpoint]:
     """Run a stand-in of the endpoint. It answers *statuses* first, then a token for the audience."""
     state = Endpoint(issuer)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(JsonHandler):
+        def reply(self) -> None:
             query = parse_qs(urlsplit(self.path).query)
             state.asked.append((self.headers["authorization"], self.path))
             status = state.statuses.pop(0) if state.statuses else 200
             if self.headers["authorization"] != f"Bearer {bearer}" or query.get("api-version") != ["2.0"]:
                 status = 401
-            state.made.append(
-                token("github", issuer, {"aud": query.get("audience", [""])[0], **state.claims})
-            )
-            self.send_response(status)
-            self.end_headers()
+            audience = query.get("audience", [""])[0]
+            state.made.append(token("github", issuer, {"aud": audience, **state.claims}))
             body = {"count": 1, "value": state.made[-1]} if status == 200 else {"title": "not now"}
-            self.wfile.write(json.dumps(body).encode())
+            self.send_json(status, body)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{server.server_address[1]}/idtoken?api-version=2.0"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with listening(Handler) as address:
+        state.url = f"{address}/idtoken?api-version=2.0"
         yield state
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def trusted(

@@ -24,6 +24,7 @@ from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
 from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.secret import Secret
 from gitdailies_core.values.times import parse
+from gitdailies_core.values.trace_context import Trace
 from gitdailies_relay.accepting.acceptance import Delivery
 from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
 from gitdailies_relay.delivery.batches import is_about_events
@@ -63,7 +64,9 @@ class FakeSender(Sender):
     _now: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def send_list(self, events: Sequence[bytes], *, key: Secret) -> tuple[Outcome, list[EventResult]]:
+    def send_list(
+        self, events: Sequence[bytes], *, key: Secret, traces: Sequence[Trace] = ()
+    ) -> tuple[Outcome, list[EventResult]]:
         """Answer as the DORA server does: what is not about an event is the answer to the whole list."""
         self.lists.append(len(events))
         outcomes = [self.send(body, key=key, event_id=json.loads(body)["id"]) for body in events]
@@ -74,7 +77,9 @@ class FakeSender(Sender):
             EventResult("created" if one == TAKEN else "invalid", one.error) for one in outcomes
         ]
 
-    def send(self, body: bytes, *, key: Secret, event_id: str | None) -> Outcome:
+    def send(
+        self, body: bytes, *, key: Secret, event_id: str | None, traces: Sequence[Trace] = ()
+    ) -> Outcome:
         event = json.loads(body)
         incident, kind = event["incidentId"], event["kind"].removeprefix("incident").lower()
         with self._lock:
@@ -120,7 +125,7 @@ class Bench:
         """Store one delivery per state (start, end), each a minute after the one before."""
         for number, state in enumerate(states):
             at = BEGAN + timedelta(minutes=minute + number)
-            await self.store.accept(delivery(incident, STARTED if state == "start" else RESOLVED, at))
+            await self.store.writer.put(delivery(incident, STARTED if state == "start" else RESOLVED, at))
         self.worker.wake()
 
     def status(self) -> dict[str, Any]:
@@ -146,7 +151,7 @@ class Bench:
 
 
 def delivery(incident: str, state: str, at: datetime) -> Delivery:
-    change = Change.make(
+    change = Change(
         state=state, word=state, incident=incident, at=at, started_at=BEGAN if state == RESOLVED else None
     )
     routed = RoutedMessage(change, f"m{next(_numbers)}", (DeployTarget("larkspur/shop"),))
@@ -173,7 +178,8 @@ def bench(
 
     async def whole() -> None:
         relay_store = RelayStore(SqliteDatabase(folder / "relay.db"))
-        relay_store.open()
+        relay_store.prepare()
+        relay_store.start()
         environ = {"KEY": "gdk_first"}
         worker = DeliveryWorker(
             store=relay_store,

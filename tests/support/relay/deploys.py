@@ -234,15 +234,6 @@ def argocd(repo: str, sha: str, *, history: int, at: datetime, app: str = "check
     return _of_cluster("argocd", body)
 
 
-def argo_rollout(repo: str, sha: str, *, generation: int, at: datetime) -> Delivery:
-    """Make the message of Argo Rollouts' template about a rollout that ended well."""
-    body = json.loads(example("kubernetes", "argo-rollouts.completed"))
-    body.update(uid=f"uid of {repo}", generation=generation, pod_hash=sha[:10], stable_hash=sha[:10])
-    body["annotations"].update({"gitdailies.com/repo": repo, "gitdailies.com/commit": sha})
-    body["time"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return _of_cluster("kubernetes", body)
-
-
 def _of_cluster(source: str, body: dict[str, Any]) -> Delivery:
     headers = {"content-type": "application/json", "x-relay-token": SECRETS["cluster-secret"]}
     return Delivery(source, json.dumps(body).encode(), headers)

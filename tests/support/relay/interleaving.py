@@ -24,6 +24,8 @@ _GATE, _RUNNING, _ENDED = "at its gate", "running", "ended"
 _MOST_STEPS = 100
 _BLOCKED = "SELECT pid FROM pg_locks WHERE NOT granted"
 _SECONDS = 0.001
+# Nothing is cut off here, and a run in twenty needs no disk.
+_NO_DISK = ("SET LOCAL synchronous_commit = off",)
 _TABLES = (
     *("attempts", "outbox", "waiting_deploys", "events", "deliveries", "quarantine", "ignored"),
     *("occurrences", "outcome_counts", "source_days", "pushed_commits", "deployed_commits"),
@@ -56,8 +58,8 @@ class Later(NamedTuple):
 class SteppedSession(PostgresqlSession):
     """A session that stops at its writer's gate before each part of a trip."""
 
-    def __init__(self, connection: Any, gate: Gate) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: Any, settings: str, gate: Gate) -> None:
+        super().__init__(connection, settings)
         self._gate = gate
 
     def query_together(self, *queries: Any) -> list[list[tuple[Any, ...]]]:
@@ -65,7 +67,10 @@ class SteppedSession(PostgresqlSession):
             return super().query_together(*queries)
         return [super(SteppedSession, self).query_together(query)[0] for query in queries]
 
-    def _send(self) -> Any:
+    def _send(self, *queries: Any) -> Any:
+        if not self._in_transaction:
+            return super()._send(*queries)
+        self._pending += queries
         *first, last = self._parts()
         for part in first:
             self._pending = part
@@ -96,16 +101,14 @@ class SteppedDatabase(PostgresqlDatabase):
     """A relay's database. Without *locks* its transactions do not exclude others."""
 
     def __init__(self, url: str, gate: Gate, *, locks: bool) -> None:
-        super().__init__(Secret(url, "postgresql://of-a-test"), "gitdailies_relay")
+        super().__init__(Secret(url, "postgresql://of-a-test"), "gitdailies_relay", _NO_DISK)
         self._gate = gate
         self._with_locks = locks
 
-    def connect(self, *, read_only: bool = False) -> PostgresqlSession:
-        connection = super().connect(read_only=read_only).connection
+    def connect(self, *, read_only: bool = False, for_intake: bool = False) -> PostgresqlSession:
+        connection = super().connect(read_only=read_only, for_intake=for_intake).connection
         self._gate.process = connection.info.backend_pid
-        # Nothing is cut off here, and a run in twenty needs no disk.
-        connection.execute("SET synchronous_commit = off")
-        return SteppedSession(connection, self._gate)
+        return SteppedSession(connection, self._settings, self._gate)
 
     def begin(self, session: Any, scope: Scope = EVERYTHING) -> None:
         if self._with_locks:
@@ -169,17 +172,16 @@ class Stage:
         self._items = items
         self._gates = [Gate(self._changed, every_statement=every_statement) for _ in items]
         self._stores = [RelayStore(SteppedDatabase(url, gate, locks=locks)) for gate in self._gates]
-        self._plain = PostgresqlDatabase(Secret(url, "postgresql://of-a-test"), "gitdailies_relay")
+        self._plain = PostgresqlDatabase(Secret(url, "postgresql://of-a-test"), "gitdailies_relay", _NO_DISK)
         self._first = RelayStore(self._plain)
         self._session = self._plain.connect()
-        self._session.execute("SET synchronous_commit = off")
         # How often a writer waited for another one, and how many steps each took when it was alone.
         self.waits = 0
         self.steps = [0] * len(items)
 
     def close(self) -> None:
         for store in (self._first, *self._stores):
-            store._writer._drop()
+            store.writer._drop()
         self._session.close()
 
     def serial(self) -> set[State]:
@@ -211,10 +213,10 @@ class Stage:
         """Let the writers take their steps in *order*, then to their ends; return results and rows."""
         self._plain.begin(self._session)
         for table in _TABLES:
-            self._session.execute_later(f"DELETE FROM {table}")
+            self._session.executemany(f"DELETE FROM {table}", [()])
         self._plain.commit(self._session)
         if self._before:
-            self._first._writer._write(self._before)
+            self._first.writer._write(self._before)
         items = [
             [one.make(self._session) if isinstance(one, Later) else one for one in of] for of in self._items
         ]
@@ -222,7 +224,7 @@ class Stage:
 
         def write(number: int) -> None:
             try:
-                results[number] = self._stores[number]._writer._write(items[number])
+                results[number] = self._stores[number].writer._write(items[number])
             finally:
                 self._gates[number].end()
 

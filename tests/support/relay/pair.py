@@ -96,21 +96,6 @@ class Pair:
         eventually(lambda: self.status()["waiting"] == 0)
         return [event for event in self.everything() if event["incidentId"] in incidents]
 
-    def story(self, *incidents: str) -> list[str]:
-        """Return the events of some incidents as lines: incident, kind, time, where."""
-        return [
-            " ".join(
-                [
-                    event["incidentId"],
-                    event["kind"].removeprefix("incident").lower(),
-                    event["time"],
-                    event["repo"],
-                ]
-                + [event[name] for name in ("environment", "service") if name in event]
-            )
-            for event in self.events(*incidents)
-        ]
-
     def new_key(self, name: str) -> str:
         return create_key(self.folder / "dora.db", name)[0].reveal()
 

@@ -20,6 +20,7 @@ from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.support.empty_stores import RELAY
+from tests.support.processes import eventually, run
 from tests.support.relay import reports
 from tests.support.relay.deliveries import SECRETS
 
@@ -52,10 +53,20 @@ def configure(folder: Path, *, url: str = NOBODY, key: str = "gdk_some_key", **s
     return file
 
 
+def add_source(file: Path, name: str, token: str, settings: str) -> None:
+    """Add a source with a token to a gitdailies.yml."""
+    secret = file.parent / f"{name}-token"
+    secret.write_text(token)
+    secret.chmod(0o600)
+    source = f"secrets: [{{file: {secret.name}}}], {settings}"
+    file.write_text(f"{file.read_text()}  {name}: {{{source}}}\n")
+
+
 @dataclass
 class Relay:
-    """A running relay, its file, and what it logged so far."""
+    """A running relay, its gitdailies.yml, and what it logged so far."""
 
+    file: Path
     url: str
     status_url: str
     database: Database
@@ -71,6 +82,20 @@ class Relay:
 
     def reload(self) -> None:
         self.loop.call_soon_threadsafe(self.reloading.set)
+
+    def edit(self, old: str, new: str) -> None:
+        """Change the file, and have the relay read it."""
+        text, before = self.file.read_text(), len(self.logged("configuration reloaded"))
+        assert old in text
+        self.file.write_text(text.replace(old, new, 1))
+        self.reload()
+        eventually(lambda: len(self.logged("configuration reloaded")) > before)
+
+    def command(self, verb: str, *arguments: str, expected: int = 0) -> str:
+        """Run a verb of `gitdailies relay` with the file; return its output."""
+        words = ("relay", verb, *arguments, "--config", self.file.name)
+        done = run(*words, folder=self.file.parent, expected=expected)
+        return done.stderr if expected else done.stdout
 
     def logged(self, event: str) -> list[MutableMapping[str, Any]]:
         return [entry for entry in self.log if entry["event"] == event]
@@ -105,15 +130,10 @@ def in_thread(
             addresses.append(address)
             ready.set()
 
-        await server.serve(
-            configuration,
-            environ or {},
-            ready=on_address,
-            stop=inside["stop"],
-            reload=lambda: load(file),
-            reloading=inside["reloading"],
-            writes_services=writes_services,
+        relay = server.RelayProcess(
+            configuration, environ or {}, lambda: load(file), writes_services=writes_services
         )
+        await relay.run(ready=on_address, stop=inside["stop"], reloading=inside["reloading"])
 
     def body() -> None:
         try:
@@ -132,6 +152,7 @@ def in_thread(
         started = next(entry for entry in log if entry["event"] == "relay started")
         try:
             yield Relay(
+                file,
                 addresses[0],
                 f"http://{started['status']}",
                 store.database_of(configuration.relay.store),

@@ -5,18 +5,18 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from gitdailies_connection.config.sections.sign_in import OpenIdSettings
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key, RSAKey
+
+from tests.support.json_server import JsonHandler, listening
 
 CLIENT = "gitdailies"
 RIGHT, OTHER = RSAKey.generate_key(2048, {"kid": "right"}), RSAKey.generate_key(2048, {"kid": "right"})
@@ -124,8 +124,8 @@ def _base64(raw: bytes) -> bytes:
 def hostile_provider() -> Iterator[HostileProvider]:
     state = HostileProvider()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(JsonHandler):
+        def reply(self) -> None:
             length = int(self.headers.get("content-length", 0))
             status, body = state.answer(urlsplit(self.path).path, self.rfile.read(length))
             self.send_response(status)
@@ -134,18 +134,6 @@ def hostile_provider() -> Iterator[HostileProvider]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_GET  # noqa: N815  a name of the standard library
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with listening(Handler) as address:
+        state.port = int(address.rpartition(":")[2])
         yield state
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

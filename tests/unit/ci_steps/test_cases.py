@@ -119,55 +119,6 @@ def test_the_same_deploy(first: str, second: str) -> None:
     assert event_of(first)["id"] == event_of(second)["id"]
 
 
-# The ids of deploys that were counted before ids knew attempts. They must never change.
-KEPT = {
-    "azure/branch": "deploy-be2780e9021961b8a7f2d4b69b418418",
-    "bitbucket/branch": "deploy-b13975113c4d9efd9c3c519fd9d1ffee",
-    "buildkite/branch": "deploy-1c2e7350774fba8b2dbe980c193cbcc8",
-    "circleci/branch": "deploy-c8eba8cc253892fd8e8e68917ace155a",
-    "github_actions/deployment_status": "deploy-1d643679cc72dc390eb9a99547a657c5",
-    "github_actions/push": "deploy-61467b57d9e5eeba6d5e27677c905ca6",
-    "github_actions/workflow_run": "deploy-516f57110cb876187074d877179c9370",
-    "jenkins/git_branch": "deploy-18a369f5f7d2afe3788dd872f7f80d26",
-    "octopus/build_information": "deploy-75c64789b343142892e345c7d77e400e",
-    "travis/branch": "deploy-dcb9c3cd36f615fd0ea1fce9abba33ac",
-}
-
-
-@pytest.mark.parametrize("name", KEPT)
-def test_ids_of_first_attempts(name: str) -> None:
-    """The first attempt of a run keeps its id for ever."""
-    assert event_of(name)["id"] == KEPT[name]
-
-
-# A run and an attempt for each platform: as every other reporter of the same run must name it.
-RUNS = {
-    "azure/branch": ("azure:4471", None),
-    "azure/classic_release": ("azure:118", "254"),
-    "bitbucket/branch": ("bitbucket:902", None),
-    "buildkite/retried_job": ("buildkite:018f6a3e-1e7c-4b8e-9a51-3d1f7a0e5c77", "2"),
-    "circleci/pipeline": ("circleci:5034460f-c7c4-4c43-9457-de07e2029e7b", None),
-    "github_actions/deployment_status": ("github-actions:8801", None),
-    "github_actions/deployment_status_of_a_run": ("github-actions:555001", "2"),
-    "github_actions/push": ("github-actions:9731", None),
-    "github_actions/workflow_run": ("github-actions:555001", None),
-    "gitlab/branch": ("gitlab:88123", "664001"),
-    "jenkins/git_branch": ("jenkins:jenkins-larkspur-checkout-api-main-41", None),
-    "octopus/build_information": ("octopus:Releases-301", "Deployments-1202"),
-    "travis/branch": ("travis:26091", None),
-    "none/git": (None, None),
-}
-
-
-@pytest.mark.parametrize("name", RUNS)
-def test_runs(name: str) -> None:
-    """Each platform names its run and attempt, and says that its step reported; no platform has no run."""
-    event, word = event_of(name), (RUNS[name][0] or "other").partition(":")[0]
-
-    assert (event.get("run"), event.get("attempt")) == RUNS[name]
-    assert event["reporter"] == f"step/{word}"
-
-
 @pytest.mark.parametrize("module", sorted({*BY_MODULE} - {"octopus"}))
 def test_a_pull_request_without_environment_is_a_preview(module: str) -> None:
     """On each platform with pull requests there is a case of one that names no environment."""
@@ -238,14 +189,6 @@ def test_a_wrong_address_of_a_platform(address: str) -> None:
 
     [event] = outcome(case)["events"]
     assert "url" not in event
-
-
-def test_two_services_of_one_run() -> None:
-    """Two services that one run deploys have different ids."""
-    names = ("push_two_services_first", "push_two_services_second")
-    ids = {read(CASES / "github_actions" / f"{name}.json")["expected"]["events"][0]["id"] for name in names}
-
-    assert len(ids) == 2
 
 
 def test_the_order_of_platforms() -> None:

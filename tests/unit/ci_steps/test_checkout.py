@@ -12,6 +12,7 @@ from gitdailies_core.ci.deploys.git_facts import GitFacts
 from gitdailies_core.ci.job.facts import Deploys
 from gitdailies_core.ci.job.inputs import Inputs
 from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
+from gitdailies_core.ci.reporting.platform import ELSEWHERE
 from gitdailies_core.errors import UsageError
 
 AUTHOR = ("-c", "user.name=Robin", "-c", "user.email=robin@example.com", "-c", "init.defaultBranch=main")
@@ -213,7 +214,7 @@ def test_git_refuses_the_checkout(said: str, repository: Path, monkeypatch: pyte
         "git config --global --add safe.directory '*' allows it"
     )
     with pytest.raises(UsageError, match=r"(?s)repo: expected .*git refused the checkout"):
-        checkout.deploys_in(str(repository), None, environ={}, inputs=Inputs())
+        checkout.deploys_in(str(repository), ELSEWHERE, environ={}, inputs=Inputs())
 
 
 def commits_of(
@@ -229,7 +230,7 @@ def commits_of(
 def test_a_folder_of_the_checkout(repository: Path) -> None:
     """In a folder of the checkout its git is found, and by itself it tells repository and commit."""
     (repository / "services/api").mkdir(parents=True)
-    found = checkout.deploys_in(str(repository / "services/api"), None, environ={}, inputs=Inputs())
+    found = checkout.deploys_in(str(repository / "services/api"), ELSEWHERE, environ={}, inputs=Inputs())
 
     assert isinstance(found, Deploys)
     assert found.events[0].get("repo") == "larkspur/checkout-api"
@@ -265,22 +266,9 @@ def test_several_checkouts(workspace: Path) -> None:
     assert commits_of(workspace, "0" * 39 + "1", {"GITHUB_EVENT_NAME": "push"}) == 0
     for _ in range(2):
         with pytest.raises(UsageError, match="repo: expected"):
-            checkout.deploys_in(str(workspace), None, environ={}, inputs=Inputs())
+            checkout.deploys_in(str(workspace), ELSEWHERE, environ={}, inputs=Inputs())
         # Nor is the only one.
         shutil.rmtree(workspace / "other", ignore_errors=True)
-
-
-def test_a_path(workspace: Path) -> None:
-    """A path names the checkout; a folder that is none is refused by the input's name."""
-    environ = {"GITHUB_WORKSPACE": str(workspace)}
-    sha = git(workspace / "other", "rev-parse", "HEAD")
-    found = checkout.deploys_in(str(workspace), None, environ={}, inputs=Inputs(), path="other")
-
-    assert isinstance(found, Deploys)
-    assert found.events[0].get("commitSHA") == sha
-    for wrong in ("nowhere", "."):
-        with pytest.raises(UsageError, match="path: expected a folder with a git checkout, got"):
-            commits_of(workspace, sha, environ, wrong)
 
 
 def test_a_repository_cannot_make_git_run_its_own_program(repository: Path) -> None:

@@ -87,15 +87,12 @@ def test_a_moved_checkout_claims_its_own_branch(moved: tuple[Path, str, str]) ->
 def test_a_run_that_names_its_commit(event: str, moved: tuple[Path, str, str]) -> None:
     """The run's commit stays, with its log, and a warning names the checkout's."""
     folder, tagged, tip = moved
-    found = checkout.deploys_in(
-        str(folder),
-        BY_MODULE["github_actions"],
-        environ=of_github(event, "c3" * 20 if event == "workflow_run" else tip),
+    found = deployed(
+        folder,
+        of_github(event, "c3" * 20 if event == "workflow_run" else tip),
         event={"workflow_run": {"head_sha": tip, "conclusion": "success"}},
-        inputs=Inputs(),
     )
 
-    assert isinstance(found, Deploys)
     assert found.events[0]["commitSHA"] == tip
     assert len(found.events[0]["commits"]) == 3
     [warning] = found.warnings
@@ -108,15 +105,12 @@ def test_a_run_that_names_its_commit(event: str, moved: tuple[Path, str, str]) -
 def test_a_deploy_that_was_made_elsewhere(moved: tuple[Path, str, str]) -> None:
     """A job that reports a deployment of GitHub deploys nothing, so its checkout says nothing."""
     folder, _, tip = moved
-    found = checkout.deploys_in(
-        str(folder),
-        BY_MODULE["github_actions"],
-        environ=of_github("deployment_status", tip),
+    found = deployed(
+        folder,
+        of_github("deployment_status", tip),
         event={"deployment": {"sha": tip}, "deployment_status": {"state": "success"}},
-        inputs=Inputs(),
     )
 
-    assert isinstance(found, Deploys)
     assert (found.events[0]["commitSHA"], found.warnings) == (tip, ())
 
 
@@ -144,15 +138,8 @@ def test_the_merge_of_a_pull_request(moved: tuple[Path, str, str]) -> None:
     folder, tagged, tip = moved
     git(folder, "checkout", "-q", "main")
     payload = {"pull_request": {"number": 7, "state": "open", "head": {"sha": tagged, "ref": "retry"}}}
-    found = checkout.deploys_in(
-        str(folder),
-        BY_MODULE["github_actions"],
-        environ=of_github("pull_request", tip),
-        event=payload,
-        inputs=Inputs(),
-    )
+    found = deployed(folder, of_github("pull_request", tip), event=payload)
 
-    assert isinstance(found, Deploys)
     assert (found.events[0]["commitSHA"], found.warnings) == (tagged, ())
 
 
@@ -168,7 +155,7 @@ def test_a_checkout_of_another_repository(moved: tuple[Path, str, str]) -> None:
 STARTED = [
     (module, word, start)
     for module, platform in BY_MODULE.items()
-    for word, start in platform.table.starts.items()
+    for word, start in platform.starts.items()
     if module != "github_actions" and word not in ("merge_request_event", "PullRequest")
 ]
 
@@ -180,10 +167,8 @@ def test_every_word_of_every_platform(
     """A word that names no commit lets the checkout decide; any other keeps the run's commit."""
     folder, tagged, tip = moved
     case = read(CASES / module / "branch.json")
-    [variable] = BY_MODULE[module].table.started
-    environ = {
-        name: tip if name in BY_MODULE[module].table.sha else text for name, text in case["environ"].items()
-    }
+    [variable] = BY_MODULE[module].started
+    environ = {name: tip if name in BY_MODULE[module].sha else text for name, text in case["environ"].items()}
     repo = case["expected"]["events"][0]["repo"]
     git(folder, "remote", "set-url", "origin", f"git@git.example.com:{repo}.git")
     found = deployed(folder, {**environ, variable: word}, module, environment="production")
@@ -292,16 +277,6 @@ def test_a_name_that_git_does_not_know(text: str, moved: tuple[Path, str, str]) 
     folder, _, tip = moved
     with pytest.raises(UsageError, match="sha: expected a commit of 40 or 64 hexadecimal digits, got"):
         deployed(folder, of_github("push", tip), sha=text)
-
-
-def test_the_log_begins_with_the_deployed_commit(moved: tuple[Path, str, str]) -> None:
-    """Where HEAD has moved on, the commits are those of the deployed one, and the branch is unknown."""
-    folder, tagged, tip = moved
-    git(folder, "checkout", "-q", "main")
-    [reported] = deployed(folder, of_github("push", tip), sha=tagged).events
-
-    assert [one["sha"] for one in reported["commits"]] == [tagged, git(folder, "rev-parse", "HEAD~1")]
-    assert "branch" not in reported
 
 
 def test_commits_outside_of_paths(repository: Path) -> None:  # noqa: F811

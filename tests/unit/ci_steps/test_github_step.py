@@ -4,32 +4,8 @@ import pytest
 from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
 from gitdailies_core.ci.reporting.report import DRY_RUN, FAILED, REPORTED, SKIPPED, Report
 
-STEP = GITHUB_ACTIONS.step
+STEP = GITHUB_ACTIONS
 FORGED = "answered 400: 50% of\r\n::error::forged\n##[error]forged"
-
-
-def test_inputs_come_from_their_variables() -> None:
-    """Every input is read from INPUT_NAME, and a missing one is empty."""
-    texts = STEP.inputs({"INPUT_FAIL_ON_ERROR": "true", "INPUT_SHA": "abc"})
-
-    assert texts["fail-on-error"] == "true"
-    assert texts["sha"] == "abc"
-    assert texts["branch"] == ""
-
-
-@pytest.mark.parametrize("given", ["", " \n"])
-def test_address_and_key_of_the_job(given: str) -> None:
-    """An address or key that is not passed is taken from the job's own variables."""
-    environ = {
-        "INPUT_WEBHOOK_KEY": given,
-        "GITDAILIES_WEBHOOK_KEY": "from-the-job",
-        "INPUT_WEBHOOK_URL": "https://passed.example/",
-        "GITDAILIES_WEBHOOK_URL": "https://job.example/",
-    }
-    texts = STEP.inputs(environ)
-
-    assert texts["webhook-key"] == "from-the-job"
-    assert texts["webhook-url"] == "https://passed.example/"
 
 
 def test_masks() -> None:

@@ -4,56 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from gitdailies_cli.receiver.assistant.answers import TEXTS, TOOLS, takes, told
 from gitdailies_dora.api.openapi import document
+from gitdailies_dora.figures.answers.tally import Tally, figures_of
 from gitdailies_dora.figures.history.corrections import OF_DEPLOY, OF_INCIDENT, OF_REWORK
 
-NOTHING: dict[str, Any] = {"low": 0.0, "high": 0.0}
+# Ninety deploys. None failed.
+ALL_WELL: dict[str, Any] = msgspec.to_builtins(figures_of(Tally(deploys=90), 90, None))
 
 
 def figures(**fail: Any) -> dict[str, Any]:
-    """Return the figures of 90 deploys, of which none failed but for what *fail* says."""
-    return {
-        "deploymentFrequency": {
-            "value": 1.0,
-            "deploys": 90,
-            "days": 90.0,
-            "since": None,
-            "gaps": {"median": 1.0, "p90": 1.0, "count": 89},
-        },
-        "changeLeadTime": {
-            **dict.fromkeys(("median", "p25", "p75", "p90"), 1.0),
-            **dict.fromkeys(("commits", "unknownCommits", "unknownDeploys", "nothingNew"), 0),
-        },
-        "changeFailRate": {
-            "value": 0.0,
-            "failed": 0,
-            "settled": 90,
-            "interval": NOTHING,
-            "range": NOTHING,
-            "byChance": 0.0,
-            "evidence": dict.fromkeys(("named", "corrected", "remedied", "time"), 0),
-            **dict.fromkeys(("pending", "failedPending", "unlinked", "attributedIn72h"), 0),
-            **fail,
-        },
-        "failedDeploymentRecoveryTime": {
-            "median": None,
-            "p90": None,
-            "recovered": 0,
-            "open": 0,
-            "withoutIncident": 0,
-            "byRemedy": {"median": None, "p90": None, "count": 0},
-        },
-        "deploymentReworkRate": {
-            "value": 0.0,
-            "rework": 0,
-            "deploys": 90,
-            "inferred": 0,
-            "range": NOTHING,
-            "interval": NOTHING,
-        },
-    }
+    return {**ALL_WELL, "changeFailRate": {**ALL_WELL["changeFailRate"], **fail}}
 
 
 def answer(found: dict[str, Any]) -> dict[str, Any]:

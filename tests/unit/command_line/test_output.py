@@ -110,7 +110,7 @@ def test_a_timeline_is_one_object_however_many_there_are(
     monkeypatch.setattr(store, "reading", nullcontext)
     monkeypatch.setattr(reading, "timelines", lambda *_: timelines)
     monkeypatch.setattr(relay_status, "paused", lambda *_: ())
-    monkeypatch.setattr(options, "server_of", lambda *_: None)
+    monkeypatch.setattr(options, "server_of", lambda *_: (None, ""))
     done = CliRunner().invoke(gitdailies, ["relay", "explain", "d1", "--json"])
     delivery = {"paused": [], "server": None}
     assert json.loads(done.stdout) == {**plain(timeline("a")), "others": plain(timelines[1:]), **delivery}

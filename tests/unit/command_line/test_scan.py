@@ -125,12 +125,6 @@ def test_nothing_new_is_an_empty_list_and_an_unknown_commit_has_none() -> None:
     assert "commits" not in missing
 
 
-def test_a_deploy_without_a_time_of_its_own_gives_its_commit_no_lead_time() -> None:
-    """A lead time of nothing would be invented. Earlier commits keep their times."""
-    (one,) = written(deployed(B, untimed=20), log=LINE)
-    assert [entry["time"] for entry in one["commits"]] == [None, "1970-01-01T00:00:10Z"]
-
-
 def test_reverts_are_told_but_by_the_first_deploy() -> None:
     """A deploy undoes what its commits undo; one that a newer commit of it brings back is not undone."""
     first, later = written(deployed(A), deployed(C), log=LINE, undone={A: (E,), C: (A,)})

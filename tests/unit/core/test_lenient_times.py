@@ -73,7 +73,7 @@ def test_a_zone_or_a_form_may_be_named(value: str, form: str, zone: str) -> None
         ("yesterday", "", "", "at: expected a time like"),
         (True, "", "", "at: expected a time like"),
         (None, "", "", "at: expected a time like"),
-        (12, "", "", "at: expected a time like"),
+        (12, "", "", "at: expected seconds, milliseconds"),
         ("2026-03-04", "%d.%m.%Y", "UTC", "in the form '%d.%m.%Y'"),
         (7, "%d.%m.%Y", "UTC", "in the form '%d.%m.%Y'"),
         ("04.03.2026", "%d.%m.%Y", "", "expected a zone for the form"),

@@ -23,89 +23,6 @@ from tests.support.core.lives import (
 )
 
 
-def test_a_merged_incident_ends_when_its_target_ends():
-    """A merge sends nothing until the target ends; then both end, at that moment."""
-    relay = Relay()
-    relay.say(started(0, occurrence="named"), started(1, incident="B", occurrence="named"))
-
-    merge = relay.take(merged(3, "B", since=0))
-
-    assert (merge.events, merge.reason.text) == ((), "merged into B: it ends when that one ends")
-    assert relay.say(resolved(9, incident="B", since=1)) == [
-        ("B", "ends", 9),
-        ("A", "ends", 9, "mergedInto=B"),
-    ]
-
-
-def test_a_redelivered_merge_adds_nothing():
-    """A merge that comes again, before or after the target's end, is a second end."""
-    relay = Relay()
-    relay.say(
-        started(0, occurrence="named"), started(1, incident="B", occurrence="named"), merged(3, "B", since=0)
-    )
-
-    assert relay.take(merged(3, "B", since=0)).reason.text.startswith(
-        "second end of an occurrence that is merged"
-    )
-    relay.say(resolved(9, incident="B", since=1))
-    assert relay.take(merged(3, "B", since=0)).reason.text.startswith(
-        "second end of an occurrence that is closed"
-    )
-
-
-def test_merged_into_one_that_is_not_known_ends_at_once_as_merged():
-    """If the target is not named or has no record, the end is sent at once as merged."""
-    for into, words in (("B", ("mergedInto=B", "resolution=merged")), (None, ("resolution=merged",))):
-        relay = Relay()
-        relay.say(started(0, occurrence="named"))
-
-        assert relay.say(merged(3, into, since=0)) == [("A", "ends", 3, *words)]
-
-
-def test_merged_into_one_that_is_over_ends_with_it():
-    """A merge that came after the target's end takes the later of the two moments."""
-    for ended, expected in ((9, 9), (2, 3)):
-        relay = Relay()
-        relay.say(started(0, occurrence="named"), started(1, incident="B", occurrence="named"))
-        relay.say(resolved(ended, incident="B", since=1))
-
-        assert relay.say(merged(3, "B", since=0)) == [("A", "ends", expected, "mergedInto=B")]
-
-
-def test_a_merge_that_comes_before_its_start_is_a_merge():
-    """The merge gives the start at once, and the end waits for the target."""
-    relay = Relay()
-    relay.say(started(1, incident="B", occurrence="named"))
-
-    assert relay.say(merged(3, "B", since=0)) == [("A", "starts", 0)]
-    assert relay.say(started(0, occurrence="named")) == []
-    assert relay.say(resolved(9, incident="B", since=1))[1:] == [("A", "ends", 9, "mergedInto=B")]
-
-
-def test_an_early_merge_that_tells_no_start_is_remembered_as_one():
-    """When its start comes late, it waits for the target as if it had come in order."""
-    relay = Relay()
-    relay.say(started(1, incident="B", occurrence="named"), merged(3, "B", occurrence="cycle-1"))
-
-    assert relay.say(started(0, occurrence="cycle-1")) == [("A", "starts", 0)]
-    assert relay.say(resolved(9, incident="B", since=1))[1:] == [("A", "ends", 9, "mergedInto=B")]
-
-
-def test_merges_form_chains():
-    """In a chain of merges every incident ends when the last of the chain ends."""
-    relay = Relay()
-    relay.say(*(started(0, incident=name, occurrence="named") for name in "ABCD"))
-    relay.say(merged(1, "B", since=0), merged(2, "C", since=0, incident="B"))
-    relay.say(merged(3, "D", since=0, incident="C"))
-
-    assert relay.say(resolved(9, incident="D", since=0)) == [
-        ("D", "ends", 9),
-        ("C", "ends", 9, "mergedInto=D"),
-        ("B", "ends", 9, "mergedInto=C"),
-        ("A", "ends", 9, "mergedInto=B"),
-    ]
-
-
 def test_what_waits_for_two_targets_ends_once():
     """In a chain through an incident of two repositories every incident ends once."""
     relay = Relay()
@@ -125,51 +42,6 @@ def test_a_chain_of_any_length_ends():
         relay.take(merged(1, into, since=0, incident=name))
 
     assert len(relay.say(resolved(9, incident=names[-1], since=0))) == len(names)
-
-
-def test_a_circle_of_merges_ends():
-    """The merge that would close a circle ends at once, and the others with it."""
-    relay = Relay()
-    relay.say(*(started(0, incident=name, occurrence="named") for name in "ABC"))
-    relay.say(merged(1, "B", since=0), merged(2, "C", since=0, incident="B"))
-
-    assert relay.say(merged(3, "A", since=0, incident="C")) == [
-        ("C", "ends", 3, "mergedInto=A", "resolution=merged"),
-        ("B", "ends", 3, "mergedInto=C"),
-        ("A", "ends", 3, "mergedInto=B"),
-    ]
-
-
-def test_an_incident_merged_into_itself_ends():
-    """A merge into the incident itself counts as a merge without a target."""
-    relay = Relay()
-
-    assert relay.say(started(0, occurrence="named"), merged(3, "A", since=0)) == [
-        ("A", "starts", 0),
-        ("A", "ends", 3, "mergedInto=A", "resolution=merged"),
-    ]
-
-
-def test_what_waits_ends_only_with_the_last_occurrence_of_its_target():
-    """The late end of a first occurrence does not end what was merged into the reopened incident."""
-    relay = Relay()
-    relay.say(started(0, occurrence="named"), started(1, incident="B", occurrence="named"))
-    relay.say(started(5, incident="B", occurrence="named"), merged(6, "B", since=0))
-
-    assert relay.say(resolved(4, incident="B", since=1)) == [("B", "ends", 4)]
-    assert relay.say(resolved(9, incident="B", since=5)) == [
-        ("B", "ends", 9),
-        ("A", "ends", 9, "mergedInto=B"),
-    ]
-
-
-def test_what_waits_for_a_lost_end_follows_the_last_occurrence():
-    """Where the first occurrence's end never came, the end of the last one is the end."""
-    relay = Relay()
-    relay.say(started(0, occurrence="named"), started(1, incident="B", occurrence="named"))
-    relay.say(started(5, incident="B", occurrence="named"), merged(6, "B", since=0))
-
-    assert relay.say(resolved(9, incident="B", since=5))[1:] == [("A", "ends", 9, "mergedInto=B")]
 
 
 def test_what_waits_does_not_wait_for_a_held_start_that_was_overtaken():
@@ -204,16 +76,6 @@ def test_merged_into_one_that_is_held_ends_when_that_one_ends():
         end = relay.take(resolved(9, incident="B", since=1), to=to, refusal=refusal)
 
         assert [short(event) for event in end.events] == [("A", "ends", 9, "mergedInto=B")]
-
-
-def test_what_waits_does_not_end_before_it_was_merged():
-    """A target's end that a skewed clock puts before the merge is taken at the merge."""
-    relay = Relay()
-    relay.say(
-        started(0, occurrence="named"), started(1, incident="B", occurrence="named"), merged(6, "B", since=0)
-    )
-
-    assert relay.say(resolved(4, incident="B", since=1))[1:] == [("A", "ends", 6, "mergedInto=B")]
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["in order", "merging comes late"])

@@ -11,13 +11,10 @@ from gitdailies_core.values.deploy_target import DeployTarget
 from tests.support.core.lives import (
     CHECKOUT,
     LEDGER,
-    LOW,
-    UNMAPPED,
     Relay,
     by_repo,
     resolved,
     started,
-    updated,
 )
 
 MOVED = CHECKOUT._replace(repo="larkspur/moved")
@@ -79,20 +76,6 @@ def test_the_next_occurrence_counts_where_the_line_says_then(named: bool) -> Non
     ]
 
 
-def test_a_released_start_counts_at_no_service_of_before() -> None:
-    """What was held at one service and counted at another stays there, also once the first has a line."""
-    relay = Relay()
-    relay.take(start(0, "helpdesk", named=True), to=[], refusal=UNMAPPED)
-    relay.take(updated(1, since=0, services=["checkout-api"]), to=[CHECKOUT])
-    relay.take(resolved(5, since=0, services=["checkout-api"]), to=[CHECKOUT])
-    helpdesk = DeployTarget("larkspur/helpdesk", None, "helpdesk")
-
-    again = relay.take(start(0, "helpdesk", named=True), to=[helpdesk])
-
-    assert again.events == ()
-    assert [one[:2] for one in by_repo(relay.sent)] == [(CHECKOUT.repo, "starts"), (CHECKOUT.repo, "ends")]
-
-
 @pytest.mark.parametrize("named", [True, False], ids=["named", "unnamed"])
 def test_a_further_service_counts_too(named: bool) -> None:
     """An incident that names one more service than before starts at that one as well."""
@@ -101,68 +84,6 @@ def test_a_further_service_counts_too(named: bool) -> None:
     relay.take(start(0, "checkout-api", "ledger-worker", named=named), to=[CHECKOUT, LEDGER])
 
     assert by_repo(relay.sent) == [(CHECKOUT.repo, "starts", 0), (LEDGER.repo, "starts", 0)]
-
-
-def test_a_vendor_that_tells_of_each_service_apart_starts_each() -> None:
-    """A start that speaks for one service alone is no repeat of another one's, and one end may end all."""
-    relay = Relay()
-    apart: dict[str, Any] = {"first_occurrence": "first", "whole": False, "ends_all": True}
-    relay.take(started(0, services=["checkout-api"], **apart), to=[CHECKOUT])
-    relay.take(started(1, services=["ledger-worker"], **apart), to=[LEDGER])
-    relay.take(resolved(5, services=["ledger-worker"], **apart), to=[LEDGER])
-
-    assert by_repo(relay.sent) == [
-        (CHECKOUT.repo, "starts", 0),
-        (LEDGER.repo, "starts", 1),
-        (CHECKOUT.repo, "ends", 5),
-        (LEDGER.repo, "ends", 5),
-    ]
-
-
-def test_a_held_start_after_an_occurrence_that_counted_is_ended_by_its_own_end() -> None:
-    """An end is not taken for a second one of the occurrence before, if a later start is held."""
-    relay = Relay()
-    relay.take(started(0), to=[CHECKOUT])
-    relay.take(resolved(5), to=[CHECKOUT])
-    relay.take(started(10), to=[], refusal=LOW)
-    relay.take(resolved(15), to=[CHECKOUT])
-
-    assert by_repo(relay.sent)[2:] == [(CHECKOUT.repo, "starts", 10), (CHECKOUT.repo, "ends", 15)]
-
-
-def test_a_trigger_after_the_end_is_a_reopening() -> None:
-    """Where the payload names the first start alone, a later trigger starts it again, and once."""
-    relay = Relay()
-    for minute in (0, 0.1):
-        relay.take(started(0, occurrence="named", again_at=started(minute).at))
-    relay.take(resolved(5, since=0))
-    for _ in range(2):
-        relay.take(started(0, occurrence="named", again_at=started(10).at))
-    relay.take(resolved(15, since=0))
-    relay.take(resolved(15, since=0))
-
-    assert [one[1:] for one in by_repo(relay.sent)] == [
-        ("starts", 0),
-        ("ends", 5),
-        ("starts", 10),
-        ("ends", 15),
-    ]
-
-
-def test_a_reopening_that_overtakes_the_end_before_it_is_not_lost() -> None:
-    """A second trigger that comes before the first end starts again once that end is known."""
-    relay = Relay()
-    relay.take(started(0, occurrence="named"))
-    relay.take(started(0, occurrence="named", again_at=started(10).at))
-    relay.take(resolved(5, since=0))
-    relay.take(resolved(15, since=0))
-
-    assert [one[1:] for one in by_repo(relay.sent)] == [
-        ("starts", 0),
-        ("ends", 5),
-        ("starts", 10),
-        ("ends", 15),
-    ]
 
 
 def test_an_end_by_hand_counts_once() -> None:

@@ -1,11 +1,15 @@
 """Adapters are found by entry point, ours and a stranger's alike."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from gitdailies_core.contract import checks
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.sources import registry
+
+from tests.support.pack_versions import identity_of
 
 GROUP = "gitdailies.trial"
 ROOT = Path(__file__).resolve().parents[3]
@@ -23,9 +27,11 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {value}\n")
         monkeypatch.syspath_prepend(folder)
         registry._points.cache_clear()
+        registry.adapter.cache_clear()
 
     yield put
     registry._points.cache_clear()
+    registry.adapter.cache_clear()
 
 
 def test_names_are_sorted_and_without_repeats(install: Callable[..., None]) -> None:
@@ -94,6 +100,28 @@ def test_packs_of_two_distributions_with_one_name_are_refused(
     assert str(registry.adapter("bee")) == "bee"
 
 
+def test_another_distribution_ships_packs(
+    install: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder `packs` and two lines: its pack is found, keeps the contract, and ours are as before."""
+    folder = tmp_path / "lantern_packs"
+    shutil.copytree(ROOT / "sources/gitdailies_sources/packs/opsgenie", folder / "packs/lantern")
+    document = folder / "packs/lantern/source.yaml"
+    document.write_text(document.read_text().replace("name: opsgenie", "name: lantern"))
+    (folder / "__init__.py").write_text("")
+    lines = "from gitdailies_sources.shipped import Shipped\n\nprovider = Shipped('lantern_packs')\n"
+    (folder / "packs_here.py").write_text(lines)
+    monkeypatch.syspath_prepend(tmp_path)
+    install("lantern-packs", "lantern", "lantern_packs.packs_here:provider", registry.PACKS)
+
+    pack = registry.adapter("lantern")
+    assert list(checks.faults(pack)) == []
+    assert identity_of(pack).split()[:2] == ["lantern", "1"]
+    assert {"lantern", "opsgenie"} <= set(registry.pack_names())
+    overridden = registry.compile_source("lantern", override={"incident": {"service": "alert.team"}})
+    assert overridden.name == "lantern"
+
+
 @pytest.mark.parametrize("value", ["no_such_module_anywhere:adapter", "json:no_such_name", "antigravity_not"])
 def test_a_broken_adapter_is_named_with_its_distribution(value: str, install: Callable[..., None]) -> None:
     """One that cannot be imported is a setting at fault, not a crash."""
@@ -103,12 +131,3 @@ def test_a_broken_adapter_is_named_with_its_distribution(value: str, install: Ca
         ConfigurationError, match=r"^adapter: 'ant' of rival-ant cannot be loaded: \w+Error: "
     ):
         registry.load("ant", GROUP)
-
-
-def test_ours_are_found_by_their_names() -> None:
-    """Every adapter of this project is installed under the name of its folder and calls itself so."""
-    ours = {folder.name.removesuffix("-adapter") for folder in ROOT.glob("*-adapter")}
-    assert {"pagerduty", "datadog", "squadcast"} <= ours <= set(registry.names())
-
-    for name in ours:
-        assert registry.adapter(name).name == name

@@ -15,12 +15,12 @@ from gitdailies_core.retry import (
     Outcome,
     Pause,
     decide,
-    delay_seconds,
 )
 from gitdailies_core.values.http_answers import (
     LONGEST_DELAY_SECONDS,
     LONGEST_RETRY_AFTER_SECONDS,
     retry_after_seconds,
+    wait_seconds,
 )
 from hypothesis import given
 
@@ -67,14 +67,6 @@ def test_every_status_has_its_decision(status: int) -> None:
     assert shown(verdict(Outcome(status))) == expected_of(status)
 
 
-def test_no_answer_is_tried_again() -> None:
-    """After any network error the event is tried again."""
-    found = verdict(Outcome(None, "connection refused"))
-
-    assert isinstance(found, Again)
-    assert found.reason == "connection refused"
-
-
 @pytest.mark.parametrize("outcome", [Outcome(None, "timed out"), Outcome(503), Outcome(429, "", "60")])
 def test_a_try_is_given_up_at_its_age_and_not_before(outcome: Outcome) -> None:
     """A second before the age an event is tried again; from the age on it is given up, with the reason."""
@@ -114,7 +106,7 @@ def test_a_decision_says_what_was_answered() -> None:
     assert verdict(Outcome(404)) == Pause("address", "the address is wrong (answered 404)")
     page = "the address is wrong (answered 405); that of a DORA server ends with /webhooks"
     assert verdict(Outcome(405)) == Pause("address", page)
-    assert verdict(Outcome(None)).reason == "no answer"
+    assert [verdict(Outcome(None, text)).reason for text in ("", "refused")] == ["no answer", "refused"]
 
 
 @pytest.mark.parametrize("attempt", [1, 2, 3, 8, 9, 10, 1000, 10**9])
@@ -176,7 +168,7 @@ def test_any_retry_after_gives_a_bounded_delay(value: str) -> None:
 def test_retry_after_is_the_least_delay() -> None:
     """The delay is at least Retry-After, and a longer delay of ours is not shortened."""
     for wish, expected in (("90", 90), ("2", 64)):
-        found = delay_seconds(Outcome(429, "", wish), attempt=8, now=NOW, jitter=lambda: 0.5)
+        found = wait_seconds(wish, attempt=8, now=NOW, jitter=lambda: 0.5)
         assert found == expected
 
 

@@ -10,7 +10,7 @@ from gitdailies_core.events.events import KINDS, Event
 from gitdailies_core.events.field_types import COMMITS, FieldType
 from gitdailies_core.events.kind import Field, Kind
 from gitdailies_core.events.schema import event_schema
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
 
@@ -143,15 +143,6 @@ def bodies(draw: Any) -> Any:
 @settings(max_examples=examples(400))
 def test_schema_and_code_agree_on_changed_examples(body: Any) -> None:
     """A body near to an example is valid to both or to neither."""
-    assert VALIDATOR.is_valid(body) == accepted_by_code(body)
-
-
-@given(st.one_of(anything, st.dictionaries(names, anything)))
-@example({})
-@example({"kind": []})
-@example({"kind": {"deployed": 1}})
-def test_schema_and_code_agree_on_anything(body: Any) -> None:
-    """Any JSON value is valid to both or to neither."""
     assert VALIDATOR.is_valid(body) == accepted_by_code(body)
 
 

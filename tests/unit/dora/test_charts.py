@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from datetime import UTC
 
 import pytest
-from gitdailies_dora.figures.answers import trend
-from gitdailies_dora.figures.answers.selection import Period
-from gitdailies_dora.pages.charts import axis, figure_charts, sparks
+from gitdailies_dora.pages.charts import axis, sparks
 from gitdailies_dora.pages.charts import trend_charts as charts
-from gitdailies_dora.pages.charts.figure_charts import BucketValue, Measure, Rolled, Trends
 from gitdailies_dora.pages.charts.trend_charts import HEIGHT, WIDTH, Point
 from hypothesis import given
 from hypothesis import strategies as st
@@ -166,25 +162,6 @@ def test_a_rate_beyond_the_axis_has_no_dot(value: float | None, dots: int) -> No
     assert (drawing.count("<circle"), "l 4 4" in drawing) == (dots, True)
 
 
-def test_a_caption_names_what_is_drawn_and_no_more() -> None:
-    """An arrow, what may have failed, and the gray field are explained where they are drawn."""
-    measure, top = Measure("Deployment rework rate", "rates", "deploy", "deploys"), axis.ratios([0.1])
-    for high, beyond in ((0.9, True), (0.2, False)):
-        one = Point("", "", 0.1, spread=(0, high))
-        caption = figure_charts._caption(measure, "week", [one], top, grays=False)
-        assert caption.startswith("No trend line: it needs five deploys in four weeks. Dots: weeks,")
-        assert ("an arrow: goes beyond the chart." in caption) is beyond
-    bars = Measure("Change fail rate", "parts", "settled deploy", "settled deploys", "failed")
-    for certain, grays, parts in (
-        (0.1, False, " for certain."),
-        (0.0, True, "; dark: for certain, pale: may have failed."),
-    ):
-        one = Point("", "", 0.1, dark=certain)
-        caption = figure_charts._caption(bars, "week", [one], top, grays=grays)
-        assert caption.startswith(f"Bars: the share of settled deploys that failed{parts} Narrow: part of a")
-        assert caption.endswith("Gray: too new to tell.") is grays
-
-
 def heights(drawing: str) -> list[tuple[str, float, float]]:
     """Return the class, width and height of each part of a bar that can be seen."""
     parts = [mark for mark in ET.fromstring(drawing) if mark.get("class", "") in ("may", "dark", "flat", "")]
@@ -213,42 +190,6 @@ def test_a_bar_is_dark_for_certain_and_pale_above() -> None:
             ("dark", wide / 2, whole),
         )
     ]
-
-
-def test_a_rate_of_few_has_a_narrow_bar_and_no_line() -> None:
-    """Five settled deploys are enough for a whole bar; a rolling value is in the table alone."""
-    days = trend.cut(Period(0, 3 * 86_400_000_000, 3 * 86_400_000_000, UTC), trend.UNIT_BY_NAME["day"])
-    rolled = Rolled(0.3, 6, 20)
-    values = [BucketValue(some / of, of, some, 1, rolled=rolled) for of, some in ((4, 1), (5, 1), (12, 3))]
-    measure = Measure("Change fail rate", "parts", "settled deploy", "settled deploys", "failed")
-    found = figure_charts.drawn(
-        measure, values, Trends("day", days, ["1"] * 3, ["Thu", "Fri", "Sat"], [True] * 3, 3 * 86_400_000_000)
-    )
-    first, second, third, fourth = heights(found.chart)
-    assert [css for css, *_ in (first, second, third, fourth)] == ["dark", "dark", "may", "dark"]
-    assert (first[1], third[1]) == (pytest.approx(second[1] / 2, abs=0.1), second[1])
-    titles = [mark.findtext("title") for mark in ET.fromstring(found.chart) if mark.get("class") == "field"]
-    assert titles[1:] == [
-        "Fri: 1 of 5 failed: 1 for certain",
-        "Sat: 3 of 12 failed: 1 for certain, 2 may have",
-    ]
-    assert "5 of 21 failed: 3 for certain, 2 may have; single days from 20 % to 25 %." in found.chart
-    assert (found.columns, found.cells) == (["Rolling 4 weeks"], [["6 of 20 (30 %)"]] * 3)
-    assert 'class="rolling"' not in found.chart
-
-
-def test_a_small_bar_has_the_same_parts() -> None:
-    """The overview draws the rate as the page of a repository does; a bar without parts is as before."""
-    found = heights(sparks.bars("", [0.4, 0.2, 0.2], [True, True, False], dark=[0.1, None, 0.2]))
-    assert [(css, height) for css, _, height in found] == [
-        ("may", 24),
-        ("", 6),
-        ("may", 12),
-        ("may", 12),
-        ("", 12),
-    ]
-    assert found[-1][1] == pytest.approx(found[0][1] / 2, abs=0.1)
-    assert [height for _, _, height in heights(sparks.bars("", [4, 2], [True, False]))] == [24]
 
 
 def test_a_line_has_gaps_where_it_has_no_value() -> None:

@@ -9,16 +9,13 @@ from gitdailies_connection.relay.answers import (
     DecidedMessage,
     MappedService,
     NotedAction,
-    RelayAlert,
     SendingAttempt,
     ShownDelivery,
     ShownEvent,
-    SourceHealth,
 )
 from gitdailies_dora.accounts.keys.unknown_keys import UnknownKeys
 from gitdailies_dora.pages.deliveries import delivery_words
 from gitdailies_dora.pages.deliveries.delivery_words import (
-    alerts,
     done_sentence,
     list_address,
     mapped_now,
@@ -27,8 +24,6 @@ from gitdailies_dora.pages.deliveries.delivery_words import (
 )
 from gitdailies_relay.operations import outcomes
 from msgspec.structs import replace
-
-from tests.support.relay.reports import IDLE
 
 CAME = datetime(2026, 3, 4, 9, 12, 41, tzinfo=UTC)
 LATER = CAME + timedelta(minutes=5)
@@ -41,26 +36,6 @@ def test_the_pages_know_every_word_of_the_relay() -> None:
     assert set(delivery_words.STEPS) == set(outcomes.ACTIONS)
     for outcome, steps in delivery_words.FOR_MANY.items():
         assert set(steps) <= set(outcomes.STEPS[outcome])
-
-
-def test_an_alert_leads_to_the_deliveries_that_it_is_about() -> None:
-    """Its filters are in the address. Without a filter, or of a source that is gone, it is text."""
-    status = replace(
-        IDLE,
-        sources={"pagerduty": SourceHealth(silent=True)},
-        alerts=(
-            RelayAlert("dead_letters", "1 dead letter waits.", "dead_letter"),
-            RelayAlert("source_silent", "pagerduty is silent.", source="pagerduty"),
-            RelayAlert("paused", "gone is paused.", "waiting", "gone"),
-            RelayAlert("reload_failed", "gitdailies.yml has errors."),
-        ),
-    )
-    assert alerts("eu", status) == [
-        ("1 dead letter waits.", "/deliveries?relay=eu&outcome=dead_letter"),
-        ("pagerduty is silent.", "/deliveries?relay=eu&source=pagerduty"),
-        ("gone is paused.", ""),
-        ("gitdailies.yml has errors.", ""),
-    ]
 
 
 MAPPED = "mapped by the line checkout-api of services, which said larkspur/shop-saerch"
@@ -117,12 +92,6 @@ def test_the_line_of_now_leads_to_the_move_of_what_another_line_counted() -> Non
     assert mapped_now(DELIVERY) == [(where, "larkspur/shop-saerch", "larkspur/shop")]
     same = MappedService("checkout-api", "gitdailies.yml", 23, ("larkspur/shop-saerch",))
     assert mapped_now(replace(DELIVERY, mapped_by=(same,))) == [(where, "", "")]
-
-
-def test_a_member_is_not_told_which_secret_proved_it() -> None:
-    """A member's timeline names no secret and no file of one."""
-    assert "pagerduty" not in [moment.more for moment in timeline(DELIVERY, is_owner=False)]
-    assert not [one for one in timeline(DELIVERY, is_owner=False) if "secret" in one.more]
 
 
 @pytest.mark.parametrize(

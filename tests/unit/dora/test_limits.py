@@ -72,14 +72,6 @@ def test_which_events_are_within_limits(
         assert " or ".join(repos or environments) in problem.detail
 
 
-def test_a_kind_that_a_key_may_not_send(tmp_path: Path) -> None:
-    """An event of another kind is forbidden, and the answer names the kind."""
-    key = key_for(tmp_path, "incidentStarted")
-    problem = forbidden(deploy(), key=key, settings=SETTINGS)
-    assert problem is not None
-    assert problem.detail == "kind: expected a kind that this key may send, got 'deployed'"
-
-
 @pytest.mark.parametrize("allow", ["read", "delete", "correct"])
 def test_only_a_key_that_sends_alone_is_limited(tmp_path: Path, allow: str) -> None:
     """What a limit would not hold for is refused when the key is made."""

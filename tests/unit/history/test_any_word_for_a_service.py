@@ -38,7 +38,7 @@ events:
 
 def relayed(*services: Service) -> Decision:
     table = {"PLEDGR1": [Route("northlight/ledger")], "books": [Route("northlight/ledger")]}
-    change = Change.make(
+    change = Change(
         state=STARTED, word="triggered", incident="QOPEN", at=BEGAN, started_at=BEGAN, services=services
     )
     targets = Routes.make(table).route(change).targets
@@ -67,16 +67,6 @@ def test_a_row_has_the_id_of_the_delivery(
     (live,) = relayed(Service("Ledger", ("PLEDGR1",))).events
     assert first[INCIDENT_STARTED]["id"] == live.id
     assert all("service" not in event for event in first.values())
-
-
-def test_two_services_of_one_repository_count_twice() -> None:
-    """The second service of an incident has an id of its own; that of the first is the one it has alone."""
-    (alone,) = relayed(Service("Ledger", ("PLEDGR1",))).events
-    both = relayed(Service("Ledger", ("PLEDGR1",)), Service("books")).events
-
-    assert both[0].id == alone.id
-    assert [event.get("service") for event in both] == ["Ledger", "books"]
-    assert both[1].id != alone.id
 
 
 def test_a_fault_of_a_row_is_printed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,16 +58,6 @@ def test_an_event_that_names_its_source_is_named_as_the_relay_names_it() -> None
     ]
 
 
-def test_each_occurrence_has_ids_of_its_own() -> None:
-    """An incident that began twice has four ids, each of its own start."""
-    times = [f"2025-03-04T1{hour}:00:00Z" for hour in range(4)]
-    events, _, _ = planned(*(incident("SE"[at % 2], time) for at, time in enumerate(times)))
-
-    assert [event["id"] for event in events] == [
-        relayed(kind, period) for period in times[::2] for kind in ("incidentStarted", "incidentResolved")
-    ]
-
-
 def test_an_event_without_source_is_named_by_its_content() -> None:
     """A deploy, and an incident that no source is named for, have the id that the receiver would give."""
     bare = incident("S", "2025-03-04T10:00:00Z", source=None)
@@ -105,13 +95,6 @@ def test_fractions_of_a_second_count() -> None:
     events, _, _ = planned(*(deploy(time) for time in reversed(times)))
 
     assert [event["time"] for event in events] == times
-
-
-def test_a_repeat_is_left_out_and_counted() -> None:
-    """The same event in two rows is sent once."""
-    events, faults, plan = planned(deploy("2025-03-04T10:00:00Z"), deploy("2025-03-04T10:00:00Z"))
-
-    assert (len(events), faults, plan.repeated) == (1, [], 1)
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,7 @@ KEY = Secret("gdk_some", "env KEY")
 
 def events(count: int, *, first: int = 1, attempts: int = 0) -> tuple[ReadyEvent, ...]:
     return tuple(
-        ReadyEvent(seq, f"e{seq}", 0, b"{}", "default", attempts, None, f"P{seq}")
-        for seq in range(first, first + count)
+        ReadyEvent(seq, f"e{seq}", 0, b"{}", attempts, None, f"P{seq}") for seq in range(first, first + count)
     )
 
 
@@ -54,14 +53,10 @@ def test_a_list_is_bounded() -> None:
     assert sorted(event.seq for batch in cut for event in batch.events) == list(range(1, 151))
 
 
-def test_what_was_tried_before_goes_alone() -> None:
-    """It may fail again, and would take the others of its batch with it."""
+def test_what_was_tried_before_and_a_suspect_go_alone() -> None:
+    """It may fail again; or its partition fails by itself. It would take the others of its batch with it."""
     batches = Batcher(1).divide((*events(2, attempts=3), *events(5, first=10)), 10**6, KEY)
     assert [(len(one.events), one.may_fail) for one in batches] == [(1, True), (1, True), (5, False)]
-
-
-def test_a_suspect_goes_alone() -> None:
-    """Its partition fails by itself, although this event was never tried."""
     batches = Batcher(1).divide(events(5), 10**6, KEY, suspects={2})
     assert [[event.seq for event in one.events] for one in batches] == [[2], [1, 3, 4, 5]]
 

@@ -35,29 +35,6 @@ async def settled(cache: Certificates) -> None:
         await asyncio.sleep(0.005)
 
 
-def test_one_is_fetched_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many deliveries want it, it is fetched once."""
-    asked = list[str]()
-
-    def get(address: str) -> bytes:
-        asked.append(address)
-        return PEM
-
-    monkeypatch.setattr(certificates, "fetch", get)
-
-    async def body() -> None:
-        cache = Certificates()
-        for _ in range(5):
-            cache.want(ADDRESS)
-        await settled(cache)
-        cache.want(ADDRESS)
-        await settled(cache)
-        assert cache.found == {ADDRESS: PEM}
-
-    run(body)
-    assert asked == [ADDRESS]
-
-
 @pytest.mark.parametrize("got", [b"<html>", b"", PEM[:200], PEM + b"x" * 20_000, b"\xff" * 10])
 def test_what_is_no_certificate_is_not_cached(monkeypatch: pytest.MonkeyPatch, got: bytes) -> None:
     """A page of a proxy, half a certificate and a body that is too long are refused."""

@@ -85,7 +85,10 @@ def test_most_sources_have_an_example() -> None:
     assert {"pagerduty", "datadog", "squadcast", "github"} <= set(able())
 
 
-@given(st.text("abcDEF019-_/ :", min_size=1, max_size=30), st.randoms(use_true_random=False))
+@given(
+    st.text("abcDEF019-_/ :", max_size=30).map(lambda text: f"a1B2c3{text}"),
+    st.randoms(use_true_random=False),
+)
 def test_new_ids_have_the_form_of_the_old_ones(text: str, chosen: random.Random) -> None:
     """Only digits and letters change, each to one of its kind, and no text becomes longer or shorter."""
     (fresh,) = freshened([f"[{text}]"], [text], chosen.choice)
@@ -97,6 +100,12 @@ def test_new_ids_have_the_form_of_the_old_ones(text: str, chosen: random.Random)
             after.islower(),
         )
         assert before == after or before.isalnum()
+
+
+def test_an_id_with_a_short_number_gets_a_long_one() -> None:
+    """A short number alone would be found in other places, too, so it is replaced with the whole id."""
+    (fresh,) = freshened(["INC-347, and 347"], ["INC-347"], lambda characters: characters[0])
+    assert fresh == "INC-100000000, and 347"
 
 
 def test_only_the_token_of_this_process_makes_an_example() -> None:

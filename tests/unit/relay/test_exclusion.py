@@ -7,7 +7,7 @@ from inspect import getmembers, isfunction, signature
 from typing import Any, cast
 
 import pytest
-from gitdailies_core.sources.deploy_messages import Deploy, Push
+from gitdailies_core.sources.deploy_messages import Deploy, Push, PushedCommit
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Message
 from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_relay.accepting.acceptance import Delivery
@@ -49,12 +49,17 @@ def named(made: Delivery) -> set[Name]:
 
 def deploy(**more: Any) -> Deploy:
     given: dict[str, Any] = {"repo": "larkspur/shop", "environment": "production", **more}
-    return Deploy.make(word="success", sha=SHA, at=BEGAN, platform="github-actions", **given)
+    return Deploy(word="success", sha=SHA, at=BEGAN, platform="github-actions", **given)
 
 
 def push(repo: str) -> Push:
-    return Push.make(
-        word="push", repo=repo, branch="main", before="b" * 40, after=SHA, commits=[(SHA, BEGAN, "work")]
+    return Push(
+        word="push",
+        repo=repo,
+        branch="main",
+        before="b" * 40,
+        after=SHA,
+        commits=(PushedCommit(SHA, BEGAN, "work"),),
     )
 
 
@@ -71,7 +76,7 @@ def test_messages_about_one_incident_have_a_name_in_common() -> None:
 
 def test_a_merge_names_both_incidents() -> None:
     """What ends the other incident has to see that this one waits for it."""
-    merge = Change.make(state=RESOLVED, word="merged", incident="A", at=BEGAN, merged=True, merged_into="B")
+    merge = Change(state=RESOLVED, word="merged", incident="A", at=BEGAN, merged=True, merged_into="B")
     assert names(merge) == {exclusion.subject("default", "A"), exclusion.subject("default", "B")}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hypothesis.strategies as st
 from gitdailies_core.values.http_answers import ADDRESS, KEY
-from gitdailies_relay.delivery.isolation import FAILURES_TO_OPEN, FIRST_PARTITIONS, SEVERAL, Isolation
+from gitdailies_relay.delivery.isolation import FAILURES_TO_OPEN, SEVERAL, Isolation
 from hypothesis import given, settings
 
 from tests.support.forms import examples
@@ -75,28 +75,6 @@ def test_another_partition_must_be_taken_after_the_first_refusal() -> None:
     one.took("good")
     assert one.isolation.others_were_taken("A")
     assert not one.isolation.others_were_taken("never refused")
-
-
-def test_the_first_five_partitions_that_are_refused_for_good_are_put_back() -> None:
-    """With the fifth, the receiver refuses every event; those before it are returned, once."""
-    isolation = Isolation()
-    for number in range(FIRST_PARTITIONS - 1):
-        assert isolation.rejected(f"P{number}", number) == ()
-    assert isolation.rejected("P0", 10) == ()
-    assert not isolation.rejects_all
-    assert isolation.rejected("last", 11) == (0, 10, 1, 2, 3)
-    assert isolation.rejects_all
-    assert isolation.rejected("one more", 12) == ()
-    isolation.taken(["good"], 1.0)
-    assert not isolation.rejects_all
-
-
-def test_once_an_event_was_taken_refusals_for_good_are_the_events_own() -> None:
-    """However many follow, nothing is put back."""
-    isolation = Isolation()
-    isolation.taken(["good"], 1.0)
-    assert [isolation.rejected(f"P{number}", number) for number in range(20)] == [()] * 20
-    assert not isolation.rejects_all
 
 
 def test_one_partition_that_is_asked_for_time_holds_the_others_once() -> None:

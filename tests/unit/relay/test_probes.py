@@ -9,7 +9,7 @@ from gitdailies_relay.store.outbox import ReadyEvent
 
 
 def events(*seqs: int) -> list[ReadyEvent]:
-    return [ReadyEvent(seq, f"e{seq}", 0, b"{}", "default", 0, None, f"P{seq}") for seq in seqs]
+    return [ReadyEvent(seq, f"e{seq}", 0, b"{}", 0, None, f"P{seq}") for seq in seqs]
 
 
 def test_the_newest_event_that_was_never_tried_goes_first() -> None:

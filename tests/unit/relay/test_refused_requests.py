@@ -8,7 +8,7 @@ from unittest.mock import Mock
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_relay.intake.refused_requests import KINDS_SECONDS, LONGEST_REASON, OTHERS, RefusalCounts
 from gitdailies_relay.store.refusals import RefusedRequest
-from gitdailies_relay.store.store import RelayStore, StoreClock
+from gitdailies_relay.store.store import RelayStore
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,7 +39,7 @@ def test_new_kinds_are_told_apart_again_after_an_hour() -> None:
 
 def test_what_cannot_be_written_is_counted_further() -> None:
     """Counts that the store does not take are added to those that come, and a long reason is cut."""
-    counts, store = RefusalCounts(), Mock(spec=RelayStore, clock=StoreClock())
+    counts, store = RefusalCounts(), Mock(spec=RelayStore)
     store.run.side_effect = StoreUnavailable("the disk is full")
     counts.add("pagerduty", 401, "a", "x" * 1000)
     asyncio.run(counts.write(store))

@@ -38,7 +38,7 @@ def test_names_that_the_store_refused_are_joined_by_the_next_reload(tmp_path: Pa
     path.write_text(FILE)
     new = load(path)
     path.write_text(FILE.replace("larkspur/store", "larkspur/kiosk"))
-    app: Any = SimpleNamespace(settings=None)
+    app: Any = SimpleNamespace(settings=None, metrics=SimpleNamespace(expect=lambda _: None))
     worker: Any = None
     store: Any = BusyStore()
     environ = {"KEY": "k", "SECRET": "s"}

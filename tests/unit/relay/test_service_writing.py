@@ -134,13 +134,6 @@ def test_a_file_keeps_its_mode_and_a_link_stays_a_link(file: Path) -> None:
     assert sorted(path.name for path in file.parent.iterdir()) == ["gitdailies.yml", "link"]
 
 
-def test_a_file_that_check_would_refuse_is_not_written(file: Path) -> None:
-    """A repository without owner is refused with file and line, and no folder is named."""
-    with pytest.raises(UsageError, match=r"^gitdailies\.yml:\d+: services\.attic\.repo: expected"):
-        add(file, NewLine("attic", "attic"))
-    assert file.read_text() == FIRST
-
-
 def test_a_change_of_somebody_else_is_never_lost(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that changes while a line is written is left as it is, and the error says to try again."""
     chmod = Path.chmod
@@ -154,12 +147,3 @@ def test_a_change_of_somebody_else_is_never_lost(file: Path, monkeypatch: pytest
         add(file, ATTIC)
     assert file.read_text() == f"{FIRST}# by hand\n"
     assert len(list(file.parent.iterdir())) == 1
-
-
-def test_a_line_is_taken_back(file: Path) -> None:
-    """What was written is taken back byte by byte, a mark at the beginning included."""
-    file.write_bytes(b"\xef\xbb\xbf" + FIRST.encode())
-    change = add(file, ATTIC)
-    assert file.read_bytes() == change.after
-    ConfigFile(file).take_back(change)
-    assert file.read_bytes() == b"\xef\xbb\xbf" + FIRST.encode()

@@ -49,7 +49,7 @@ PAUSING = [302, 401, 402, 403, 404, 405, 407, 410, 423, 424, 451]
 def events(count: int, *, first: int = 1, tried_days_ago: float | None = None) -> tuple[ReadyEvent, ...]:
     tried = None if tried_days_ago is None else to_us(NOW - timedelta(days=tried_days_ago))
     return tuple(
-        ReadyEvent(seq, f"e{seq}", 0, b"{}", "default", 0 if tried is None else 99, tried, f"P{seq}")
+        ReadyEvent(seq, f"e{seq}", 0, b"{}", 0 if tried is None else 99, tried, f"P{seq}")
         for seq in range(first, first + count)
     )
 
@@ -81,12 +81,6 @@ class Court:
 def verdicts(found: Verdicts) -> tuple[list[tuple[int, str]], list[int]]:
     """Return the verdict of each event, and the events that are sent alone."""
     return [(a.seq, a.verdict) for a in found.attempts], [event.seq for event in found.retry_singly]
-
-
-def test_of_a_list_each_event_has_its_own_verdict() -> None:
-    """Accepted events are delivered; others are sent alone next, and this attempt is not counted."""
-    found = Court().judged(events(3), Outcome(207), 2)
-    assert verdicts(found) == ([(1, DELIVERED), (3, DELIVERED)], [2])
 
 
 @pytest.mark.parametrize("status", [*PAUSING, 400, 409, 413, 415, 422, 500, 503, None])
@@ -200,15 +194,6 @@ def test_a_conflict_under_an_id_of_ours_is_a_repeat(id_: str, ours: bool, verdic
     assert attempt.verdict == verdict
     if verdict == DELIVERED:
         assert attempt.reason == "answered 409: other content; it has this event, with other content"
-
-
-def test_what_cannot_be_read_is_a_dead_letter_and_the_others_are_sent() -> None:
-    """A damaged event of a list has its own verdict; without an outcome nothing is decided of others."""
-    unsent = {2: (DEAD_LETTER, "expected an object")}
-    one = BatchResult(Batch(events(3), KEY), 0.0, Outcome(202), frozenset(), unsent)
-    found = decide(one, Isolation(), JudgedAt(NOW, 0.0, lambda: 0.5, DAYS))
-    assert verdicts(found) == ([(2, DEAD_LETTER), (1, DELIVERED), (3, DELIVERED)], [])
-    assert verdicts(Court().judged(events(2), None)) == ([], [])
 
 
 STATUSES = st.one_of(st.none(), st.integers(100, 599))

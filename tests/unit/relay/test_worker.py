@@ -62,27 +62,6 @@ def test_events_of_an_incident_go_one_by_one_and_in_order(tmp_path: Path) -> Non
     assert len(set(sender.ids)) == 4
 
 
-def test_many_incidents_are_on_their_way_at_once_up_to_the_bound(tmp_path: Path) -> None:
-    """Of twenty incidents eight are in flight, and never more."""
-    full = threading.Barrier(8, timeout=10)
-
-    def answer(_incident: str, kind: str) -> Outcome:
-        if kind == "started" and len(sender.sent) <= 8:
-            full.wait()
-        return TAKEN
-
-    sender = FakeSender(answer)
-
-    async def body(on: Bench) -> None:
-        for number in range(20):
-            await on.accept(f"I{number}", "start", "end")
-        await on.delivered()
-
-    bench(tmp_path, body, sender=sender)
-    assert sender.most_at_once == 8
-    assert all(sender.of(f"I{number}") == ["started", "resolved"] for number in range(20))
-
-
 def test_a_stuck_incident_does_not_hold_up_another(tmp_path: Path) -> None:
     """While one event fails and fails, incidents that come after it go through at once, both events."""
     sender = answering(stuck=BROKEN)
@@ -97,20 +76,6 @@ def test_a_stuck_incident_does_not_hold_up_another(tmp_path: Path) -> None:
 
     bench(tmp_path, body, sender=sender)
     assert "resolved" not in sender.of("stuck")
-
-
-def test_waiting_for_its_turn_is_no_attempt(tmp_path: Path) -> None:
-    """While the start is tried again and again, the end has neither attempts nor a first one."""
-    sender = answering(A=BROKEN)
-
-    async def body(on: Bench) -> None:
-        await on.accept("A", "start", "end")
-        await eventually(lambda: len(sender.sent) > 3)
-        start, end = on.outbox()
-        assert (start[1], start[2] > 2, start[3] is not None) == (1, True, True)
-        assert end == ("A", 0, 0, None, None)
-
-    bench(tmp_path, body, sender=sender)
 
 
 @pytest.mark.usefixtures("quick_probes")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,26 +98,6 @@ def test_a_key_refused_for_a_list_burns_no_try(tmp_path: Path) -> None:
 
     waiting(tmp_path, 300)
     bench(tmp_path, body, sender=sender, in_flight=1)
-
-
-def test_a_receiver_that_is_down_costs_what_waits_for_a_sender_no_try(tmp_path: Path) -> None:
-    """While senders wait for an answer that never comes, events after them count no attempt."""
-    began = threading.Event()
-
-    def answer(_incident: str, _kind: str) -> Outcome:
-        began.set()
-        time.sleep(0.2)
-        return Outcome(None, "timed out")
-
-    async def body(on: Bench) -> None:
-        await asyncio.to_thread(began.wait, 10)
-        await eventually(lambda: not on.worker.circuit.closed)
-        # Three failures open the circuit, of two senders; the last of each may be under way by then.
-        assert sum(row[2] > 0 for row in on.outbox()) <= 5
-
-    waiting(tmp_path, 60)
-    destination = replace(DESTINATION, receiver=DOCUMENTED)
-    bench(tmp_path, body, sender=FakeSender(answer), in_flight=2, destination=destination)
 
 
 def test_stop_gives_back_what_has_not_been_sent(tmp_path: Path) -> None:

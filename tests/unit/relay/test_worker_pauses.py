@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,21 +93,6 @@ def test_a_start_ends_pauses_that_may_be_over(tmp_path: Path) -> None:
         assert bench(tmp_path, body).sent == [(what, "started")]
 
 
-def test_another_destination_is_taken_while_it_runs(tmp_path: Path) -> None:
-    """After redirect the new sender gets everything, and a pause for the old address is over."""
-    old, new = FakeSender(lambda _incident, _kind: Outcome(404)), FakeSender()
-
-    async def body(on: Bench) -> None:
-        await on.accept("A", "start", "end")
-        await on.accept("B", "start")
-        await eventually(lambda: on.status()["paused"])
-        await on.worker.redirect(DESTINATION, new)
-        await on.delivered()
-
-    bench(tmp_path, body, sender=old)
-    assert new.of("A") == ["started", "resolved"]
-
-
 def test_a_redirect_closes_the_sender_before(tmp_path: Path) -> None:
     """Each redirect closes the sender before. What is on its way arrives, and the one in use stays open."""
     held = threading.Event()
@@ -135,24 +119,6 @@ def test_a_redirect_closes_the_sender_before(tmp_path: Path) -> None:
     assert last.closed == [0]
 
 
-def test_a_stop_cuts_what_an_earlier_destination_has_too(tmp_path: Path) -> None:
-    """A stop also cuts requests in flight to a destination that was replaced."""
-
-    def answer(_incident: str, _kind: str) -> Outcome:
-        assert old.cut_off.wait(10)
-        return Outcome(None, "cut")
-
-    old = FakeSender(answer)
-
-    async def body(on: Bench) -> None:
-        await on.accept("A", "start")
-        await eventually(lambda: old.sent)
-        await on.worker.redirect(DESTINATION, FakeSender())
-
-    bench(tmp_path, body, sender=old)
-    assert len(old.closed) == 1
-
-
 def test_what_the_old_receiver_is_found_to_be_says_nothing_of_the_new_one(tmp_path: Path) -> None:
     """A receiver that answers what it is after a redirect does not decide how the next one is written to."""
     asked, go = threading.Event(), threading.Event()
@@ -175,33 +141,3 @@ def test_what_the_old_receiver_is_found_to_be_says_nothing_of_the_new_one(tmp_pa
 
     bench(tmp_path, body, sender=Slow(), destination=unknown)
     assert new.bodies[0]["source"] == "test"
-
-
-def test_what_is_accepted_meanwhile_is_no_work_for_a_worker_that_is_paused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """During a pause fifty new events cause no more polls than none. After the resume all are sent."""
-    looks = 0
-    real = store.RelayStore.standing
-
-    async def standing(relay_store: store.RelayStore) -> store.Standing:
-        nonlocal looks
-        looks += 1
-        return await real(relay_store)
-
-    monkeypatch.setattr(store.RelayStore, "standing", standing)
-    monkeypatch.setattr("gitdailies_relay.delivery.worker.POLL_SECONDS", 0.2)
-
-    async def body(on: Bench) -> None:
-        await on.store.run(lambda session: store.pause(session, "default", "manual", "a test"))
-        await asyncio.sleep(0.5)  # so that the worker has seen it
-        before, began = looks, time.monotonic()
-        for number in range(50):
-            await on.accept(f"I{number}", "start")
-            await asyncio.sleep(0.01)
-        # Five a second are its own, and ten are spared; each of the events would be one more.
-        assert 0 < looks - before < (time.monotonic() - began) / 0.2 + 10
-        await on.store.run(lambda session: store.resume(session, "default"))
-        await on.delivered()
-
-    assert len(bench(tmp_path, body).sent) == 50

@@ -1,4 +1,4 @@
-"""Pages written for GitHub as the site has them: lists, notes, links, and what programs read."""
+"""Pages written for GitHub as the site has them: lists, links, and what programs read."""
 
 from __future__ import annotations
 
@@ -63,11 +63,6 @@ def test_files_that_are_linked_are_named() -> None:
 def test_what_belongs_to_an_item_is_four_columns_in(written: str, expected: str) -> None:
     """At any depth, and not inside of code."""
     assert "\n".join(pages.indented(written.splitlines())) == expected
-
-
-def test_a_note_is_one_of_the_site() -> None:
-    """GitHub's notes become the site's."""
-    assert page("# T\n\n> [!NOTE]\n> **A**\n> b\n\nc\n").text == "# T\n\n!!! note\n    **A**\n    b\n\nc\n"
 
 
 def test_a_promise_is_read() -> None:

@@ -34,13 +34,6 @@ def test_a_section() -> None:
     )
 
 
-def test_a_section_stays_as_it_is() -> None:
-    """Replacing with the same again changes nothing."""
-    once = replace("<!-- generated: a -->\n<!-- end: a -->", "a", "x")
-
-    assert replace(once, "a", "x") == once
-
-
 @pytest.mark.parametrize("text", ["", "<!-- generated: a -->\n", "<!-- end: a --><!-- generated: a -->\n"])
 def test_a_missing_mark(text: str) -> None:
     """A file without its marks is refused, so that no table is lost silently."""

@@ -1,6 +1,5 @@
 """The joiner on small modules made for it, and the steps that it makes."""
 
-import ast
 import re
 import subprocess
 import sys
@@ -75,22 +74,6 @@ def test_modules_one_after_the_other(tmp_path: Path) -> None:
     assert "More of it" not in text
 
 
-def test_what_the_head_says(tmp_path: Path) -> None:
-    """The head names purpose and version, checks Python's version first, and imports each name once."""
-    text = joined(tmp_path, **MODULES)
-    body = ast.parse(text).body
-
-    assert text.startswith('"""What it does.\n\nVersion 1.2.3. Joined by scripts/joiner.py from ')
-    assert [ast.unparse(node).partition("\n")[0] for node in body[1:6]] == [
-        "from __future__ import annotations",
-        "import sys",
-        "if sys.version_info < (3, 9):",
-        "import json",
-        "from dataclasses import dataclass",
-    ]
-    assert text.count("gitdailies_made import") == 0
-
-
 @pytest.mark.parametrize(
     ("main", "complaint"),
     [
@@ -127,13 +110,6 @@ def test_a_step_of_one_platform_holds_no_other(module: str) -> None:
     text = joiner.step_of(ROOT, module)
 
     assert re.findall(r"^# gitdailies_core/ci/platforms/(\w+)\.py$", text, re.MULTILINE) == [module]
-
-
-def test_the_one_step_holds_every_platform() -> None:
-    """The committed file has them all."""
-    found = re.findall(r"^# gitdailies_core/ci/platforms/(\w+)\.py$", joiner.step(ROOT), re.MULTILINE)
-
-    assert set(found) == set(BY_MODULE)
 
 
 def test_what_no_step_needs_is_in_none() -> None:

@@ -12,7 +12,6 @@ import pytest
 from gitdailies_core.ci.job.facts import SUCCEEDED
 from gitdailies_core.values import http_answers
 
-from scripts import joiner
 from scripts.builders import script
 from scripts.builders.launchers import variables
 from scripts.platforms import Folder, folder_of, folders
@@ -42,29 +41,12 @@ def test_it_is_powershell(name: str) -> None:
     assert text.isascii(), name
 
 
-@pytest.mark.parametrize("folder", SCRIPTS, ids=lambda folder: folder.module)
-def test_a_copy_says_its_version(folder: Folder) -> None:
-    """Each script names its version at the top."""
-    said = f"# Version {joiner.version(ROOT)}. "
-
-    for text in (script.script_of(folder), built(folder.module)):
-        assert said in text[:400]
-
-
 def test_a_fault_is_found() -> None:
     """A bracket that is left out is seen by the parser, so that the test above can fail."""
     broken = LAUNCH.replace("function Test-Rule($Rules) {", "function Test-Rule($Rules {", 1)
 
     assert broken != LAUNCH
     assert powershell.faults(powershell.parsed(broken)) != []
-
-
-@pytest.mark.parametrize("folder", SCRIPTS, ids=lambda folder: folder.module)
-def test_it_holds_the_step(folder: Folder) -> None:
-    """The script for Windows holds the step of its platform as it is, and hands it to Python."""
-    step = joiner.step_of(ROOT, folder.module)
-
-    assert f"    @'\n{step}'@ | & $program @arguments -I -S '-'\n" in built(folder.module)
 
 
 def test_both_launchers_read_the_same_variables() -> None:

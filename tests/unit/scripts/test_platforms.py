@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from gitdailies_core.ci import platforms
 
-from scripts.platforms import folder_of, folders
+from scripts.platforms import folders
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,7 +26,7 @@ def test_every_module_has_one_folder() -> None:
 
     assert {folder.module for folder in found} == set(platforms.BY_MODULE)
     assert [folder.path for folder in found if not (ROOT / folder.path / "README.md").is_file()] == []
-    assert all(folder.use and folder.tests and folder.untested for folder in found)
+    assert all(folder.use and folder.untested for folder in found)
 
 
 def test_every_folder_is_a_platform_s() -> None:
@@ -55,7 +55,7 @@ def test_a_folder_without_a_module(copy: Path) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new", "wrong"),
-    [("tests = ", "# ", "missing tests"), ("tests = ", "x = 1\ntests = ", "unknown x")],
+    [("use = ", "# ", "missing use"), ("use = ", "x = 1\nuse = ", "unknown x")],
 )
 def test_a_wrong_key(old: str, new: str, wrong: str, copy: Path) -> None:
     """A key of step.toml that is missing or unknown is named."""
@@ -64,14 +64,3 @@ def test_a_wrong_key(old: str, new: str, wrong: str, copy: Path) -> None:
 
     with pytest.raises(ValueError, match=rf"ci-steps/jenkins/step\.toml: .*{wrong}.*scripts/platforms\.py"):
         folders(copy)
-
-
-def test_a_module_without_a_platform() -> None:
-    """A module that defines no platform, or two, is refused by its name."""
-    with pytest.raises(ValueError, match=r"gitdailies_core\.ci\.job\.table: expected one Platform, got 0"):
-        platforms._in("gitdailies_core.ci.job.table")
-
-
-def test_a_folder_s_files() -> None:
-    """A folder reads its own files."""
-    assert folder_of(ROOT, "jenkins").text("step.toml").startswith("# This platform's row")

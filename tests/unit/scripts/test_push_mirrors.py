@@ -75,15 +75,6 @@ def test_a_hook_that_lost_its_mode_can_be_executed(tmp_path: Path, remote: Path)
     assert [line.split()[0] for line in git(remote, "ls-tree", "main").splitlines()] == ["100755", "100644"]
 
 
-def test_a_file_keeps_its_mode(tmp_path: Path, remote: Path) -> None:
-    """A hook that can be executed in the tree can be executed in the mirror."""
-    path = tree(tmp_path / "one", hook="#!/bin/sh\n", readme="x")
-    (path / "hook").chmod(0o755)
-    push(path, remote, "v1.0.0")
-
-    assert [line.split()[0] for line in git(remote, "ls-tree", "main").splitlines()] == ["100755", "100644"]
-
-
 def test_a_missing_tree_and_a_missing_repository_are_named(tmp_path: Path) -> None:
     """Without the tree it says what to run; without the repository it says what git said."""
     with pytest.raises(Fault, match="run `make release` first"):

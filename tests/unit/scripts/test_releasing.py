@@ -234,16 +234,18 @@ def test_the_roots_of_the_trees_are_what_the_platforms_want(built: Path) -> None
         "report_deploy.sh",
         "templates/report-deploy.yml",
     }
-    assert {"LICENSE", "compose.yaml"} <= found["compose"]
-    assert not {path for path in found["compose"] if "Dockerfile" in path or path.startswith("chart")}
+    assert {"LICENSE", "compose.yaml", "cluster/compose.yaml", "cluster/Dockerfile"} <= found["compose"]
+    assert not {path for path in found["compose"] if path.startswith(("Dockerfile", "chart"))}
 
 
 def test_the_compose_files_name_the_published_image(built: Path) -> None:
-    """The compose archive starts the released image, and builds none."""
-    text = trees.trees(ROOT, built, PUBLISHED)["compose", "compose"]["compose.yaml"].data.decode()
+    """The compose archive starts the released image, and builds none but that of the databases."""
+    tree = trees.trees(ROOT, built, PUBLISHED)["compose", "compose"]
 
-    assert f"image: ghcr.io/{OWNER}/gitdailies:{VERSION}\n" in text
-    assert "build:" not in text
+    for path, builds in (("compose.yaml", 0), ("cluster/compose.yaml", 1)):
+        text = tree[path].data.decode()
+        assert f"image: ghcr.io/{OWNER}/gitdailies:{VERSION}\n" in text
+        assert text.count("build:") == builds
     for (name, _), tree in trees.trees(ROOT, built, PUBLISHED).items():
         pages = [
             file.data.decode() for path, file in tree.items() if name == "compose" or path == "README.md"

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from gitdailies_server.http import connection
-from gitdailies_server.http.asgi import AsgiApplication
+from gitdailies_server.http.asgi import AsgiApplication, body_of
+from gitdailies_server.http.request_body import BodyFault
 
-from tests.unit.server.test_http_connection import GOOD, Line, served, until
+from tests.unit.server.test_http_connection import GOOD, Line, served, undated, until
 
 OLD = b"GET / HTTP/1.0\r\n\r\n"
 GET = b"GET /a%20b?c=d HTTP/1.1\r\nHOST: relay.example\r\n\r\n"
@@ -60,93 +61,46 @@ def test_an_answer_is_framed(request_: bytes, messages: list[dict[str, Any]], ex
 
     async def check(line: Line) -> None:
         line.send(request_)
-        assert await asyncio.wait_for(line.reader.readexactly(len(expected)), 10) == expected
+        head = await asyncio.wait_for(line.reader.readuntil(b"\r\n\r\n"), 10)
         line.writer.write_eof()
-        assert await line.end() == b""
+        assert undated(head) + await line.end() == expected
 
     served(sends(*messages), check)
 
 
-def test_an_application_gets_the_request() -> None:
-    """The scope has what ASGI says of a request, with the names of its fields in small letters."""
-    scopes: list[dict[str, Any]] = []
+def test_a_body_is_read_as_a_whole_and_then_comes_the_end() -> None:
+    """A large body is put together. `receive` waits until the answer is made or the sender is gone."""
+    read: list[bytes | BodyFault] = []
+    ends: list[str] = []
 
-    async def app(scope: Any, _receive: Any, send: Any) -> None:
-        scopes.append(scope)
-        await send(start(200, LENGTH))
-        await send(body(b"body"))
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        read.append(await body_of(scope, 1_000_000, 10))
+        if len(read) == 1:
+            await send(start(200, LENGTH))
+            await send(body(b"body"))
+        ends.append((await receive())["type"])
 
     async def check(line: Line) -> None:
-        line.send(GET)
+        large = GOOD[:-4].replace(b"Length: 4", b"Length: 1000000") + b"x" * 1_000_000
+        line.send(large)
         await line.answer()
+        line.send(large[:-1])
+        await asyncio.sleep(0.05)
+        await line.close()
+        await until(lambda: len(ends) == 2)
 
     served(AsgiApplication(app), check)
-    (scope,) = scopes
-    assert scope["client"][0] == "127.0.0.1"
-    assert {name: scope[name] for name in ("type", "method", "path", "query_string", "http_version")} == {
-        "type": "http",
-        "method": "GET",
-        "path": "/a b",
-        "query_string": b"c=d",
-        "http_version": "1.1",
-    }
-    assert scope["headers"] == [(b"host", b"relay.example")]
-
-
-def test_a_body_comes_in_parts_and_then_the_end_of_the_connection() -> None:
-    """A large body is received as it comes. After it, `receive` waits until the sender is gone."""
-    received: list[dict[str, Any]] = []
-
-    async def app(_scope: Any, receive: Any, _send: Any) -> None:
-        while not received or received[-1]["type"] != "http.disconnect":
-            received.append(await receive())
-
-    async def check(line: Line) -> None:
-        line.send(GOOD[:-4].replace(b"Length: 4", b"Length: 1000000"))
-        for _ in range(10):
-            line.send(b"x" * 100_000)
-            await line.writer.drain()
-        await until(lambda: received and not received[-1]["more_body"])
-        assert len(received) > 1
-        assert b"".join(one["body"] for one in received) == b"x" * 1_000_000
-        line.writer.transport.abort()
-        await until(lambda: received[-1]["type"] == "http.disconnect")
-
-    served(AsgiApplication(app), check)
-
-
-def test_a_body_is_asked_for_once_its_request_is_first() -> None:
-    """Of a request whose head alone came behind another one, the body is read when its turn comes."""
-    turns = [asyncio.Event(), asyncio.Event()]
-    received: list[bytes] = []
-
-    async def app(_scope: Any, receive: Any, send: Any) -> None:
-        await turns[len(received)].wait()
-        received.append((await receive())["body"])
-        await send(start(200, LENGTH))
-        await send(body(b"body"))
-
-    async def check(line: Line) -> None:
-        line.send(GOOD + GOOD[:-4])
-        await asyncio.sleep(0.02)
-        line.send(b"next")
-        for turn in turns:
-            turn.set()
-            assert (await line.answer())[1] == b"body"
-
-    served(AsgiApplication(app), check)
-    assert received == [b"body", b"next"]
+    assert read == [b"x" * 1_000_000, BodyFault.INCOMPLETE]
+    assert ends == ["http.disconnect"] * 2
 
 
 def test_a_body_that_is_not_taken_stops_the_sender() -> None:
     """What waits for the application is bounded; the rest stays with the sender."""
     taking = asyncio.Event()
-    sizes: list[int] = []
 
-    async def app(_scope: Any, receive: Any, send: Any) -> None:
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
         await taking.wait()
-        while (message := await receive())["more_body"]:
-            sizes.append(len(message["body"]))
+        assert len(await body_of(scope, 50_000_000, 10)) == 50_000_000  # type: ignore[arg-type]
         await send(start(200, LENGTH))
         await send(body(b"body"))
 
@@ -157,32 +111,6 @@ def test_a_body_that_is_not_taken_stops_the_sender() -> None:
         assert line.writer.transport.get_write_buffer_size() > 20_000_000
         taking.set()
         assert (await line.answer())[1] == b"body"
-
-    served(AsgiApplication(app), check)
-    assert max(sizes) < 1_000_000
-
-
-def test_an_answer_waits_for_its_reader() -> None:
-    """While nothing is read, an application that sends on and on is held, and its memory with it."""
-    sent: list[int] = []
-
-    async def app(_scope: Any, _receive: Any, send: Any) -> None:
-        await send(start())
-        for number in range(100):
-            await send(body(b"x" * 1_000_000, more=True))
-            sent.append(number)
-        await send(body(b""))
-
-    async def check(line: Line) -> None:
-        line.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        line.send(GET)
-        await until(lambda: sent)
-        await asyncio.sleep(0.1)
-        assert len(sent) < 50
-        line.writer.transport.resume_reading()  # type: ignore[attr-defined]
-        read = 0
-        while read < 100_000_000:
-            read += len(await asyncio.wait_for(line.reader.read(1 << 20), 10))
 
     served(AsgiApplication(app), check)
 

@@ -46,15 +46,6 @@ def test_what_happens_to_the_file_or_its_log_is_noticed(
     assert path.with_name(name if change is not move_folder else "relay.db").as_posix() in watch.moved()
 
 
-def test_a_file_that_is_put_back_is_the_same(path: Path) -> None:
-    """The file itself, moved away and back, is used again."""
-    watch = FileWatch(path)
-    path.rename(path.with_name("away"))
-    assert watch.moved()
-    path.with_name("away").rename(path)
-    assert watch.moved() == ""
-
-
 def test_a_new_connection_may_have_another_log(path: Path) -> None:
     """SQLite deletes its log when the last connection closes, and makes another for the next one."""
     watch = FileWatch(path)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from gitdailies_core.errors import StoreUnavailable
+from gitdailies_server.storage import group_commit
 from gitdailies_server.storage.group_commit import MOST_A_BATCH, GroupWriter
 from gitdailies_server.storage.sqlite import SqliteDatabase, connect
-from gitdailies_server.storage.write_scope import EVERYTHING, NotInScope, Scope, scope_of
 
 
 class Diary(SqliteDatabase):
@@ -28,7 +28,7 @@ class Diary(SqliteDatabase):
             connection.execute("CREATE TABLE lines (text TEXT UNIQUE)")
         connection.close()
 
-    def connect(self, *, read_only: bool = False) -> sqlite3.Connection:
+    def connect(self, *, read_only: bool = False, for_intake: bool = False) -> sqlite3.Connection:
         self.opened += 1
         if self.fault:
             raise self.fault
@@ -90,16 +90,6 @@ def waiting(go: threading.Event) -> Callable[[sqlite3.Connection], str]:
     return item
 
 
-def test_a_result_comes_after_its_commit(diary: Diary) -> None:
-    """When the result of an item is available, another connection can read its rows."""
-
-    async def body(writer: GroupWriter[Any, Any]) -> None:
-        assert await writer.put("a") == "wrote a"
-        assert diary.lines() == ["a"]
-
-    run(diary, body)
-
-
 def test_what_arrives_during_a_commit_shares_the_next(diary: Diary) -> None:
     """Three hundred items behind a slow one are two commits, in the order of their arrival."""
     names = [f"{number:03}" for number in range(300)]
@@ -115,6 +105,29 @@ def test_what_arrives_during_a_commit_shares_the_next(diary: Diary) -> None:
     run(diary, body)
     assert diary.batches == [1, MOST_A_BATCH, 300 - MOST_A_BATCH]
     assert diary.lines() == names
+
+
+def test_a_commit_that_hangs_is_a_fault_and_fills_no_memory(
+    diary: Diary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The age of the oldest item is known; in time it is a fault, and then new items are refused."""
+    monkeypatch.setattr(group_commit, "ANSWER_SECONDS", 0.05)
+
+    async def body(writer: GroupWriter[Any, Any]) -> None:
+        go = threading.Event()
+        assert (writer.waiting_seconds, writer.fault) == (0, "")
+        first, second = writer.put(waiting(go)), writer.put("second")
+        await until(lambda: writer.fault != "")
+        assert writer.waiting_seconds >= 0.05
+        await until(lambda: writer.waiting_seconds >= 0.1)
+        with pytest.raises(StoreUnavailable, match="has not ended"):
+            writer.put("refused")
+        go.set()
+        assert await settled(first, second) == ["waited", "wrote second"]
+        await until(lambda: (writer.waiting_seconds, writer.fault) == (0, ""))
+
+    run(diary, body)
+    assert diary.lines() == ["second"]
 
 
 def test_one_bad_item_does_not_spoil_the_others(diary: Diary) -> None:
@@ -205,24 +218,6 @@ def test_a_database_that_cannot_be_opened_is_tried_again(diary: Diary) -> None:
     run(diary, body)
 
 
-def test_a_lock_held_by_a_command_is_waited_for(diary: Diary) -> None:
-    """A write transaction of another connection delays a commit, it does not fail it."""
-
-    async def body(writer: GroupWriter[Any, Any]) -> None:
-        other = connect(diary.path)
-        other.execute("BEGIN IMMEDIATE")
-        diary.write(other, "command")
-        future = writer.put("server")
-        await asyncio.sleep(0.3)
-        assert not future.done()
-        other.execute("COMMIT")
-        other.close()
-        assert await future == "wrote server"
-
-    run(diary, body)
-    assert diary.lines() == ["command", "server"]
-
-
 def test_stop_writes_what_was_handed_over(diary: Diary) -> None:
     """Items put before stop are written and answered, and later ones are refused."""
 
@@ -275,68 +270,3 @@ def test_a_fault_of_a_caller_holds_up_no_other(diary: Diary) -> None:
     assert outcomes == ["wrote b"]
     assert faults == ["a fault of the caller"]
     assert diary.lines() == ["a", "b", "c"]
-
-
-def test_before_it_is_started_it_refuses(diary: Diary) -> None:
-    """A writer that was not started raises instead of waiting."""
-    writer: GroupWriter[Any, Any] = GroupWriter(database=diary, apply=diary.apply)
-
-    with pytest.raises(StoreUnavailable, match="the writer is stopped"):
-        writer.put("early")
-
-
-def named(items: Sequence[str]) -> Scope:
-    return scope_of((item,) for item in items)
-
-
-class SharedDiary(Diary):
-    """A diary that other servers write, too. A text may be refused unless a batch is about everything."""
-
-    is_local = False
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.begun: list[Scope] = []
-
-    def begin(self, session: Any, scope: Scope = EVERYTHING) -> None:
-        self.begun.append(scope)
-        super().begin(session)
-
-    def write(self, connection: sqlite3.Connection, text: str) -> str:
-        written = super().write(connection, text)
-        if text == "wide":
-            self.begun[-1].require(("something else",))
-        return written
-
-
-def test_a_batch_is_written_again_where_its_scope_was_too_small(tmp_path: Path) -> None:
-    """A batch begins with what its items name. What it wrote beyond that is undone, and written alone."""
-    diary = SharedDiary(tmp_path / "diary.db")
-
-    async def body() -> None:
-        writer: GroupWriter[str, str] = GroupWriter(database=diary, apply=diary.apply, scope=named)
-        writer.start()
-        assert await writer.put("narrow") == "wrote narrow"
-        both = await settled(writer.put("wide"), writer.put("beside"))
-        assert both == ["wrote wide", "wrote beside"]
-        await writer.stop()
-
-    asyncio.run(body())
-    assert diary.begun == [named(["narrow"]), named(["wide", "beside"]), EVERYTHING]
-    assert diary.lines() == ["narrow", "wide", "beside"]
-
-
-def test_a_local_database_has_one_writer(tmp_path: Path) -> None:
-    """What a batch of a file is about is not even asked."""
-    diary = Diary(tmp_path / "diary.db")
-
-    def never(_items: Sequence[str]) -> Scope:
-        raise NotInScope
-
-    async def body() -> None:
-        writer: GroupWriter[str, str] = GroupWriter(database=diary, apply=diary.apply, scope=never)
-        writer.start()
-        assert await writer.put("a") == "wrote a"
-        await writer.stop()
-
-    asyncio.run(body())

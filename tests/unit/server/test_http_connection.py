@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from gitdailies_connection.addresses import Listen
 from gitdailies_server.http import connection as http
-from gitdailies_server.http import listener
+from gitdailies_server.http import listener, request_heads
 from gitdailies_server.http.exchange import Exchange
 from gitdailies_server.http.listener import Server, address_of, bind
 
@@ -82,6 +85,12 @@ class Line:
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
         return head, await asyncio.wait_for(self.reader.readexactly(length), 10)
 
+    def reset(self) -> None:
+        """Break the connection. An end alone could be that of a sender who still reads."""
+        own = self.writer.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
     async def close(self) -> None:
         self.writer.close()
         with contextlib.suppress(ConnectionError):
@@ -96,10 +105,10 @@ def served(application: Any, check: Callable[[Line], Awaitable[None]], seconds: 
     """Run *check* with a connection to a server of *application*, and end the server."""
 
     async def run() -> None:
-        socket = bind(Listen("127.0.0.1", 0), "")
-        address = address_of(socket)
+        bound = bind(Listen("127.0.0.1", 0), "")
+        address = address_of(bound)
         server = Server(application)
-        serving = asyncio.create_task(server.serve(socket))
+        serving = asyncio.create_task(server.serve(bound))
         line = Line(*await asyncio.open_connection(address.host, address.port))
         try:
             await check(line)
@@ -109,6 +118,13 @@ def served(application: Any, check: Callable[[Line], Awaitable[None]], seconds: 
             await asyncio.wait_for(serving, seconds + 10)
 
     asyncio.run(run())
+
+
+def undated(head: bytes) -> bytes:
+    """Return the head of an answer without its date, which it must have."""
+    rest, dates = re.subn(rb"date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n", b"", head)
+    assert dates == 1
+    return rest
 
 
 async def until(check: Callable[[], object]) -> None:
@@ -139,9 +155,10 @@ def test_a_body_is_whole_however_it_comes(first: bytes, rest: bytes, whole: list
         line.send(first)
         await until(lambda: len(app.begun) >= whole.index(False) + 1 if False in whole else True)
         line.send(rest)
-        assert [await line.answer() for _ in whole] == [
-            (b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 4\r\n\r\n", b"body")
-        ] * len(whole)
+        for _ in whole:
+            head, body = await line.answer()
+            expected = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 4\r\n\r\n"
+            assert (undated(head), body) == (expected, b"body")
 
     served(app, check)
     assert app.whole == whole
@@ -275,19 +292,64 @@ async def _send_on_and_on(line: Line) -> None:
         await line.writer.drain()
 
 
-def test_a_sender_that_goes_away_is_told_to_the_application() -> None:
-    """Inside its body, and while its answer is made: then the answer goes nowhere, and harms nothing."""
+def test_a_connection_that_breaks_is_told_to_the_application() -> None:
+    """While its answer is made: then the answer goes nowhere, and harms nothing."""
     app = Later()
 
     async def check(line: Line) -> None:
         line.send(GOOD)
         await until(lambda: app.waiting)
-        line.writer.transport.abort()
+        line.reset()
         await until(lambda: app.lost)
         app.go_on()
 
     served(app, check)
     assert app.lost == app.begun
+
+
+@pytest.mark.parametrize("request_", [GOOD, CHUNKED])
+def test_a_sender_that_closed_its_side_gets_its_answer(request_: bytes) -> None:
+    """It is answered, then the connection ends. Within a request, such a close is the end of it."""
+    app = Later()
+
+    async def check(line: Line) -> None:
+        line.send(request_)
+        line.writer.write_eof()
+        await until(lambda: app.waiting)
+        app.go_on()
+        head, body = await line.answer()
+        assert (b"connection: close" in head, body, await line.end()) == (True, b"body", b"")
+
+    async def check_half(line: Line) -> None:
+        line.send(request_[:-2])
+        line.writer.write_eof()
+        assert await line.end() == b""
+
+    served(app, check)
+    served(app, check_half)
+    assert [one.is_lost for one in app.begun] == [False, True]
+
+
+OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAA\r\nHost"
+
+
+@pytest.mark.parametrize("step", [1, 7, 10_000])
+@pytest.mark.parametrize("offer", [OFFER, OFFER.replace(b"h2c", b"websocket")])
+def test_an_offer_of_another_protocol_is_ignored(offer: bytes, step: int) -> None:
+    """Each request is answered with its own body, in whatever pieces it comes, and the connection is kept."""
+    requests = [one.replace(b"Host", offer, 1) for one in (GOOD, CHUNKED, GOOD)]
+    requests[2] = requests[2].replace(b"Length: 4", b"Length: 0")[:-4]
+
+    async def check(line: Line) -> None:
+        data = b"".join((*requests, GOOD))
+        for at in range(0, len(data), step):
+            line.send(data[at : at + step])
+            await line.writer.drain()
+        assert [(await line.answer())[1] for _ in range(4)] == [b"body", b"body", b"", b"body"]
+
+    app = Echo()
+    served(app, check)
+    assert all(b"Upgrade" not in dict(one.fields) for one in app.begun)
 
 
 def test_garbage_inside_a_body_loses_the_request_and_is_answered() -> None:
@@ -300,7 +362,7 @@ def test_garbage_inside_a_body_loses_the_request_and_is_answered() -> None:
         line.send(b"zz\r\n")
         head, body = await line.answer()
         assert head.startswith(b"HTTP/1.1 400 ")
-        assert http.NO_REQUEST.encode() in body
+        assert request_heads.NO_REQUEST.encode() in body
         assert await line.end() == b""
 
     served(app, check)
@@ -312,10 +374,10 @@ def test_the_end_waits_for_answers_but_not_for_idle_connections() -> None:
 
     async def run() -> None:
         app = Later()
-        socket = bind(Listen("127.0.0.1", 0), "")
-        address = address_of(socket)
+        bound = bind(Listen("127.0.0.1", 0), "")
+        address = address_of(bound)
         server = Server(app)
-        serving = asyncio.create_task(server.serve(socket))
+        serving = asyncio.create_task(server.serve(bound))
         lines = [Line(*await asyncio.open_connection(address.host, address.port)) for _ in range(2)]
         lines[0].send(GOOD)
         await until(lambda: app.waiting)

@@ -7,45 +7,45 @@ import asyncio
 import pytest
 import structlog
 from gitdailies_server.logging import rate_limited
-from gitdailies_server.logging.rate_limited import OTHERS, RateLimitedLog, WarningCounts, WarningKey
+from gitdailies_server.logging.rate_limited import OTHERS, RateLimitedLog
 
 from tests.support.processes import eventually
 
 
-def warned(client: str, source: str = "pagerduty") -> WarningKey:
-    return WarningKey("delivery refused", client, "wrong or missing proof", source)
+async def warned(limited: RateLimitedLog, *clients: str) -> None:
+    """Warn once for each client, and end the minute."""
+    for client in clients:
+        limited.warn("delivery refused", client=client, reason="wrong or missing proof")
+    limited.close()
 
 
 def test_the_first_is_logged_and_the_rest_are_counted() -> None:
-    """Of five in one minute, the first is logged at once, and the other four together in one line."""
-    counts = WarningCounts()
+    """Of five in one minute, the first is logged at once, and the other four together in one line.
 
-    assert [counts.add(warned("192.0.2.1")) for _ in range(5)] == [warned("192.0.2.1")] + [None] * 4
-    assert counts.take_repeats() == {warned("192.0.2.1"): 4}
+    One that came again is counted from then on. After a minute without it, it is logged at once again.
+    """
+    limited = RateLimitedLog()
 
+    async def happen() -> None:
+        await warned(limited, *["192.0.2.1"] * 5)
+        await warned(limited, "192.0.2.2", "192.0.2.1")
+        await warned(limited, "192.0.2.2")
+        await warned(limited, "192.0.2.1")
 
-def test_repeats_are_logged_as_a_count() -> None:
-    """A repeated warning is one line a minute; after a minute without it, it is logged at once again."""
-    counts = WarningCounts()
-    for _ in range(2):
-        counts.add(warned("192.0.2.1"))
-    counts.take_repeats()
+    with structlog.testing.capture_logs() as log:
+        asyncio.run(happen())
 
-    assert counts.add(warned("192.0.2.1")) is None
-    assert counts.take_repeats() == {warned("192.0.2.1"): 1}
-    assert counts.take_repeats() == {}
-    assert counts.add(warned("192.0.2.1")) is not None
+    lines = [(entry["client"][-1], entry.get("again")) for entry in log]
+    assert lines == [("1", None), ("1", 4), ("2", None), ("1", 1), ("2", None), ("1", None)]
 
 
 def test_a_crowd_is_counted_together() -> None:
     """Ten thousand addresses give the bounded number of lines, and one for the others."""
-    counts = WarningCounts(most=20)
+    with structlog.testing.capture_logs() as log:
+        asyncio.run(warned(RateLimitedLog(most=20), *(f"2001:db8::{number:x}" for number in range(10_000))))
 
-    written = [counts.add(warned(f"2001:db8::{number:x}")) for number in range(10_000)]
-
-    assert len([one for one in written if one]) == 21
-    assert len(counts) == 21
-    assert counts.take_repeats() == {warned(OTHERS): 10_000 - 21}
+    assert len(log) == 22
+    assert (log[-1]["client"], log[-1]["again"]) == (OTHERS, 10_000 - 21)
 
 
 def test_lines_have_their_fields(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,10 +55,21 @@ def test_a_draft_of_a_tool_with_one_time() -> None:
     assert found["started_at"] == found["resolved_at"] == {"first_of": ["now", "received"]}
 
 
+def test_a_draft_takes_no_sentence_for_a_state_and_no_id_of_a_message_for_an_incident() -> None:
+    """A sentence names the check, and an incident whose id is new in each message never ends."""
+    found = drafted(
+        {"event": "API Check #1 has recovered", "alert_type": "ALERT_RECOVERY", "check_name": "API Check #1"}
+        | {"check_id": "927a2982", "check_result_id": "a34867c0", "uuid": "4583208e"}
+    )
+    assert (found["state"], found["states"]) == ("alert_type", {"ALERT_RECOVERY": "resolved"})
+    assert (found["incident"], found["title"], found["service"]) == ("check_id", "check_name", "check_name")
+
+
 @pytest.mark.parametrize("name", ["service_name", "serviceName", "servicename"])
 def test_a_name_is_known_in_each_spelling(name: str) -> None:
     """With and without underscores, in small and large letters."""
-    assert f"service: {name}" in draft.mapping({"status": "open", "id": "4", name: "checkout"})
+    line = f"service: {name}   # gitdailies.yml: services: {{checkout: {{repo: OWNER/NAME}}}}"
+    assert line in draft.mapping({"status": "open", "id": "4", name: "checkout"})
 
 
 def test_a_draft_of_a_deploy_is_known_by_its_commit() -> None:
@@ -89,7 +100,6 @@ def test_a_draft_keeps_the_form_of_a_local_time() -> None:
     assert (found["state"], found["states"]) == ("heartbeat.status", {"0": "started"} | found["states"])
     assert found["started_at"] == {
         "path": "heartbeat.time",
-        "format": "%Y-%m-%d %H:%M:%S.%f",
         "zone": "UTC",
     }
 
@@ -138,3 +148,82 @@ def test_a_draft_that_was_not_edited_is_named() -> None:
     assert not [
         name for name in shipped.provider.names() if list(draft.unfinished(shipped.document(name).value))
     ]
+
+
+LANTERN = {
+    "event": "incident.opened",
+    "sent_at_ms": 1772615564000,
+    "incident": {"name": "Checkout", "id": 4711, "state": "open", "started": "2026-03-04T09:12:41Z"},
+}
+SHIP = {
+    "event": "deployment.succeeded",
+    "deployment": {
+        "id": 77,
+        "app": "shop",
+        "env": "production",
+        "commit": "116112a",
+        "done_ms": 1772615564000,
+    },
+}
+
+
+def test_a_draft_prefers_an_id_to_a_name_and_takes_no_start_for_an_end() -> None:
+    """A time may be milliseconds since 1970 under any name that says so."""
+    found = drafted(LANTERN)
+    assert found["incident"] == "incident.id"
+    assert found["started_at"] == {"first_of": ["incident.started", "received"]}
+    assert found["resolved_at"] == {"first_of": ["sent_at_ms", "received"]}
+    untimed = {name: value for name, value in LANTERN.items() if name != "sent_at_ms"}
+    assert drafted(untimed)["resolved_at"] == drafted(PAGER)["resolved_at"] == "received"
+    assert drafted({"status": "pending", "id": 7})["states"]["pending"].startswith("say what it means")
+
+
+def test_a_draft_without_a_whole_commit_is_of_a_deploy_by_its_words() -> None:
+    """Its repository is in a line of `route`, which the draft shows with the value of the delivery."""
+    lines = list(draft.pack("ship", SHIP))
+    found = yaml.safe_load("\n".join(lines))
+    deploy = found["messages"]["deploy"]
+    assert (found["class"], deploy["states"]) == ("deploy", {"deployment.succeeded": "deployed"})
+    assert (deploy["sha"], deploy["route"], deploy["route_required"]) == (
+        "deployment.commit",
+        "deployment.app",
+        True,
+    )
+    assert deploy["deployed_at"] == {"first_of": ["deployment.done_ms", "received"]}
+    assert any("route: {shop: {repo: OWNER/NAME, environment: production}}" in line for line in lines)
+    assert any("gitdailies translate packs/ship.yaml DELIVERY.json" in line for line in lines)
+    registry.compile_source("x", mapping=drafted(SHIP))
+    failed = drafted(SHIP | {"event": "deployment.failed"})
+    assert "deployed, or why not" in failed["states"]["deployment.failed"]
+
+
+def test_a_hash_alone_is_no_commit() -> None:
+    """Many tools have a hash of something else. Beside a branch, or inside `commit`, it is one."""
+    found = {"status": "firing", "id": 4, "hash": "5" * 40}
+    assert "incident" in drafted(found)
+    assert drafted(found | {"branch": "main"})["sha"] == "hash"
+    assert drafted({"id": 4, "status": "done", "commit": {"hash": "5" * 40}})["sha"] == "commit.hash"
+
+
+def test_a_draft_names_no_route_that_the_delivery_does_not_have() -> None:
+    """It would ignore every deploy without a word."""
+    body = {"status": "deployed", "commit": "5" * 40}
+    assert {"route", "route_required"}.isdisjoint(drafted(body))
+    assert any(line.startswith("# route: PATH   # gitdailies.yml: ") for line in draft.mapping(body))
+    registry.compile_source("x", mapping=drafted(body))
+
+
+def test_a_state_in_words_goes_before_one_in_numbers() -> None:
+    """Some tools send both."""
+    assert drafted({"id": 7, "status": 0, "state": "passed", "commit": "5" * 40})["state"] == "state"
+
+
+def test_a_draft_reads_the_words_of_other_tools() -> None:
+    """`event_name`, ALERT and a slug: a tracker of errors, a monitor and a pipeline."""
+    item = {"id": 4, "status": 1, "title": "x", "last_occurrence_timestamp": 1382655421}
+    found = drafted({"event_name": "new_item", "data": {"item": item}})
+    assert (found["state"], found["states"]) == ("event_name", {"new_item": "started"})
+    assert drafted({"id": "UH6", "type": "ALERT"})["states"] == {"ALERT": "started"}
+    build = {"after": "5" * 40, "status": "success", "finished": 1564097011}
+    found = drafted({"repo": {"slug": "larkspur/shop"}, "build": build})
+    assert (found["repo"], found["sha"]) == ("repo.slug", "build.after")

@@ -153,6 +153,8 @@ def test_the_time_of_a_message_does_not_name_a_start(started_at, resolved_at, na
         ("closed", "resolved"),
         ("deploy", "deployed"),
         ("up", "resolved"),
+        ("recover", "resolved"),
+        ("alert", "started"),
     ],
 )
 def test_a_misspelled_state_is_no_reason(meaning, meant):
@@ -176,7 +178,12 @@ def test_any_other_text_is_a_reason(meaning):
 @pytest.mark.parametrize(
     ("field", "value", "place", "text"),
     [
-        ("started_at", {"path": "at", "format": "YYYY-MM-DD", "zone": "UTC"}, ("format",), "which has no %"),
+        (
+            "started_at",
+            {"path": "at", "format": "YYYY-MM-DD", "zone": "UTC"},
+            ("format",),
+            "since 1970 needs none",
+        ),
         ("started_at", {"path": "at", "format": "%H:%M", "zone": "UTC"}, ("format",), "which has no year"),
         ("started_at", {"path": "at", "format": "%Q", "zone": "UTC"}, ("format",), "got '%Q'"),
         ("started_at", {"path": "at", "zone": "Europe/Berln"}, ("zone",), "did you mean Europe/Berlin"),
@@ -225,11 +232,11 @@ def test_a_misspelled_path_is_named_with_the_nearest():
         None,
     )
     request = Request.make(headers={}, body=json.dumps(BODY).encode(), received_at=AT)
-    assert pack.misspelled(request) == [
-        "key: ${id} ${sate}: found nothing; did you mean state",
-        "title: txt: found nothing; did you mean text",
-        "skip_if[0]: Text: found nothing; did you mean text",
-    ]
+    assert pack.unfound([request]) == {
+        ("key",): "sate: found nothing; did you mean state",
+        ("title",): "txt: found nothing; did you mean text",
+        ("skip_if", 0, "Text"): "Text: found nothing; did you mean text",
+    }
 
 
 def test_a_proof_alone_reads_nothing():

@@ -14,7 +14,7 @@ from gitdailies_core.sources.protocol import ProofSettings
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.secret import Secret
 from gitdailies_sources.language.faults import Faults
-from gitdailies_sources.proofs.choice import Choice
+from gitdailies_sources.proofs.proving import Proving
 
 SECRET = "lk-signing-secret-example"
 NOW = datetime(2026, 3, 4, 9, 12, 42, tzinfo=UTC)
@@ -22,9 +22,9 @@ STAMP = str(int(NOW.timestamp()))
 BODY = b'{"a": {"secret": "lk-signing-secret-example"}}'
 
 
-def choice(given: Any) -> Choice:
+def choice(given: Any) -> Proving:
     faults = Faults()
-    compiled = Choice(given, ("proof",), faults)
+    compiled = Proving(given, ("proof",), faults)
     assert faults == {}
     return compiled
 
@@ -43,7 +43,7 @@ def accepts(
     request = Request.make(headers=headers, body=body, query=query or {}, received_at=at)
     try:
         settings = ProofSettings(header=header, user=user)
-        choice(given).check(request, [Secret(one) for one in secrets], settings, {})
+        choice(given).verify(request, [Secret(one) for one in secrets], settings)
     except ProofError:
         return False
     return True

@@ -4,8 +4,6 @@ Source: "Project webhooks API" and "Group webhooks API" of GitLab's documentatio
 sends the last push again, and a push counts as no deploy.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 

@@ -5,8 +5,6 @@ documentation of PagerDuty's plugin. The annotation `pagerduty.com/integration-k
 read.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -74,18 +72,18 @@ class Backstage(Bearer):
         metadata = inner(value, "metadata")
         annotations = inner(metadata, "annotations")
         own = str(metadata.get("name") or "") if names and kind not in _NEVER else ""
+        if where.rpartition(":")[2].isdigit():
+            where = f"{where}: {kind} {metadata.get('name') or ''}"
         services = tuple(one for one in (_text(annotations.get(_SERVICE_ID)), own) if one)
         if not services:
-            yield LeftOut(
-                f"{where}: {kind} {metadata.get('name') or ''}", f"it has no annotation {_SERVICE_ID}"
-            )
+            yield LeftOut(where, f"it has no annotation {_SERVICE_ID}")
             return
         slugs = tuple(repo for slug in SLUGS if (repo := _text(annotations.get(slug))))
         source = _text(annotations.get(_SOURCE)).removeprefix("url:")
         yield CatalogService(
             services,
             slugs or ((source,) if source else ()),
-            f"{where}: {kind} {metadata.get('name') or ''}" if where.rpartition(":")[2].isdigit() else where,
+            where,
             f"it has no annotation {', '.join(SLUGS)} or {_SOURCE}",
         )
 

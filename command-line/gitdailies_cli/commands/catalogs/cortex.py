@@ -4,8 +4,6 @@ Sources: Cortex' "Defining entities with YAML", its examples for on-call tools a
 of "List entity descriptors".
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,12 +1,10 @@
 """Read the files of a catalog: documents of YAML, and rows of a CSV table, each with its line."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from gitdailies_connection.config.document import yaml_document
 from gitdailies_core.errors import UsageError
@@ -14,13 +12,6 @@ from gitdailies_core.sources.catalogs import CatalogEntry, CatalogService, LeftO
 
 _BETWEEN_DOCUMENTS = re.compile(r"^---[ \t]*(?:#.*)?$", re.MULTILINE)
 _SUFFIXES = (".yaml", ".yml", ".json")
-
-
-class FoundDocument(NamedTuple):
-    """A document of a file, and its place as `file:line`."""
-
-    value: Any
-    where: str
 
 
 def catalog_files(path: Path) -> list[Path]:
@@ -37,8 +28,11 @@ def catalog_files(path: Path) -> list[Path]:
     return found
 
 
-def documents(path: Path) -> Iterator[FoundDocument]:
-    """Yield the documents of a file that are not empty; raises ConfigurationError with its file and line."""
+def documents(path: Path) -> Iterator[tuple[Any, str]]:
+    """Yield the documents of a file that are not empty, each with its place as `file:line`.
+
+    Raises ConfigurationError with file and line.
+    """
     text = yaml_document.read_text(path)
     begin = 0
     for end in [*(match.span() for match in _BETWEEN_DOCUMENTS.finditer(text)), (len(text), len(text))]:
@@ -50,7 +44,7 @@ def documents(path: Path) -> Iterator[FoundDocument]:
             if value is not None:
                 blank = len(part) - len(part.lstrip())
                 line = text.count("\n", 0, begin + blank) + 1
-                yield FoundDocument(value, f"{path}:{line}")
+                yield value, f"{path}:{line}"
         begin = end[1]
 
 

@@ -3,10 +3,8 @@
 Nothing is guessed. A service without a repository, or with several, has no line, and every place is named.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -57,82 +55,68 @@ class Imported:
     by_hand: tuple[str, ...] = ()
 
 
-@dataclass
-class _Seen:
-    """What catalogs say of one service: places of each repository, and what is wrong."""
-
-    spelled: str
-    repos: dict[str, str] = field(default_factory=dict)
-    places: dict[str, list[str]] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-    without: list[str] = field(default_factory=list)
-
-
 def decide(entries: Iterable[CatalogEntry], by_hand: Collection[str] = ()) -> Imported:
     """Return the lines that *entries* give. *by_hand* has services of gitdailies.yml, in small letters."""
     left_out: list[LeftOut] = []
     unreadable: list[Unmapped] = []
-    seen: dict[str, _Seen] = {}
+    # Each service as the first entry spells it, and all entries that name it.
+    seen: dict[str, tuple[str, list[CatalogService]]] = {}
     for entry in entries:
         if isinstance(entry, LeftOut):
             left_out.append(entry)
-            continue
-        if isinstance(entry, Unreadable):
+        elif isinstance(entry, Unreadable):
             unreadable.append(Unmapped(entry.where, f"it cannot be read: {entry.why}"))
-            continue
-        for service in entry.services:
-            _note(seen.setdefault(service.casefold(), _Seen(service)), entry)
-    decided = sorted(seen.items())
-    rest = [one for name, one in decided if name not in by_hand]
+        else:
+            for service in entry.services:
+                seen.setdefault(service.casefold(), (service, []))[1].append(entry)
+    decided = [_line(*found) for name, found in sorted(seen.items()) if name not in by_hand]
     return Imported(
-        lines=tuple(line for one in rest if isinstance(line := _line(one), Line)),
-        unmapped=(*(line for one in rest if isinstance(line := _line(one), Unmapped)), *unreadable),
+        lines=tuple(one for one in decided if isinstance(one, Line)),
+        unmapped=(*(one for one in decided if isinstance(one, Unmapped)), *unreadable),
         left_out=tuple(left_out),
-        by_hand=tuple(one.spelled for name, one in decided if name in by_hand),
+        by_hand=tuple(spelled for name, (spelled, _) in sorted(seen.items()) if name in by_hand),
     )
 
 
-def _note(one: _Seen, entry: CatalogService) -> None:
-    if not entry.repos:
-        one.without.append(f"{entry.where}: {entry.without}")
-    for given in entry.repos:
-        repo = repo_of(given)
-        if repo is None:
-            one.faults.append(
-                f"{entry.where}: expected OWNER/NAME or a repository's address, got {got(given)}"
-            )
-        else:
-            one.repos.setdefault(repo.casefold(), repo)
-            places = one.places.setdefault(repo.casefold(), [])
-            if entry.where not in places:
-                places.append(entry.where)
-
-
-def _line(one: _Seen) -> Line | Unmapped:
-    name = one.spelled
+def _line(name: str, entries: Sequence[CatalogService]) -> Line | Unmapped:
     if not name.isprintable() or len(name) > _LONGEST_NAME or patterns.is_pattern(name):
         return Unmapped(name, f"a name that a line cannot have: {got(name)}")
-    if one.faults:
-        return Unmapped(name, "; ".join(one.faults))
-    if not one.repos:
-        return Unmapped(name, "; ".join(one.without))
-    if len(one.repos) > 1:
-        found = (f"{repo} ({', '.join(one.places[key])})" for key, repo in sorted(one.repos.items()))
+    spelled: dict[str, str] = {}
+    # The places that name each repository, once each.
+    places: dict[str, dict[str, None]] = {}
+    faults = []
+    for entry in entries:
+        for given in entry.repos:
+            if (repo := repo_of(given)) is None:
+                expected = "expected OWNER/NAME or a repository's address"
+                faults.append(f"{entry.where}: {expected}, got {got(given)}")
+            else:
+                spelled.setdefault(repo.casefold(), repo)
+                places.setdefault(repo.casefold(), {})[entry.where] = None
+    if faults:
+        return Unmapped(name, "; ".join(faults))
+    if not spelled:
+        return Unmapped(name, "; ".join(f"{entry.where}: {entry.without}" for entry in entries))
+    if len(spelled) > 1:
+        found = (f"{repo} ({', '.join(places[key])})" for key, repo in sorted(spelled.items()))
         return Unmapped(name, f"several repositories: {'; '.join(found)}")
-    ((key, repo),) = one.repos.items()
-    return Line(name, repo, "; ".join(one.places[key]))
+    ((key, repo),) = spelled.items()
+    return Line(name, repo, "; ".join(places[key]))
 
 
 def repo_of(text: str) -> str | None:
     """Return the repository that a catalog names as `owner/name` or by an address; None if it names none."""
     if "://" not in text and "@" not in text:
         return text if REPO.accepts(text) and "/" in text else None
-    found = git_url.slug(text)
+    try:
+        host, found = urlsplit(text).hostname, git_url.slug(text)
+    except ValueError:
+        return None
     if found is None:
         return None
     parts = found.split("/")
     words = (at for at, part in enumerate(parts[:-1]) if at >= 2 and part in _PAGES)
-    end = 2 if urlsplit(text).hostname in _OWNER_AND_NAME else next(words, len(parts))
+    end = 2 if host in _OWNER_AND_NAME else next(words, len(parts))
     repo = "/".join(parts[:end])
     return repo if REPO.accepts(repo) else None
 

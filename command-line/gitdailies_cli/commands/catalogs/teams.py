@@ -1,9 +1,8 @@
 """What a catalog says about teams: their repositories, and what says nothing, with the reason. Pure."""
 
-from __future__ import annotations
-
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -14,7 +13,6 @@ from gitdailies_cli.commands.catalogs.backstage import SLUGS, inner
 from gitdailies_cli.commands.catalogs.files import rows
 
 _OWNED = frozenset({"component", "resource", "api", "system"})
-_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9._-]+")
 # The line of CODEOWNERS that is for everything.
 _EVERYTHING = frozenset({"*", "/", "/*", "/**", "**"})
@@ -103,8 +101,7 @@ def from_csv(text: str) -> Iterator[Found]:
 
 def as_yaml(found: Iterable[Found]) -> tuple[str, list[LeftOut]]:
     """Return `teams` of gitdailies.yml, and the entries that are not in it."""
-    repos: dict[str, list[str]] = {}
-    services: dict[str, list[str]] = {}
+    teams: dict[str, dict[str, set[str]]] = defaultdict(lambda: {"repos": set(), "services": set()})
     titles: dict[str, str] = {}
     left_out: list[LeftOut] = []
     spelled: dict[str, str] = {}
@@ -120,25 +117,22 @@ def as_yaml(found: Iterable[Found]) -> tuple[str, list[LeftOut]]:
             left_out.append(LeftOut(one.repo, f"{one.team or 'no text'} cannot be the name of a team"))
         else:
             titles.setdefault(key, one.team)
-            listed, text = (services, f"{one.repo}: {one.service}") if one.service else (repos, one.repo)
-            if text not in listed.setdefault(key, []):
-                listed[key].append(text)
-    lines = ["teams:"]
-    for key in sorted({*repos, *services}):
+            kind, text = ("services", f"{one.repo}: {one.service}") if one.service else ("repos", one.repo)
+            teams[key][kind].add(text)
+    lines = ["teams:"] if teams else []
+    for key, owned in sorted(teams.items()):
         lines.append(f"  {key}:")
         if titles[key] != key:
             lines.append(f"    name: {_quoted(titles[key])}")
-        for name, listed in (("repos", repos), ("services", services)):
-            if key in listed:
-                lines.append(f"    {name}:")
-                lines += [f"      - {_quoted(text)}" for text in sorted(listed[key])]
-    return ("\n".join(lines) + "\n" if len(lines) > 1 else ""), left_out
+        for kind, texts in owned.items():
+            lines += [f"    {kind}:"] if texts else []
+            lines += [f"      - {_quoted(text)}" for text in sorted(texts)]
+    return "".join(f"{line}\n" for line in lines), left_out
 
 
 def _key(team: str) -> str:
     """Return a name as it can be in an address."""
-    key = _NOT_IN_KEYS.sub("-", team.strip()).strip("-._")[:100]
-    return key if _KEY.fullmatch(key) else ""
+    return _NOT_IN_KEYS.sub("-", team.strip()).strip("-._")[:100]
 
 
 def _quoted(text: str) -> str:

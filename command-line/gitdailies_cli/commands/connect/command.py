@@ -1,11 +1,10 @@
 """`gitdailies connect`: one command from a token to tested webhooks."""
 
-from __future__ import annotations
-
 import re
 import secrets as random_secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 import click
 from gitdailies_connection.addresses import check_receiver, is_loopback
 from gitdailies_connection.config.load import load
+from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.sections.settings import RelaySettings
 from gitdailies_connection.relay.answers import RelayStatus
 from gitdailies_core.error_text import got
@@ -28,11 +28,9 @@ from gitdailies_cli.commands.connect import runner
 from gitdailies_cli.commands.connect.plan import Entry, check_undo, decide
 from gitdailies_cli.commands.connect.runner import Place, VendorApi
 from gitdailies_cli.commands.vendor_options import (
-    TOKEN_ENV,
-    TOKEN_FILE,
     opened,
     parameters_of,
-    secrets_of,
+    token_options,
     tokens_of,
 )
 from gitdailies_cli.common_options import CONFIG, naming
@@ -63,7 +61,10 @@ class RelayWatch:
 
     def answers(self) -> bool:
         """Whether a relay runs here."""
-        return status_text.answer(self.relay, status_text.Served) is not None
+        try:
+            return status_text.answer(self.relay, status_text.Served) is not None
+        except status_text.Silent:
+            return True
 
     def knows_source(self) -> bool:
         """Whether the relay has the source, which it reads from gitdailies.yml at its start and on SIGHUP."""
@@ -86,38 +87,41 @@ class RelayWatch:
         return True
 
     def _status(self) -> RelayStatus | None:
-        return status_text.answer(self.relay, RelayStatus)
+        with suppress(status_text.Silent):  # it is asked again
+            return status_text.answer(self.relay, RelayStatus)
+        return None
 
 
-@click.command(short_help="make a webhook at a vendor, store its secret, add the source, test it")
+@click.command(short_help="create a webhook at a vendor, store its secret, add the source, test it")
 @click.argument("vendor", type=click.Choice(["pagerduty", "datadog", "squadcast", "github", "gitlab"]))
 @click.option(
     "--public-relay-url",
     required=True,
-    help="the address of the relay for the vendor: https://relay.example.com",
+    help="the relay's address for the vendor, such as https://relay.example.com",
 )
-@click.option("--source", help="the name of the source in gitdailies.yml; default: the vendor's name")
+@click.option("--source", help="the source's name in gitdailies.yml; default: the vendor's")
 @click.option(
-    "--with", "with_", multiple=True, metavar="NAME=VALUE", help="a parameter of the vendor; may repeat"
+    "--with", "with_", multiple=True, metavar="NAME=VALUE", help="a parameter of the vendor; repeatable"
 )
-@click.option("--print", "print_", is_flag=True, help="show the requests and the lines; send nothing")
-@click.option("--undo", is_flag=True, help="remove the webhook, the source and its secret again")
+@click.option("--print", "print_", is_flag=True, help="show requests and lines; send nothing")
+@click.option("--undo", is_flag=True, help="remove the webhook, the source and its secret")
 @click.option(
     "--replace-secret",
     is_flag=True,
-    help="a secret that the vendor gives replaces that of the source; nothing else may send with it",
+    help="replace the source's secret, which nothing else may use, with the vendor's",
 )
 @click.option(
     "--wait",
     type=click.FloatRange(0, 3600),
     default=60.0,
     show_default=True,
-    help="seconds to wait for the relay and for the test; 0: send no test",
+    help="seconds to wait for relay and test; 0: no test",
 )
-@TOKEN_ENV
-@TOKEN_FILE
-@click.option("--api-url", help="another URL of the API, for example of another region")
-@click.option("--retries", type=click.IntRange(0), default=8, show_default=True, help="for each request")
+@token_options
+@click.option("--api-url", help="the API's URL, such as another region's")
+@click.option(
+    "--retries", type=click.IntRange(0), default=8, show_default=True, help="retries of each request"
+)
 @CONFIG
 def connect(
     vendor: str,
@@ -128,18 +132,16 @@ def connect(
     undo: bool,
     replace_secret: bool,
     wait: float,
-    token_env: tuple[str, ...],
-    token_file: tuple[Path, ...],
+    tokens: Sequence[SecretSource],
     api_url: str | None,
     retries: int,
     config: Path | None,
 ) -> None:
-    """Make the webhook of VENDOR to this relay, store its secret, add the source, and wait for a test.
+    """Create a webhook from VENDOR to this relay, store its secret, add the source, and wait for a test.
 
-    Run it where gitdailies.yml is. If a step fails, nothing of it stays: not at the vendor, and not here. A
-    second run makes no second webhook, and tests the first one again. --with takes service= or team= for
-    pagerduty, monitors= for datadog, team= for squadcast, repo= or org= for github, project= or group= for
-    gitlab.
+    Run it where gitdailies.yml is. If a step fails, everything is undone, at the vendor and here. A second
+    run tests the same webhook again. --with takes service= or team= for pagerduty, monitors= for datadog,
+    team= for squadcast, repo= or org= for github, project= or group= for gitlab.
 
     \b
     gitdailies connect pagerduty --public-relay-url https://relay.example.com --print
@@ -151,14 +153,14 @@ def connect(
     if print_:
         _print(asked)
         return
-    tokens = tokens_of(asked.vendor, secrets_of(token_env, token_file))
+    read = tokens_of(asked.vendor, tokens)
     secret = None
     if not asked.vendor.gives_secret:
         secret = asked.place.stored_secret() or Secret(random_secrets.token_hex(32), "the new secret")
     hidden = [secret] if secret is not None else []
     # Not patient: a person waits for it, and nothing has been made yet.
     more = {"retries": retries, "waits": output.say_wait, "hidden": hidden, "patient": False}
-    with opened(asked.vendor, asked.api_url, tokens, **more) as signed:
+    with opened(asked.vendor, asked.api_url, read, **more) as signed:
         api = VendorApi(signed)
         if undo:
             _undo(asked, api)
@@ -177,7 +179,7 @@ def _asked(
     vendor = cast(Vendor, registry.load(name, GROUP))
     chosen = source or name
     if not _NAME.fullmatch(chosen):
-        raise UsageError("--source: expected small letters, digits and hyphens, got another name")
+        raise UsageError("--source: expected small letters, digits and hyphens, got something else")
     address = _address(relay_url)
     path = find_config.find(config)
     if path is None:
@@ -195,7 +197,7 @@ def _address(relay_url: str) -> str:
     parts = urlsplit(address)
     if "/hooks" in parts.path:
         raise UsageError(
-            f"--public-relay-url: expected the relay's address alone, got {got(parts.path)} behind it: "
+            f"--public-relay-url: expected the relay's address alone, got {got(parts.path)} after it: "
             "/hooks/SOURCE is added here"
         )
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
@@ -285,7 +287,7 @@ def _undo(asked: _Asked, api: VendorApi) -> None:
     removable = place.is_removable()
     left = runner.take_back(api, found)
     if left:
-        raise DeliveryError(f"{left}; {place.path.name} is as it was, run this again")
+        raise DeliveryError(f"{left}; {place.path.name} is unchanged; run this again")
     for one in reversed(found):
         _say(f"removed: {one.what} {one.id}")
     if removable:

@@ -21,6 +21,8 @@ from gitdailies_connection.config.template import plain_or_quoted
 from gitdailies_core.errors import UsageError
 from gitdailies_core.sources.connecting import Made, Vendor
 
+from gitdailies_cli.commands.start.first_sources import secret_file
+
 
 class Entry(NamedTuple):
     """A source for gitdailies.yml: its name, its settings, and the name of the file of its secret."""
@@ -31,13 +33,13 @@ class Entry(NamedTuple):
 
     @classmethod
     def of(cls, name: str, adapter: str, settings: Mapping[str, str]) -> Entry:
-        file = _secret_file(name)
+        file = secret_file(name)
         return cls(name, {"adapter": adapter, "secrets": [{"file": file}], **settings}, file)
 
     @property
     def has_own_secret_file(self) -> bool:
         """Whether the file of the secret has the name that this command gives it."""
-        return self.secret_file == _secret_file(self.name)
+        return self.secret_file == secret_file(self.name)
 
     def adopting(self, source: Any) -> Entry:
         """Return the entry with the secret's file of *source*, if nothing else differs."""
@@ -56,10 +58,6 @@ class Entry(NamedTuple):
         adapter, *others = settings
         secrets = f"  secrets: [{{file: {plain_or_quoted(self.secret_file)}}}]"
         return [f"{self.name}:", adapter, secrets, *others]
-
-
-def _secret_file(name: str) -> str:
-    return f"{name}-secret"
 
 
 class Here(NamedTuple):
@@ -104,6 +102,6 @@ def check_undo(here: Here, entry: Entry) -> None:
     """Raise UsageError if the source is one that a person wrote."""
     if here.source is not None and here.source != entry.value:
         raise UsageError(
-            f"sources.{entry.name}: it is not as this command writes it; nothing was removed; "
-            "remove it by hand, and its webhook at the vendor"
+            f"sources.{entry.name}: it was changed since, or written by hand; nothing was removed; "
+            "remove it and its webhook at the vendor by hand"
         )

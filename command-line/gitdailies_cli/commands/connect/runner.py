@@ -27,7 +27,7 @@ from gitdailies_cli.commands import private_files
 from gitdailies_cli.commands.connect.plan import Entry, Here
 
 if TYPE_CHECKING:
-    from gitdailies_history.fetch.api_client import SignedApi
+    from gitdailies_history.fetch.http_api import HttpApi
 
 SOURCES = "sources"
 
@@ -36,10 +36,10 @@ SOURCES = "sources"
 class VendorApi:
     """The vendor's API: looks something up, and sends calls."""
 
-    api: SignedApi
+    api: HttpApi
 
     def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Any:
-        from gitdailies_history.fetch.http_api import NotThere
+        from gitdailies_core.sources.history import NotThere
 
         try:
             return self.api.get(path, query)

@@ -6,6 +6,7 @@ import shlex
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 from gitdailies_core.errors import UsageError
@@ -27,9 +28,7 @@ _SCHEMAS = {stores.RELAY: "gitdailies_relay", stores.RECEIVER: "gitdailies_webho
 @stores.STORE
 @CONFIG
 def backup(file: Path, store: str | None, config: Path | None) -> None:
-    """Write a whole copy of an SQLite store to FILE. Its server may run.
-
-    For PostgreSQL it prints the line of pg_dump.
+    """Copy an SQLite store to FILE, while its server runs. For PostgreSQL, print the pg_dump line.
 
     \b
     gitdailies backup dora-backup.db --store sqlite:gitdailies-data/dora.db
@@ -41,62 +40,80 @@ def backup(file: Path, store: str | None, config: Path | None) -> None:
     if found[0].setting.path is None and len({str(one.setting) for one in found}) == 1:
         # Both servers may share a database, and one dump holds both.
         schemas = [f"--schema={_SCHEMAS[one.kind]}" for one in found]
-        words = ["pg_dump", *_database(found[0].setting), *schemas, "--format=custom", f"--file={file}"]
+        words = ["pg_dump", _database(found[0].setting), *schemas, "--format=custom", f"--file={file}"]
         raise UsageError(f"backup: {found[0].setting} is PostgreSQL; run\n{shlex.join(words)}")
-    one = stores.only(found)
-    if not isinstance(one.database, SqliteDatabase):
-        raise UsageError(f"backup: {one.setting} is PostgreSQL; name it alone with --store")
-    size = back_up(one.database, file)
-    click.echo(f"{one}: {output.printable(str(file))}, {size:,} bytes, checked")
+    if len(found) > 1:
+        raise UsageError(f"--store: name one of {', '.join(map(str, found))}")
+    assert found[0].setting.path is not None
+    size = back_up(SqliteDatabase(found[0].setting.path), file)
+    click.echo(f"{found[0]}: {output.printable(str(file))}, {size:,} bytes, checked")
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @stores.STORE
 @CONFIG
-@click.option("--yes", is_flag=True, help="replace an existing store without asking")
-def restore(file: Path, store: str | None, config: Path | None, yes: bool) -> None:
-    """Put the copy FILE in place of an SQLite store. Stop its server first.
+@click.option("--yes", is_flag=True, help="do not ask before replacing a store")
+@click.option("--restored", is_flag=True, help="another program restored it: refuse readers' old cursors")
+def restore(file: Path | None, store: str | None, config: Path | None, yes: bool, restored: bool) -> None:
+    """Replace an SQLite store with the copy FILE. Stop its server first.
 
-    FILE says whether a relay or the DORA server made it. The earlier store is kept next to the new one.
-    For a dump of PostgreSQL it prints the line of pg_restore, which needs an empty database.
+    FILE says which server made it. The earlier store is kept with the new one. For a PostgreSQL dump, print
+    the pg_restore line, which needs an empty database. After that, or after any other program restored a
+    store, run this with --restored.
 
     \b
     gitdailies restore dora-backup.db --store sqlite:gitdailies-data/dora.db
     """
+    if restored:
+        for one in stores.find(store, config):
+            if one.begin_epoch():
+                click.echo(f"{one}: readers with an older cursor begin again")
+        return
+    if file is None:
+        raise UsageError("restore: name the FILE of a copy, or --restored after another program restored it")
+    from gitdailies_connection.config.sections.settings import SQLITE, StoreSetting
     from gitdailies_server.storage import backup as copies
+    from gitdailies_server.storage.sqlite import SqliteDatabase
 
     if copies.is_postgresql_dump(file):
         database = stores.named_by(store) if store is not None else None
-        named = _database(database) if database is not None and database.path is None else [_ANY_DATABASE]
+        named = _database(database) if database is not None and database.path is None else _ANY_DATABASE
         raise UsageError(f"restore: {file} is a dump of PostgreSQL; run\n{_pg_restore(named, file)}")
     copies.check(file)
-    kind = stores.kind_of(file)
-    setting = stores.place_of(kind, store, config)
+    made = stores.at(StoreSetting(SQLITE, path=file))
+    if not made:
+        raise UsageError(f"{file}: this is not a store of a relay or of the DORA server")
+    place = stores.place_of(made[0].kind, store, config)
+    setting = place.setting
     if setting.path is None:
         raise UsageError(
             f"restore: {setting} is PostgreSQL; restore what pg_dump wrote, into an empty database, with\n"
             + _pg_restore(_database(setting), Path("FILE"))
         )
-    from gitdailies_server.storage.sqlite import SqliteDatabase
-
-    stores.refuse_newer(kind, file)
+    made[0].refuse_newer()
     target = SqliteDatabase(setting.path)
-    if setting.path.exists() and not yes:
+    if target.path.exists() and not yes:
         stores.ask(f"Replace {setting} by {file}?", "restore")
     kept = copies.restore(file, target)
-    stores.migrate(kind, stores.of_kind(kind, setting))
+    place.migrate()
+    place.begin_epoch()
     with closing(target.connect(read_only=True)) as session:
         (events,) = session.execute("SELECT count(*) FROM events").fetchone()
-    click.echo(f"{setting} ({kind}): restored, {output.counted(events, 'event')}")
+    click.echo(f"{place}: restored, {output.counted(events, 'event')}")
     if kept is not None:
         click.echo(f"the earlier store is {kept}; delete it when you do not need it any more")
 
 
-def _database(setting: StoreSetting) -> list[str]:
-    """Return the options that name a database, without its password: PGPASSFILE has it."""
-    return [f"--dbname={setting}", *([f"--username={setting.user}"] if setting.user else [])]
+def _database(setting: StoreSetting) -> str:
+    """Return the option that names a database, without its password: PGPASSFILE has it."""
+    if setting.url is None or not setting.has_password:
+        return f"--dbname={setting if setting.url is None else setting.url.reveal()}"
+    user = urlsplit(setting.url.reveal()).username or ""
+    return f"--dbname={str(setting).replace('://', f'://{user}@' if user else '://', 1)}"
 
 
-def _pg_restore(database: list[str], file: Path) -> str:
-    return shlex.join(["pg_restore", *database, "--no-owner", "--exit-on-error", str(file)])
+def _pg_restore(database: str, file: Path) -> str:
+    first = ("pg_restore", database, "--no-owner", "--exit-on-error", str(file))
+    then = ("gitdailies", "restore", "--restored", database.replace("--dbname", "--store"))
+    return f"{shlex.join(first)}\nand then\n{shlex.join(then)}"

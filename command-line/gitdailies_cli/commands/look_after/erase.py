@@ -20,14 +20,12 @@ _MOST_NAMED = 20
 
 
 @click.command()
-@click.option("--event", "events", metavar="ID", multiple=True, help="an event, or a delivery of the relay")
-@click.option("--repo", metavar="OWNER/NAME", help="all events of a repository, such as a misspelt one")
-@click.option("--before", metavar="DATE", help="all that is older, as 2026-01-01 or 2026-01-01T00:00:00Z")
-@click.option(
-    "--person", metavar="TEXT", help="a name, a mail address, any text; - reads it from standard input"
-)
-@click.option("--inside-words", is_flag=True, help="with --person: also where it is part of a longer word")
-@click.option("--dry-run", is_flag=True, help="say what there is, and erase nothing")
+@click.option("--event", "events", metavar="ID", multiple=True, help="an event, or a relay's delivery")
+@click.option("--repo", metavar="OWNER/NAME", help="all events of a repository")
+@click.option("--before", metavar="DATE", help="all before 2026-01-01 or 2026-01-01T00:00:00Z")
+@click.option("--person", metavar="TEXT", help="a name, mail address or other text; - reads standard input")
+@click.option("--inside-words", is_flag=True, help="with --person: also inside longer words")
+@click.option("--dry-run", is_flag=True, help="count only")
 @click.option("--yes", is_flag=True, help="do not ask")
 @stores.STORE
 @CONFIG
@@ -44,10 +42,10 @@ def erase(
     config: Path | None,
     as_json: bool,
 ) -> None:
-    """Erase stored events and text for good, from the stores of the relay and of the DORA server.
+    """Erase stored events and text for good, from the stores of both servers, which may run.
 
-    The servers may run. With --person, the text is replaced wherever it is stored, and nothing that counts
-    changes. A repeat of an erased event is answered as known, and is not stored again.
+    --person replaces the text wherever it is stored; no figure changes. A repeat of an erased event is
+    accepted, but not stored again.
 
     \b
     gitdailies erase --person kim@larkspur.example --dry-run
@@ -64,12 +62,9 @@ def erase(
             f"--event: expected events or deliveries of {known}, got {len(nowhere)} unknown ones; "
             "nothing was erased"
         )
-    if dry_run:
-        _print(found, planned, [""] * len(found), as_json=as_json, done=False)
-        return
-    if not yes:
-        _print(found, planned, [""] * len(found), as_json=False, done=False)
-        if not any(one.counts for one in planned):
+    if dry_run or not yes:
+        _print(found, planned, [""] * len(found), as_json=as_json and dry_run, done=False)
+        if dry_run or not any(one.counts for one in planned):
             return
         stores.ask("Erase this for good?", "erase")
     carry_out(found, erasure, as_json=as_json)
@@ -98,7 +93,7 @@ def _erasure(
     from gitdailies_server.storage.timestamps import utc_now
 
     if bool(events) + sum(one is not None for one in (repo, before, person)) != 1:
-        raise UsageError("erase: say what: --event, --repo, --before or --person, one of them")
+        raise UsageError("erase: name what to erase by one of --event, --repo, --before and --person")
     if inside_words and person is None:
         raise UsageError("--inside-words: use it with --person")
     if repo is not None:
@@ -121,7 +116,7 @@ def _run(one: stores.Store, erasure: Erasure, *, dry: bool) -> Erased:
     import gitdailies_dora.erasing
     import gitdailies_relay.operations.erase
 
-    stores.migrate(one.kind, one.database)
+    one.migrate()
     if one.kind == stores.RELAY:
         return gitdailies_relay.operations.erase.erase(one.database, erasure, dry=dry)
     return gitdailies_dora.erasing.erase(one.database, erasure, actor=person(), dry=dry)

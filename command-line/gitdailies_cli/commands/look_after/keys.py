@@ -20,10 +20,10 @@ _STORE = click.option("--store", default=STORE, show_default=True, help="sqlite:
 
 @click.group()
 def keys() -> None:
-    """Create, list, replace and delete webhook keys. A key is shown only once, when it is created.
+    """Create, list, replace and delete webhook keys.
 
     \b
-    gitdailies keys create ci --store sqlite:dora.db
+    gitdailies keys create ci
     gitdailies keys create payments --repo 'larkspur/pay-*' --environment staging
     """
 
@@ -34,20 +34,17 @@ def keys() -> None:
 @click.option(
     "--allow",
     multiple=True,
-    help="a permission: send, read, delete, correct, or one kind of event to send; "
-    "may be repeated; default: send",
+    help="send, read, delete, correct, or one kind of event to send; repeatable; default: send",
 )
 @click.option(
     "--repo",
     "repos",
     multiple=True,
     metavar="NAME",
-    help="send of such repositories alone, as larkspur/pay-*",
+    help="only these repositories, such as larkspur/pay-*",
 )
-@click.option(
-    "--environment", "environments", multiple=True, metavar="NAME", help="send of such environments alone"
-)
-@click.option("--expires", help="when the key expires, such as 2027-01-01T00:00:00Z; default: never")
+@click.option("--environment", "environments", multiple=True, metavar="NAME", help="only these environments")
+@click.option("--expires", help="such as 2027-01-01T00:00:00Z; default: never")
 @click.option("--quiet", is_flag=True, help="print only the key")
 @JSON
 def create(
@@ -60,7 +57,7 @@ def create(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Create the key NAME and print it. It is shown only once."""
+    """Create the key NAME and print it, once."""
     from gitdailies_dora.accounts.keys.key_store import create_key
     from gitdailies_dora.accounts.keys.webhook_key import Limits
 
@@ -73,13 +70,13 @@ def create(
 @keys.command()
 @click.argument("name")
 @_STORE
-@click.option("--old-until", help="until when the old key works, too; default: for a week")
+@click.option("--old-until", help="how long the old key works; default: a week")
 @click.option("--quiet", is_flag=True, help="print only the key")
 @JSON
 def replace(name: str, store: str, old_until: str | None, quiet: bool, as_json: bool) -> None:
-    """Create a key in place of NAME that may do the same, and print it.
+    """Create a key with the permissions of NAME, and print it.
 
-    Both work for a week. Until then, give the new one to all programs that use the old one.
+    Both work for a week. Move every program to the new one in that time.
     """
     from gitdailies_dora.accounts.keys.key_store import replace_key
 
@@ -88,7 +85,7 @@ def replace(name: str, store: str, old_until: str | None, quiet: bool, as_json: 
     _show_once(secret, key, quiet=quiet, as_json=as_json)
     if not (quiet or as_json):
         until_text = output.moment(times.optional_text(old.expires_at))
-        click.echo(f"The old one is {old.name!r} now. It works until {until_text}.")
+        click.echo(f"The old one is now {old.name!r}. It works until {until_text}.")
 
 
 def _show_once(secret: Secret, key: Key, *, quiet: bool, as_json: bool) -> None:
@@ -107,7 +104,7 @@ def _show_once(secret: Secret, key: Key, *, quiet: bool, as_json: bool) -> None:
 @_STORE
 @JSON
 def list_(store: str, as_json: bool) -> None:
-    """List active keys with what they may do, and their last use."""
+    """List active keys, their permissions and their last use."""
     from gitdailies_dora.accounts.keys.key_store import list_keys
 
     found = list_keys(database(store))

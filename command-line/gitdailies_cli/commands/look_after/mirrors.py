@@ -1,7 +1,5 @@
 """`gitdailies mirrors fetch`: make and fetch the mirrors of `dora.mirrors`, for lead times from git."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,22 +33,25 @@ def mirrors() -> None:
     "--from",
     "address",
     default="",
-    help=f"where a missing mirror is cloned from, with {REPO} in place of larkspur/checkout-api; "
-    "git asks for no password, so it needs a credential helper or SSH",
+    help=f"clone missing mirrors from this address, with {REPO} replaced; needs a credential helper or SSH",
 )
-@click.option("--repo", "names", multiple=True, help="also this repository; may repeat")
+@click.option("--repo", "names", multiple=True, help="also this repository; repeatable")
 def fetch(url: str | None, key_env: str, config: Path | None, address: str, names: tuple[str, ...]) -> None:
-    """Fetch each mirror of gitdailies.yml. With --from, also make those that are missing.
+    """Fetch each mirror of gitdailies.yml. With --from, make those that are missing, too.
 
-    Those are what gitdailies.yml names, and for a line like "larkspur/*" the repositories that the DORA
-    server knows. It reads new mirrors after `gitdailies reload`. Run it every few minutes.
+    For a line like "larkspur/*", these are the repositories that the DORA server knows. It reads new
+    mirrors after `gitdailies reload`. Run this every few minutes.
 
     \b
     gitdailies mirrors fetch
     gitdailies mirrors fetch --from "https://github.com/{repo}.git"
     """
-    if address and (REPO not in address or urlsplit(address).password):
-        expected = f"an address with {REPO} and without a password, like https://github.com/{REPO}.git"
+    expected = f"an address with {REPO} and without a password, like https://github.com/{REPO}.git"
+    try:
+        password = urlsplit(address).password
+    except ValueError:
+        raise UsageError(f"--from: expected {expected}, got one that cannot be read") from None
+    if address and (REPO not in address or password):
         raise UsageError(f"--from: expected {expected}")
     path = find_config.find(config)
     if path is None:
@@ -87,7 +88,7 @@ def _fetched(repo: str, mirror: Path, address: str) -> bool:
         git = ["clone", "--quiet", "--mirror", "--config", "gc.pruneExpire=never", "--"]
         git, did = [*git, address.replace(REPO, repo), str(mirror)], "made"
     else:
-        click.echo(output.printable(f"{repo}: {mirror}: there is no mirror; --from makes it"), err=True)
+        click.echo(output.printable(f"{repo}: {mirror}: no such mirror; --from creates it"), err=True)
         return False
     environ = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
     try:

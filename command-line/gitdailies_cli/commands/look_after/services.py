@@ -1,11 +1,9 @@
 """`gitdailies services import`: read a catalog from files or an API, and write lines of `services`."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import cast
 
 import click
 from gitdailies_connection.config.document import yaml_document
@@ -23,7 +21,7 @@ from gitdailies_cli.commands.catalogs.backstage import backstage
 from gitdailies_cli.commands.catalogs.cortex import cortex
 from gitdailies_cli.commands.catalogs.files import catalog_files, documents, services_of_table
 from gitdailies_cli.commands.catalogs.services import Imported
-from gitdailies_cli.commands.vendor_options import TOKEN_ENV, TOKEN_FILE, opened, secrets_of, tokens_of
+from gitdailies_cli.commands.vendor_options import opened, token_options, tokens_of
 from gitdailies_cli.common_options import CONFIG, naming
 from gitdailies_cli.output import REFUSED
 
@@ -51,15 +49,18 @@ def services() -> None:
 )
 @click.argument("places", nargs=-1, metavar="[FILE|URL]…")
 @click.option(
-    "--write", type=click.Path(path_type=Path), help="the file for the lines; else they are printed"
+    "--write", type=click.Path(path_type=Path), help="write the lines to this file; default: print them"
 )
-@click.option("--dry-run", is_flag=True, help="with --write: show what would change, and write nothing")
+@click.option("--dry-run", is_flag=True, help="only show what --write would change")
 @click.option(
-    "--names", is_flag=True, help="an entry's own name is a service, too; for tools that use the same names"
+    "--names",
+    is_flag=True,
+    help="take each entry's name as a service, too",
 )
-@TOKEN_ENV
-@TOKEN_FILE
-@click.option("--retries", type=click.IntRange(0), default=8, show_default=True, help="for each request")
+@token_options
+@click.option(
+    "--retries", type=click.IntRange(0), default=8, show_default=True, help="retries of each request"
+)
 @CONFIG
 def import_(
     kind: str,
@@ -67,17 +68,15 @@ def import_(
     write: Path | None,
     dry_run: bool,
     names: bool,
-    token_env: tuple[str, ...],
-    token_file: tuple[Path, ...],
+    tokens: Sequence[SecretSource],
     retries: int,
     config: Path | None,
 ) -> None:
     """Write a line for each service of a catalog that has one repository, with its origin.
 
-    FILE is a file or a folder of the catalog: catalog-info.yaml, cortex.yaml, service.datadog.yaml, or a CSV
-    table with the columns service and repo. URL is the address of an API; PagerDuty, Datadog and Cortex have
-    a default. What gets no line is listed with every place, and the exit code is 3. Name the written file
-    under `include` of `services`. A line in gitdailies.yml itself overrides it.
+    FILE: catalog-info.yaml, cortex.yaml, service.datadog.yaml, a CSV table with the columns service and repo,
+    or a folder. URL: that of an API; PagerDuty, Datadog and Cortex have a default. Services without a line
+    are listed, with exit code 3. Name the written file under `include` of `services`.
 
     \b
     gitdailies services import --from backstage catalog/ --write services.generated.yml
@@ -89,17 +88,17 @@ def import_(
         raise UsageError(
             "--dry-run: expected it with --write, got it alone; without --write nothing is written"
         )
-    if (token_env or token_file) and (kind == CSV or not all(map(_is_address, places))):
+    if tokens and (kind == CSV or not all(map(_is_address, places))):
         raise UsageError("--token-env or --token-file: expected neither for files, got one")
-    entries = _entries(kind, places, names, secrets_of(token_env, token_file), retries)
-    own = _own(config)
-    imported = decisions.decide(entries, own.services)
+    entries = _entries(kind, places, names, tokens, retries)
+    by_hand, mirrored = _own(config)
+    imported = decisions.decide(entries, by_hand)
     text = decisions.as_text(imported, kind)
     if write is None:
         click.echo(text, nl=False)
     else:
         _write(write, text, dry_run=dry_run)
-    _report(imported, own.mirrored)
+    _report(imported, mirrored)
     if imported.unmapped:
         raise click.exceptions.Exit(REFUSED)
 
@@ -150,24 +149,20 @@ def _of_api(
         yield from catalog.read(pages, names=names)
 
 
-class _Own(NamedTuple):
-    """What gitdailies.yml itself says: its services and the repositories with a mirror, in small letters."""
+def _own(config: Path | None) -> tuple[set[str], set[str]]:
+    """Return the services of gitdailies.yml itself and the repositories with a mirror, in small letters.
 
-    services: Collection[str] = ()
-    mirrored: Collection[str] = ()
-
-
-def _own(config: Path | None) -> _Own:
-    """Read gitdailies.yml without the files that it includes: they may not exist yet."""
+    The files that it includes may not exist yet.
+    """
     path = find_config.find(config)
     if path is None:
-        return _Own()
+        return set(), set()
     document = yaml_document.parse(yaml_document.read_text(path), str(path), hidden=is_secret)
     names = [document.value_at(place) for place in ((SERVICES,), ("dora", "mirrors"))]
     services, mirrors = (
         {name.casefold() for name in one} if isinstance(one, dict) else set() for one in names
     )
-    return _Own(services - {INCLUDE}, mirrors)
+    return services - {INCLUDE}, mirrors
 
 
 def _write(path: Path, text: str, *, dry_run: bool) -> None:

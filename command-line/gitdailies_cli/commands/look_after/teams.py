@@ -1,7 +1,5 @@
 """`gitdailies teams import`: read catalogs from files, and print `teams` of gitdailies.yml."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,10 +36,10 @@ def teams() -> None:
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
 def import_(kind: str, files: tuple[str, ...]) -> None:
-    """Print the teams of a catalog as YAML. What it left out, and why, goes to standard error.
+    """Print the teams of a catalog as YAML. What is left out, and why, goes to standard error.
 
-    Backstage: catalog-info.yaml files, or folders with them. CSV: a table with the columns repo, team and, if
-    wanted, service. CODEOWNERS: REPOSITORY=FILE, since the file does not name its repository.
+    Backstage: catalog-info.yaml files or folders. CSV: a table with the columns repo, team and, optionally,
+    service. CODEOWNERS: REPOSITORY=FILE.
 
     \b
     gitdailies teams import --from backstage catalog/
@@ -66,4 +64,4 @@ def _read(kind: str, file: str) -> Iterator[Found]:
             yield from catalogs.from_csv(yaml_document.read_text(Path(file)))
     else:
         for catalog in catalog_files(Path(file)):
-            yield from catalogs.from_backstage(found.value for found in documents(catalog))
+            yield from catalogs.from_backstage(value for value, _ in documents(catalog))

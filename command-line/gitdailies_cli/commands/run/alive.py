@@ -4,8 +4,6 @@ It finds them by their command lines, as a person would: process 1, which is the
 and the children of process 1, which are services of systemd or stand behind the `init` of a container.
 """
 
-from __future__ import annotations
-
 import json
 import urllib.error
 import urllib.request
@@ -33,17 +31,16 @@ _PROC = Path("/proc")
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="the number of the server's process, or of its parent",
+    help="the id of the server's process, or of its parent",
 )
-@click.option("--ready", is_flag=True, help="ask whether they can store, not only whether they run")
+@click.option("--ready", is_flag=True, help="also ask whether they can store")
 def alive(process: int, ready: bool) -> None:
-    """Ask each server that runs in this container, or as a service of this machine, for its health.
+    """Check that each server in this container, or each service of this machine, is healthy.
 
-    It ends with code 0 if all answer, and with 1 if one does not or none runs.
+    Exit code 0: all answer. 1: one does not, or none runs.
 
     \b
     gitdailies alive
-    gitdailies alive --ready
     """
     found = [address for number in _family(process) for address in _addresses(number)]
     if not found:

@@ -1,7 +1,5 @@
 """`gitdailies check`: check the configuration."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click
@@ -15,13 +13,13 @@ _MARKS = {"ok": "ok      ", "fault": "FAULT   ", "unproven": "unproven"}
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--config", type=click.Path(path_type=Path), help="the same as FILE, as other commands name it")
+@click.option("--config", type=click.Path(path_type=Path), help="the same as FILE")
 @JSON
 def check(file: Path | None, config: Path | None, as_json: bool) -> None:
-    """Check gitdailies.yml: configuration, secrets, reachability, mirrors, relays. Sends no event.
+    """Check gitdailies.yml: configuration, secrets, reachability, mirrors, relays. Send no event.
 
     \b
-    gitdailies check gitdailies.yml
+    gitdailies check
     """
     if file is not None and config is not None:
         raise UsageError("--config: expected FILE or --config, got both")

@@ -26,7 +26,7 @@ STORE = stores.RECEIVER_STORE
 
 def database(text: str) -> Database:
     """Return the database of a `--store` address; the path of a file is relative to the current folder."""
-    return stores.of_kind(stores.RECEIVER, stores.named_by(text))
+    return stores.Store(stores.RECEIVER, stores.named_by(text)).database
 
 
 def print_first_owner_link(link: str) -> None:
@@ -71,54 +71,49 @@ def _settings(
 
 @click.command()
 @CONFIG
-@click.option("--listen", default=LISTEN, show_default=True, help="the address to listen on")
+@click.option("--listen", default=LISTEN, show_default=True, help="address of the server")
 @click.option(
     "--status",
     metavar="HOST:PORT",
-    help="a second address, with /metrics, /healthz and /readyz, which need no key; keep it private",
+    help="private address of /metrics, /healthz and /readyz, without a key",
 )
 @click.option(
     "--status-host",
     "status_hosts",
     multiple=True,
     metavar="NAME",
-    help="a name at which Prometheus may ask for /metrics; may be repeated",
+    help="name by which Prometheus asks for /metrics; repeatable",
 )
-@click.option("--store", default=STORE, show_default=True, help="the database, sqlite:PATH or postgresql://…")
-@click.option("--strict-order", is_flag=True, help="refuse past events that are not sent oldest first")
+@click.option("--store", default=STORE, show_default=True, help="sqlite:PATH or postgresql://…")
+@click.option("--strict-order", is_flag=True, help="refuse past events unless sent oldest first")
 @click.option(
     "--keep-days",
     type=click.FloatRange(1, 36_500),
-    help="delete events that happened more days ago; default: keep all",
+    help="delete older events; default: keep all",
 )
 @click.option(
     "--public-url",
     default="",
     envvar="GITDAILIES_PUBLIC_URL",
     show_envvar=True,
-    help="the public address of this server, such as https://dora.example.com",
+    help="this server's address for people, such as https://dora.example.com",
 )
 @click.option(
     "--window-hours",
     type=click.FloatRange(0.01, 8784),
-    help="how long after a deploy incidents are attributed to it; default: the file's, else 24",
+    help="how long after a deploy incidents belong to it; default: the file's, else 24",
 )
-@click.option(
-    "--timezone", help="the time zone of days, such as Europe/Berlin; default: the file's, else UTC"
-)
+@click.option("--timezone", help="of days, such as Europe/Berlin; default: the file's, else UTC")
 @click.option(
     "--production",
     multiple=True,
     metavar="NAME",
-    help=(
-        "a name of production, or a glob like prod-*; may be repeated; default: the file's, else production,"
-        " prod, prd, live"
-    ),
+    help=("a name or glob of production; repeatable; default: the file's, else production, prod, prd, live"),
 )
 @click.option(
     "--invite-owner",
     is_flag=True,
-    help="print a one-time link for another owner, and exit; the server may run at the same time",
+    help="print a one-time link for another owner; the server may run",
 )
 @LOG_FORMAT
 def dora(
@@ -139,12 +134,13 @@ def dora(
     """Run the DORA server: a receiver of events with keys, an API and pages with figures.
 
     \b
-    gitdailies dora --listen 127.0.0.1:8700 --store sqlite:dora.db
+    gitdailies dora --store sqlite:dora.db
     """
     if not invite_owner:
         # The log first: what else a server imports finds it ready.
         configure_log(log_format)
     from gitdailies_dora import server
+    from gitdailies_dora.sql.database import database_of
 
     from gitdailies_cli import process
 
@@ -152,7 +148,7 @@ def dora(
         address = parse_listen(listen)
     with naming("--status"):
         second = parse_listen(status) if status is not None else None
-    where, public = database(store), public_origin(public_url)
+    setting, public = stores.named_by(store), public_origin(public_url)
     # The path is fixed at the start. If the file disappears, a reload fails and does not use defaults.
     path = find_config.find(config)
 
@@ -163,8 +159,9 @@ def dora(
     if invite_owner:
         from gitdailies_dora.accounts.people_store import invite_owner as invite
 
-        click.echo(f"{public or f'http://{address}'}{invite(where)}")
+        click.echo(f"{public or f'http://{address}'}{invite(database_of(setting))}")
         return
+    where = database_of(setting, settings.store_connections, is_durable=settings.store_is_durable)
 
     async def serve(signals: process.Signals) -> None:
         await server.serve(

@@ -1,7 +1,5 @@
 """What `gitdailies check` looks at: the file, what it names, and whether that answers."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +11,7 @@ from gitdailies_connection.check.relays import check_relay
 from gitdailies_connection.config.load import load_dora_alone
 from gitdailies_connection.config.sections.settings import Configuration, DoraSettings
 from gitdailies_connection.config.sections.sign_in import SignInSettings
-from gitdailies_connection.config.sections.sources import counts_by_route_alone, is_of_alerts
+from gitdailies_connection.config.sections.sources import adapter_of, counts_by_route_alone, is_of_alerts
 from gitdailies_connection.config.sections.trusted_ci import TrustedCi
 from gitdailies_core.errors import (
     ConfigurationError,
@@ -145,7 +143,7 @@ def _file_to_be(where: str, path: Path) -> Finding:
 
 def _alerts(configuration: Configuration) -> list[Finding]:
     """Say how many of the last alerts of each source would count, if a relay has used the store."""
-    sources = [source for source in configuration.sources.values() if is_of_alerts(source)]
+    sources = [source for source in configuration.sources.values() if is_of_alerts(adapter_of(source))]
     if not sources:
         return []
     from gitdailies_relay.operations.stored_bodies import last_alerts

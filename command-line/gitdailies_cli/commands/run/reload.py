@@ -1,7 +1,5 @@
 """`gitdailies reload`: have the servers that store in SQLite here read gitdailies.yml again."""
 
-from __future__ import annotations
-
 import os
 import signal
 import time
@@ -20,9 +18,9 @@ _SECONDS = 30
 @click.command()
 @CONFIG
 def reload(config: Path | None) -> None:
-    """Have the servers that store in SQLite here read gitdailies.yml again, and wait until they have.
+    """Have the servers here that store in SQLite read gitdailies.yml again, and wait until they have.
 
-    A file with faults changes nothing: the command prints them and ends with 2.
+    A file with faults changes nothing: the command prints them, with exit code 2.
 
     \b
     gitdailies reload

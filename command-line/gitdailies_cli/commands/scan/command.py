@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import shlex
 from datetime import UTC
@@ -31,14 +30,12 @@ _FORMATS = TABLE, MARKDOWN, JSON, EVENTS = ("table", "markdown", "json", "events
     "--deploys",
     default="",
     metavar="WHAT",
-    help="tags, tags:GLOB, branch:NAME or a FILE; default: tags that look like versions, else the branch",
+    help="tags, tags:GLOB, branch:NAME or a FILE; default: tags like versions, else the branch",
 )
-@click.option(
-    "--incidents", multiple=True, metavar="FILE", help="a file as `gitdailies history import` takes"
-)
-@click.option("--repo", default="", help="owner/name; default: that of the remote origin")
-@click.option("--since", default="", help="the start, a date or time")
-@click.option("--days", default=90, show_default=True, type=click.IntRange(1), help="without --since")
+@click.option("--incidents", multiple=True, metavar="FILE", help="a file as for `gitdailies history import`")
+@click.option("--repo", default="", help="owner/name; default: the remote origin's")
+@click.option("--since", default="", help="a date or time")
+@click.option("--days", default=90, show_default=True, type=click.IntRange(1), help="days, without --since")
 @click.option("--now", default="", help="compute the figures as of this time")
 @click.option(
     "--format",
@@ -46,7 +43,7 @@ _FORMATS = TABLE, MARKDOWN, JSON, EVENTS = ("table", "markdown", "json", "events
     type=click.Choice(_FORMATS),
     default=TABLE,
     show_default=True,
-    help="how the figures are printed; events: what they are of, as NDJSON",
+    help="events: what the figures are of, as NDJSON",
 )
 def scan(
     path: Path,
@@ -58,35 +55,28 @@ def scan(
     now: str,
     form: str,
 ) -> None:
-    """Print the five figures of the git repository at PATH. No server, store or account is needed.
+    """Print the five figures of the git repository at PATH. It needs no server, store or account.
 
     \b
     gitdailies scan
     gitdailies scan ../checkout-api --days 365 --incidents incidents.csv
     gitdailies scan --deploys branch:main --format markdown
     """
-    try:
-        from gitdailies_dora.derived.read.figures.answer import of_events
-        from gitdailies_dora.figures.answers import selection
-        from gitdailies_dora.figures.history.settings import FigureSettings
-        from gitdailies_server.storage.timestamps import from_us, now_us, utc_now
+    from gitdailies_dora.derived.read.figures.answer import of_events
+    from gitdailies_dora.figures.answers import selection
+    from gitdailies_dora.figures.history.settings import FigureSettings
+    from gitdailies_server.storage.timestamps import from_us, now_us, utc_now
 
-        from gitdailies_cli.commands.scan import finding, notes
-    except ImportError as error:
-        raise UsageError(f"scan: no {error.name} here; install gitdailies-integrations[dora]") from None
+    from gitdailies_cli.commands.scan import finding, notes
+
     try:
         at = selection.parse_moment(now, "now", UTC) if now else now_us()
         period = selection.parse_period(since, "", at, UTC, days)
     except ValueError as error:
         raise UsageError(f"--{str(error).replace('from:', 'since:', 1)}") from None
     asked = finding.Asked(repo, deploys, incidents, from_us(period.began_at), utc_now())
-    # Of a million objects, none is cyclic. The collector would take a quarter of the time.
-    gc.disable()
-    try:
-        found = finding.find(path, asked)
-        answer = of_events(map(json.loads, found.bodies), period, found.repo, FigureSettings())
-    finally:
-        gc.enable()
+    found = finding.find(path, asked)
+    answer = of_events(map(json.loads, found.bodies), period, found.repo, FigureSettings())
     facts = {**found.facts, "last": not answer.figures.deployment_frequency.deploys and found.facts["last"]}
     _show(answer, found, [*notes.notes(facts)], _next(path, asked), form)
 

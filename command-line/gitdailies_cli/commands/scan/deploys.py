@@ -1,7 +1,5 @@
 """Which tags are releases, which deploys tags and branches show, and what each brought. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping

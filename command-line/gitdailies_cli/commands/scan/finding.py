@@ -1,7 +1,5 @@
 """Find the events of a repository: its deploys, from tags, a branch or a file, and incidents from files."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from datetime import datetime

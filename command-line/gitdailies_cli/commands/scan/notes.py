@@ -1,7 +1,5 @@
 """What the figures of a scan rest on, and what they cannot know: a sentence for each fact. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from gitdailies_core.events.field_types import MOST_COMMITS

@@ -1,7 +1,5 @@
 """Read a git repository for `gitdailies scan`: refs, commits and some messages, a call of git for each."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple

@@ -13,8 +13,6 @@ Sources: docs.slack.dev, "Formatting message text" and "Section block"; learn.mi
 messages" and "Format cards".
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -8,8 +8,6 @@
 | a connection that ends before the answer | it may have arrived, so only `--again` sends it again |
 """
 
-from __future__ import annotations
-
 import random
 import re
 import time
@@ -18,7 +16,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from gitdailies_core.errors import DeliveryError, GitDailiesError, Refused, UsageError
-from gitdailies_core.retry import Outcome, delay_seconds, describe
+from gitdailies_core.retry import Outcome, describe
+from gitdailies_core.values.http_answers import wait_seconds
 from gitdailies_core.values.secret import Secret, redact
 
 from gitdailies_cli import output
@@ -81,7 +80,7 @@ def _post(address: Secret, body: bytes) -> GitDailiesError | None:
         if status is not None and status not in _AGAIN_STATUSES:
             told = f"{address.origin}: the chat refused the message: {describe(outcome)}"
             return Refused(told) if status < 500 else DeliveryError(told)
-        wait = delay_seconds(outcome, attempt=attempt, now=datetime.now(UTC), jitter=random.random)
+        wait = wait_seconds(outcome.retry_after, attempt=attempt, now=datetime.now(UTC), jitter=random.random)
         if attempt == _ATTEMPTS or wait > _LONGEST_WAIT_SECONDS:
             break
         time.sleep(wait)

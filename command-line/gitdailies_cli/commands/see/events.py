@@ -21,7 +21,7 @@ from gitdailies_core.values.times import text_of
 from gitdailies_cli import output
 from gitdailies_cli.common_options import ago
 from gitdailies_cli.receiver import event_lines
-from gitdailies_cli.receiver.read_server import ReadServer, find_server, server_options
+from gitdailies_cli.receiver.read_server import CursorGone, ReadServer, find_server, server_options
 
 if TYPE_CHECKING:
     from gitdailies_dora.api.events import EventList
@@ -34,24 +34,24 @@ FOLLOW_SECONDS = 2.0
 
 
 @click.command()
-@click.option("--follow", "-f", is_flag=True, help="print new events as they arrive, until Ctrl-C")
-@click.option("--kind", type=click.Choice([kind.word for kind in KINDS]), help="only events of this kind")
+@click.option("--follow", "-f", is_flag=True, help="go on with new events, until Ctrl-C")
+@click.option("--kind", type=click.Choice([kind.word for kind in KINDS]), help="only this kind")
 @click.option("--repo", default="", help="only this repository")
-@click.option("--environment", default="", help="only this environment, as the events name it")
-@click.option("--since", "from", help="happened at or after this: 7d, 12h or 30m ago, a date or a time")
-@click.option("--text", "q", default="", help="only events that contain this text anywhere")
+@click.option("--environment", default="", help="only this one, as events name it")
+@click.option("--since", "from", help="not before 7d, 12h or 30m ago, a date or a time")
+@click.option("--text", "q", default="", help="only events with this text anywhere")
 @click.option(
     "--limit",
     type=click.IntRange(1, 1_000_000),
     default=20,
     show_default=True,
-    help="print at most this many of the newest events, and all that follow",
+    help="how many of the newest",
 )
 @click.option(
     "--format",
     "form",
     type=click.Choice([TABLE, LINES]),
-    help="a table, or a line of JSON for each event; default: a table on a terminal, else json",
+    help="default: a table on a terminal, else a line of JSON for each event",
 )
 @server_options
 def events(
@@ -63,10 +63,9 @@ def events(
     config: Path | None,
     **given: str | None,
 ) -> None:
-    """Print the newest events that a server has received, the newest last.
+    """Print the newest events of a server, the newest last.
 
     \b
-    gitdailies events
     gitdailies events --repo larkspur/checkout-api --since 7d
     gitdailies events --follow --kind deployed
     """
@@ -86,16 +85,21 @@ def events(
         click.echo(f"note: these are the newest {len(found)}; --limit prints more", err=True)
     while follow:
         time.sleep(FOLLOW_SECONDS)
-        end = _print_new(server, filters, end, columns, as_lines=as_lines)
+        try:
+            end = _print_new(server, filters, end, columns, as_lines=as_lines)
+        except CursorGone:
+            click.echo("note: the store of the server was restored; its newest events follow", err=True)
+            found, end, _ = _newest(server, filters, limit)
+            _print(found, columns, as_lines=as_lines)
 
 
-def _newest(server: ReadServer, filters: Mapping[str, str], limit: int) -> tuple[list[str], int, bool]:
+def _newest(server: ReadServer, filters: Mapping[str, str], limit: int) -> tuple[list[str], str, bool]:
     """Return the newest events, oldest first, the cursor for later ones, and whether these are all."""
     found: list[str] = []
-    ends: list[int] = []
-    after: int | str | None = None
+    ends: list[str] = []
+    after: str | None = None
     while len(found) < limit:
-        position = {} if after is None else {"after": str(after)}
+        position = {} if after is None else {"after": after}
         page = _page(server, {**filters, **position, "direction": "backward"}, limit - len(found))
         found += _texts(page)
         ends.append(page.end)
@@ -106,18 +110,18 @@ def _newest(server: ReadServer, filters: Mapping[str, str], limit: int) -> tuple
 
 
 def _print_new(
-    server: ReadServer, filters: Mapping[str, str], end: int, columns: event_lines.Columns, *, as_lines: bool
-) -> int:
+    server: ReadServer, filters: Mapping[str, str], end: str, columns: event_lines.Columns, *, as_lines: bool
+) -> str:
     """Print what came after *end*, and return the new end. A server that does not answer is asked again."""
     try:
         while True:
-            page = _page(server, {**filters, "after": str(end)}, _PAGE)
+            page = _page(server, {**filters, "after": end}, _PAGE)
             _print(_texts(page), columns, as_lines=as_lines)
             # Only the last page has an end: before it, events are missing.
-            end = page.end if page.next is None else int(page.next)
+            end = page.next or page.end
             if page.next is None:
                 return end
-    except Refused:
+    except (CursorGone, Refused):
         raise
     except DeliveryError as error:
         click.echo(f"note: {output.printable(str(error))}; asking again", err=True)

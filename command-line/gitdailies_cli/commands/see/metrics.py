@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--url", help="the address of a server, such as http://127.0.0.1:8700; default: read the store")
-@click.option("--key-env", default=READ_KEY, show_default=True, help="the variable with a key that may read")
+@click.option("--url", help="a server, such as http://127.0.0.1:8700; default: read the store")
+@click.option("--key-env", default=READ_KEY, show_default=True, help="variable with a key that may read")
 @click.option("--store", default=STORE, show_default=True, help="sqlite:PATH or postgresql://…")
 @click.option("--repo", default="", help="only this repository")
-@click.option("--environment", default="", help="the environment; default: production, under all its names")
-@click.option("--service", default="", help="only events that name this service")
-@click.option("--team", default="", help="only this team of gitdailies.yml; none is for what is in no team")
+@click.option("--environment", default="", help="default: production, under all its names")
+@click.option("--service", default="", help="only this service")
+@click.option("--team", default="", help="only this team of gitdailies.yml; none: what no team owns")
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="the path of gitdailies.yml, whose server is asked; its teams alone, if a store is named",
+    help="gitdailies.yml, whose server is asked; with --store, only for its teams",
 )
-@click.option("--from", default="", help="the start, a date or time; default: 90 days before the end")
-@click.option("--to", default="", help="the end, a date or time; default: now")
+@click.option("--from", default="", help="a date or time; default: 90 days before the end")
+@click.option("--to", default="", help="a date or time; default: now")
 @click.option("--now", default="", help="compute the figures as of this time")
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 @click.option("--csv", "as_csv", is_flag=True, help="print CSV")
-@click.option("--quick-check", is_flag=True, help="print the address of DORA's Quick Check with the answers")
+@click.option("--quick-check", is_flag=True, help="print the link to DORA's Quick Check, answers included")
 def metrics(
     url: str | None,
     key_env: str,

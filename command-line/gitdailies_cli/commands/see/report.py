@@ -1,7 +1,5 @@
 """`gitdailies report`: print the review of a week, or post it to a chat."""
 
-from __future__ import annotations
-
 import json
 import os
 from contextlib import suppress
@@ -25,7 +23,7 @@ _SENT = "sent-reports"
 
 @click.command()
 @server_options
-@click.option("--week", default="", help="a week like 2026-W47; default: the last whole week")
+@click.option("--week", default="", help="such as 2026-W47; default: the last whole week")
 @click.option("--repo", default="", help="only this repository")
 @click.option("--team", default="", help="only this team of gitdailies.yml")
 @click.option(
@@ -36,17 +34,15 @@ _SENT = "sent-reports"
     show_default=True,
     help="Markdown for a chat, or JSON",
 )
-@click.option("--send", type=click.Choice(chat_messages.KINDS), help="post it, in place of printing it")
-@click.option("--to", default="", help="where the address of the chat is: env:NAME or file:PATH")
-@click.option(
-    "--only-clear", is_flag=True, help="post the figures that changed clearly; if none did, nothing"
-)
+@click.option("--send", type=click.Choice(chat_messages.KINDS), help="post it instead")
+@click.option("--to", default="", help="the chat's address: env:NAME or file:PATH")
+@click.option("--only-clear", is_flag=True, help="post only figures that changed clearly, if any")
 @click.option(
     "--sent",
     type=click.Path(file_okay=False, path_type=Path),
-    help=f"the folder of sent messages; default: {_SENT} in the folder for data, or gitdailies-{_SENT}",
+    help=f"folder of sent messages; default: {_SENT} in the data folder, or gitdailies-{_SENT}",
 )
-@click.option("--again", is_flag=True, help="post it although it was sent, or may have been")
+@click.option("--again", is_flag=True, help="post it even if it may have been sent")
 def report(
     url: str | None,
     key_env: str,
@@ -61,11 +57,10 @@ def report(
     sent: Path | None,
     again: bool,
 ) -> None:
-    """Print the review of a week, or post it to a chat: figures, what happened, what needs a decision.
+    """Print or post the review of a week: figures, what happened, what needs a decision.
 
     \b
-    gitdailies report
-    gitdailies report --url http://127.0.0.1:8700 --week 2026-W47
+    gitdailies report --week 2026-W47
     gitdailies report --send slack --to env:SLACK_URL
     """
     if send is None and (to or only_clear or sent or again):

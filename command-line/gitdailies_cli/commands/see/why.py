@@ -49,8 +49,8 @@ def why(
 ) -> None:
     """Say why an event counts in the figures or not, and what to do.
 
-    ID is an event's, or that of an incident at its vendor. If the receiver does not know it, it is looked
-    up in the relay's store, as `gitdailies relay explain` does: then it may be a delivery, too.
+    ID is an event's, or an incident's at its vendor. Another one, such as a delivery's, is looked up as by
+    `gitdailies relay explain`.
 
     \b
     gitdailies why deploy-2026-03-04-1

@@ -1,7 +1,5 @@
 """`gitdailies deploy`: report a deploy. Missing values come from the CI job, then from git."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets
@@ -28,27 +26,25 @@ OF_A_RUN = ("run", "attempt", "trigger", "tier", "reporter")
 
 
 @click.command()
-@click.option(
-    "--repo", "repos", multiple=True, help="the repository, as owner/name or owner/name@SHA; may be repeated"
-)
-@click.option("--sha", help="the SHA of the deployed commit, or its first 7 digits or more")
-@click.option("--branch", help="the branch of the build")
-@click.option("--environment", help="the environment, such as production")
-@click.option("--service", help="the service, if the repository has several")
+@click.option("--repo", "repos", multiple=True, help="owner/name or owner/name@SHA; repeatable")
+@click.option("--sha", help="the deployed commit, or at least its first 7 digits")
+@click.option("--branch", help="the build's branch")
+@click.option("--environment", help="such as production")
+@click.option("--service", help="if the repository has several")
 @click.option("--type", "type_", help="deploy, rollback or hotfix")
-@click.option("--time", help="the time, such as 2026-03-04T08:55:12Z; default: now")
-@click.option("--id", "id_", help="the id of the deploy; default: from the CI run and its attempt")
-@click.option("--status", help="the result of the job, instead of the platform's; failed jobs are skipped")
-@click.option("--page", help="the address of a page about the deploy; default: the CI run")
-@click.option("--fixes", help="the id of the incident that this deploy fixes")
-@click.option("--run", help="the pipeline run, such as github-actions:9912004455; default: the CI run")
-@click.option("--attempt", help="the attempt of the run; default: that of the CI run")
-@click.option("--trigger", help=f"what started the run: {', '.join(TRIGGERS)}")
-@click.option("--tier", help=f"what the environment is for: {', '.join(TIERS)}")
-@click.option("--reporter", help="what reported it, such as step/jenkins; default: this CI platform")
-@click.option("--paths", multiple=True, help="a glob of the service's files in a monorepo; may be repeated")
-@click.option("--path", help="the folder of the checkout; default: the current folder, or one around it")
-@delivery_options
+@click.option("--time", help="such as 2026-03-04T08:55:12Z; default: now")
+@click.option("--id", "id_", help="the deploy's id; default: from run and attempt")
+@click.option("--status", help="the job's result; default: the platform's. A failed job is skipped")
+@click.option("--page", help="a page about the deploy; default: the CI run")
+@click.option("--fixes", help="id of the incident that it fixes")
+@click.option("--run", help="such as github-actions:9912004455; default: the CI run")
+@click.option("--attempt", help="the run's attempt; default: the CI run's")
+@click.option("--trigger", help=f"the run's cause: {', '.join(TRIGGERS)}")
+@click.option("--tier", help=f"the environment's purpose: {', '.join(TIERS)}")
+@click.option("--reporter", help="such as step/jenkins; default: this CI platform")
+@click.option("--paths", multiple=True, help="a glob of the service's files in a monorepo; repeatable")
+@click.option("--path", help="the checkout; default: this folder, or one around it")
+@delivery_options()
 def deploy(
     repos: tuple[str, ...],
     type_: str | None,

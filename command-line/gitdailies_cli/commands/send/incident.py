@@ -1,7 +1,5 @@
 """`gitdailies incident`: report the start or the end of an incident by hand, and move incidents."""
 
-from __future__ import annotations
-
 import secrets
 from typing import Any
 
@@ -11,6 +9,7 @@ from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED, Event
 from gitdailies_core.events.ids import content_id
 
+from gitdailies_cli.common_options import added
 from gitdailies_cli.receiver.read_server import find_server, server_options
 from gitdailies_cli.reporting import delivery_options, option_names_in_errors, report
 
@@ -33,35 +32,30 @@ def incident() -> None:
     \b
     gitdailies incident start INC-7 --repo larkspur/checkout-api
     gitdailies incident resolve INC-7 --repo larkspur/checkout-api
-    gitdailies incident move --from larkspur/shop-saerch --to larkspur/shop-search --reason "a typo"
     """
 
 
-def _common(function: Any) -> Any:
-    for option in reversed(
-        (
-            click.argument("incident_id", metavar="ID"),
-            click.option("--repo", "repos", multiple=True, required=True, help="owner/name; may be repeated"),
-            click.option("--environment", help="the environment"),
-            click.option("--service", help="the service, if the repository has several"),
-            click.option("--time", help="the time, such as 2026-03-04T09:12:41Z; default: now"),
-            click.option(
-                "--id",
-                "event_id",
-                help="the id of the event; default: derived from its content if --time is given, else new",
-            ),
-            click.option("--page", help="the address of a page about the incident"),
-        )
-    ):
-        function = option(function)
-    return delivery_options(function)
+_common = added(
+    click.argument("incident_id", metavar="ID"),
+    click.option("--repo", "repos", multiple=True, required=True, help="owner/name; repeatable"),
+    click.option("--environment", help="such as production"),
+    click.option("--service", help="if the repository has several"),
+    click.option("--time", help="such as 2026-03-04T09:12:41Z; default: now"),
+    click.option(
+        "--id",
+        "event_id",
+        help="the event's id; default: from its content with --time, else new",
+    ),
+    click.option("--page", help="a page about the incident"),
+)
 
 
 @incident.command()
+@delivery_options()
 @_common
-@click.option("--title", help="the title of the incident")
-@click.option("--severity", help="the severity, in your own words")
-@click.option("--caused-by", help="the SHA of the commit that caused it")
+@click.option("--title", help="the incident's title")
+@click.option("--severity", help="in your own words")
+@click.option("--caused-by", help="the commit that caused it")
 def start(
     incident_id: str, title: str | None, severity: str | None, caused_by: str | None, **given: Any
 ) -> None:
@@ -70,31 +64,31 @@ def start(
 
 
 @incident.command()
+@delivery_options()
 @_common
-@click.option("--resolution", help="how the incident was resolved")
-@click.option("--caused-by", help="the SHA of the commit that caused it")
+@click.option("--resolution", help="how it was resolved")
+@click.option("--caused-by", help="the commit that caused it")
 def resolve(incident_id: str, resolution: str | None, caused_by: str | None, **given: Any) -> None:
     """Report that incident ID was resolved."""
     _send(INCIDENT_RESOLVED, incident_id, given, resolution=resolution, causedBy=caused_by)
 
 
 @incident.command()
-@click.option("--from", "repo", required=True, help="the repository that they count for")
-@click.option("--to", required=True, help="the one that they are of; a short name is enough if it is unique")
+@click.option("--from", "repo", required=True, help="the repository they count for")
+@click.option("--to", required=True, help="the right repository; a unique short name is enough")
 @click.option("--service", default="", help="only incidents of this service")
-@click.option("--incident", "incident_id", default="", help="only this incident, by its tool's id")
-@click.option("--reason", default="", help="why; it is kept in the audit trail")
-@click.option("--new", is_flag=True, help="move them although no deploy of the repository is known")
-@click.option("--undo", is_flag=True, help="move back what was moved so")
-@click.option("--dry-run", is_flag=True, help="count them, and move none")
+@click.option("--incident", "incident_id", default="", help="only this one, by its tool's id")
+@click.option("--reason", default="", help="why, for the audit trail")
+@click.option("--new", is_flag=True, help="even if the repository has no deploy")
+@click.option("--undo", is_flag=True, help="move them back")
+@click.option("--dry-run", is_flag=True, help="only count them")
 @server_options
 def move(**given: Any) -> None:
-    """Move incidents, open and ended ones, to another repository. Each counts once, there.
+    """Move incidents, open and ended, to another repository. They count only there.
 
-    What arrives later of these incidents follows. The key needs --allow correct.
+    What arrives later about them follows. The key needs --allow correct.
 
     \b
-    gitdailies incident move --from larkspur/shop-saerch --to shop-search --service search --dry-run
     gitdailies incident move --from larkspur/shop-saerch --to shop-search --reason "a typo"
     gitdailies incident move --from larkspur/shop-saerch --to shop-search --undo
     """

@@ -1,7 +1,6 @@
 """`gitdailies sources`: the source packs, their pages, and what helps to describe a tool that is in none."""
 
-from __future__ import annotations
-
+import difflib
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from gitdailies_core.errors import UnreadableBody, UsageError
+from gitdailies_core.errors import ConfigurationError, UnreadableBody, UsageError
 from gitdailies_core.sources import registry
 from gitdailies_core.values import strict_json
 
@@ -26,9 +25,7 @@ _IGNORED, _UNREADABLE = ("word", "reason", "count"), ("reason", "count")
 @JSON
 @click.pass_context
 def sources(ctx: click.Context, config: Path | None, as_json: bool) -> None:
-    """List the tools that the relay can read; show, draft and test how it reads them.
-
-    The sources of gitdailies.yml that have a mapping of their own are listed, too.
+    """List the tools that the relay can read, with those mapped in gitdailies.yml.
 
     \b
     gitdailies sources
@@ -51,9 +48,9 @@ def _list(config: Path | None, *, as_json: bool) -> None:
     path = find_config.find(config)
     described = [] if path is None else find_config.load_configuration(path).sources.values()
     rows += [
-        (source.name, source.name, source.pack.kind, f"mapping in {path}")
+        (source.name, source.pack.title, source.pack.kind, str(source.file or f"mapping in {path}"))
         for source in described
-        if source.mapping is not None and isinstance(source.pack, SourcePack)
+        if (source.mapping is not None or source.file) and isinstance(source.pack, SourcePack)
     ]
     rows.sort()
     if as_json:
@@ -64,11 +61,10 @@ def _list(config: Path | None, *, as_json: bool) -> None:
 
 @sources.command(short_help="how a tool is proved and read, and what to set up")
 @click.argument("name")
-@click.option(
-    "--effective", is_flag=True, help="print the document with your override, each line with its origin"
-)
+@click.option("--effective", is_flag=True, help="print it with your override and each line's origin")
+@click.option("--yaml", "as_yaml", is_flag=True, help="print a pack's file, to change a copy")
 @CONFIG
-def show(name: str, effective: bool, config: Path | None) -> None:
+def show(name: str, effective: bool, as_yaml: bool, config: Path | None) -> None:
     """Show how a tool is proved and read, and what to set up.
 
     NAME is a source pack or, with --effective, a source of gitdailies.yml.
@@ -82,7 +78,26 @@ def show(name: str, effective: bool, config: Path | None) -> None:
     if name not in shipped.provider.names():
         output.lines(f"{word}: {meaning}" for word, meaning in adapter.table.items())
         return
-    click.echo(shipped.page(name))
+    click.echo(shipped.text(name) if as_yaml else shipped.page(name), nl=not as_yaml)
+
+
+@sources.command(short_help="how a pack of your own differs from the shipped one")
+@click.argument("name")
+@CONFIG
+def diff(name: str, config: Path | None) -> None:
+    """Show how a pack of your own differs from the shipped one of that name.
+
+    NAME is a source of gitdailies.yml with `adapter: {file: …}`.
+    """
+    from gitdailies_connection.config.document import yaml_document
+    from gitdailies_sources import shipped
+
+    source = find_config.load_configuration(config).sources.get(name)
+    if source is None or source.file is None or source.adapter not in shipped.provider.names():
+        raise UsageError(f"{name}: expected a source with adapter: {{file: PATH}} of a shipped name")
+    before, after = shipped.text(source.adapter), yaml_document.read_text(source.file)
+    names = f"{source.adapter} as shipped", str(source.file)
+    output.lines(difflib.unified_diff(before.splitlines(), after.splitlines(), *names, lineterm=""))
 
 
 def _effective(name: str, config: Path | None) -> list[str]:
@@ -102,10 +117,13 @@ def _effective(name: str, config: Path | None) -> list[str]:
     if source is not None and source.mapping is not None:
         inside = {place[1:]: text for place, text in origins.items() if place[:1] == ("mapping",)}
         return list(reading.with_origins(source.mapping, inside))
-    if pack not in shipped.provider.names():
+    if source is not None and source.file is not None:
+        document = yaml_document.parse(yaml_document.read_text(source.file), str(source.file))
+    elif pack in shipped.provider.names():
+        registry.check_owner(pack)
+        document = shipped.document(pack)
+    else:
         raise UsageError(f"{name}: expected a source pack or a source with a mapping, got an adapter in code")
-    registry.check_owner(pack)
-    document = shipped.document(pack)
     inside = {place: f"{document.file}:{line}" for place, (line, _column) in document.places.items()}
     override = source.override if source is not None and source.override is not None else {}
     inside.update({place: text for place, text in origins.items() if place[:1] == ("override",)})
@@ -115,14 +133,12 @@ def _effective(name: str, config: Path | None) -> list[str]:
 @sources.command(short_help="draft a mapping for a tool without a pack")
 @click.argument("name")
 @click.option(
-    "--from", "origin", required=True, metavar="FILE|last", help="a body; last: the last quarantined delivery"
+    "--from", "origin", required=True, metavar="FILE|last", help="a body, or the last quarantined delivery"
 )
-@click.option("--pack", "as_pack", is_flag=True, help="draft the source.yaml of a pack: see CONTRIBUTING.md")
+@click.option("--pack", "as_pack", is_flag=True, help="draft a pack's source.yaml: see CONTRIBUTING.md")
 @CONFIG
 def new(name: str, origin: str, as_pack: bool, config: Path | None) -> None:
-    """Draft a mapping for a tool without a pack.
-
-    It reads one delivery, and writes lines to edit.
+    """Draft a mapping for a tool without a pack, from one delivery. Edit the lines that it prints.
 
     \b
     gitdailies sources new pager --from delivery.json
@@ -158,14 +174,11 @@ def new(name: str, origin: str, as_pack: bool, config: Path | None) -> None:
 
 @sources.command(short_help="try a source on what the relay has stored")
 @click.argument("name")
-@click.option("--since", default="7d", show_default=True, help="days like 7d, hours like 12h, or a time")
+@click.option("--since", default="7d", show_default=True, help="like 7d or 12h, or a time")
 @CONFIG
 @JSON
 def preview(name: str, since: str, config: Path | None, as_json: bool) -> None:
-    """Try a source on what the relay has stored.
-
-    The source is read from gitdailies.yml as it is written now. The relay stores the bodies of
-    quarantined and ignored deliveries. Nothing is sent.
+    """Try a source, as gitdailies.yml has it now, on quarantined and ignored deliveries. Nothing is sent.
 
     \b
     gitdailies sources preview pager --since 7d
@@ -174,10 +187,9 @@ def preview(name: str, since: str, config: Path | None, as_json: bool) -> None:
 
     from gitdailies_cli.relay import options
 
-    settings = find_config.load_configuration(config)
-    options.known_source(name, settings, "NAME")
+    settings, database = options.opened(config, name, "NAME")
     began = ago(since, datetime.now(UTC)) or moment(since, "--since")
-    found = stored.preview(options.store(settings), settings.sources[name], settings.routes, began)
+    found = stored.preview(database, settings.sources[name], settings.routes, began)
     ignored = [(word, reason, count) for (word, reason), count in found.ignored.most_common()]
     unreadable = found.unreadable.most_common()
     if as_json:
@@ -198,7 +210,7 @@ def preview(name: str, since: str, config: Path | None, as_json: bool) -> None:
     output.table("unreadable", _UNREADABLE, unreadable)
     if found.would_count:
         click.echo(
-            f"{len(found.would_count)} of them did not count so far, and would now; "
+            f"{len(found.would_count)} of them did not count before, and would now; "
             f"count them with: gitdailies relay replay --source {name}, and the same with --ignored"
         )
 
@@ -207,22 +219,32 @@ def preview(name: str, since: str, config: Path | None, as_json: bool) -> None:
 @click.argument("name")
 @JSON
 def test(name: str, as_json: bool) -> None:
-    """Check a pack, or an adapter in code, by its examples.
+    """Check an installed pack, or an adapter in code, by its examples, broken variants of them, and proofs.
 
-    Its proofs and broken variants of the examples are checked, too.
+    A hint is no fault: it names what no example has. `gitdailies translate` checks a pack in a file.
     """
     from gitdailies_core.contract import checks
     from gitdailies_sources import draft, shipped
+    from gitdailies_sources.source_pack import SourcePack
 
-    adapter = registry.adapter(name)
+    try:
+        adapter = registry.adapter(name)
+    except ConfigurationError as error:
+        instead = f"`gitdailies translate {name} DELIVERY.json` checks a pack in a file"
+        raise ConfigurationError(f"{error}; {instead}") from None
     faults = list(checks.faults(adapter))
-    if name in shipped.provider.names():
-        faults += draft.unfinished(shipped.document(name).value)
+    hints: Sequence[str] = ()
+    if name in shipped.provider.names() and isinstance(adapter, SourcePack):
+        document = shipped.document(name)
+        faults += draft.unfinished(document.value)
+        requests = [] if faults else [one.request for one in checks.examples(adapter)]
+        hints = document.error(adapter.unfound(requests)).complaints
     if adapter.name != name:
         faults.append(f"adapter.name: expected {name!r}, the name of its entry point, got {adapter.name!r}")
     if as_json:
-        output.as_json({"source": name, "faults": faults})
+        output.as_json({"source": name, "faults": faults, "hints": list(hints)})
     else:
+        output.lines(f"hint: {hint}" for hint in hints)
         output.lines(_shortened(faults))
         click.echo(f"{name}: {output.counted(len(faults), 'fault') if faults else 'keeps the contract'}")
     if faults:

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
-from gitdailies_connection.config.sections.settings import Source
+from gitdailies_connection.config.document import yaml_document
+from gitdailies_connection.config.document.errors import Place
+from gitdailies_connection.config.document.schema_errors import is_secret
+from gitdailies_connection.config.sections.settings import Configuration, Source
 from gitdailies_connection.config.sections.sources import adapter_of
 from gitdailies_core.contract import checks
 from gitdailies_core.deploys.deploy import event_of
-from gitdailies_core.errors import ConfigurationError, UnreadableBody, UsageError
+from gitdailies_core.errors import ConfigurationError, UsageError
 from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import FALLBACK, Route, Routes
 from gitdailies_core.incidents.state_machine import decide
-from gitdailies_core.reasons import AT_RECEIPT, INVALID_JSON, OTHER, REPEATED_START, Reason
+from gitdailies_core.reasons import (
+    AT_RECEIPT,
+    INVALID_JSON,
+    NO_ROUTE,
+    OTHER,
+    QUARANTINED,
+    REPEATED_START,
+    UNMAPPED,
+    Reason,
+)
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.deploy_messages import Deploy, Push
-from gitdailies_core.sources.protocol import Adapter, Ignored, Unreadable
+from gitdailies_core.sources.protocol import Adapter, Ignored
 from gitdailies_core.sources.request import FORM, Request
 from gitdailies_core.values.nearest_name import did_you_mean
 
@@ -30,7 +43,7 @@ from gitdailies_cli.common_options import CONFIG, body_of
 if TYPE_CHECKING:
     from gitdailies_relay.accepting.interpret import RoutedMessage
 
-_EXAMPLE_ROUTES = Routes.make({FALLBACK: [Route("example/{service}")]})
+_EXAMPLE_ROUTES = Routes.make({FALLBACK: [Route("example/{slug}")]})
 
 
 @click.command()
@@ -38,10 +51,8 @@ _EXAMPLE_ROUTES = Routes.make({FALLBACK: [Route("example/{service}")]})
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @CONFIG
 @click.option("--form", is_flag=True, help="the bodies are form-encoded")
-@click.option("--json", "as_json", is_flag=True, help="print one line of JSON for each file")
-@click.option(
-    "--messages", is_flag=True, help="print the adapter's messages in the form of NAME.expected.json"
-)
+@click.option("--json", "as_json", is_flag=True, help="print a line of JSON for each file")
+@click.option("--messages", is_flag=True, help="print the adapter's messages, as in NAME.expected.json")
 @click.option(
     "--header",
     "headers",
@@ -62,14 +73,13 @@ def translate(
     headers: tuple[str, ...],
     queries: tuple[str, ...],
 ) -> None:
-    """Show the events that deliveries become, in the order of the files, which belong together.
+    """Show the events that deliveries become. The files belong together, in order.
 
-    ADAPTER translates them: an adapter, a source pack or a source of gitdailies.yml. FILE is the body of
-    a delivery, or - for standard input. A file NAME.headers.json beside NAME.json or NAME.payload.json
-    holds its headers.
+    ADAPTER is an adapter, a source pack or a source of gitdailies.yml. FILE is a delivery's body, or - for
+    standard input. NAME.headers.json beside NAME.json or NAME.payload.json holds its headers.
 
     \b
-    gitdailies translate pagerduty delivery.json --config gitdailies.yml
+    gitdailies translate pagerduty delivery.json
     gitdailies translate github body.json --header 'X-GitHub-Event: deployment_status'
     """
     more = _Given(
@@ -77,19 +87,22 @@ def translate(
     )
     # Routes do not change the messages, so --messages needs no word about them.
     source, routes = _set_up(adapter, config, quiet=messages)
+    requests = [_request(name, more) for name in files]
     if messages:
-        for name in files:
-            found = checks.outcome(adapter_of(source), _request(name, more), source.options)
+        for request in requests:
+            found = checks.outcome(adapter_of(source), request, source.options)
             click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
+    hints = _hints(source, config, requests)
     reader = _Reader(adapter_of(source), source, routes)
-    for name in files:
-        request = _request(name, more)
-        report = {"file": name, **reader.report(request), **_hints(source, request)}
+    for name, request in zip(files, requests, strict=True):
+        report = {"file": name, **reader.report(request)}
         if as_json:
-            output.as_line(report)
+            output.as_line(report | ({"hints": hints} if hints else {}))
         else:
             _show(report)
+    if not as_json:
+        output.lines(f"hint: {output.printable(hint)}" for hint in hints)
 
 
 def _set_up(adapter: str, config: Path | None, *, quiet: bool) -> tuple[Source, Routes]:
@@ -98,18 +111,39 @@ def _set_up(adapter: str, config: Path | None, *, quiet: bool) -> tuple[Source, 
         click.echo(
             f"no {find_config.FILE} here, so every service counts for example/NAME; or use --config", err=True
         )
-    configuration = None if path is None else find_config.load_configuration(path)
+    configuration = None if path is None else _configuration(path, adapter)
     sources = configuration.sources if configuration else {}
     routes = configuration.routes if configuration else _EXAMPLE_ROUTES
-    of_adapter = (source for source in sources.values() if source.adapter == adapter)
+    of_adapter = (source for source in sources.values() if adapter in (source.adapter, str(source.file)))
     if source := sources.get(adapter) or next(of_adapter, None):
         return source, routes
+    if Path(adapter).suffix in (".yaml", ".yml"):
+        document = yaml_document.parse(yaml_document.read_text(Path(adapter)), adapter)
+        pack = registry.compile_source("", file=document)
+        return Source(pack.name, pack.name, (), file=Path(adapter), pack=pack), routes
     try:
         defaults = checks.defaults(registry.adapter(adapter))
     except ConfigurationError as error:
         # A source with a mapping is no installed adapter.
         raise ConfigurationError(f"{error}{did_you_mean(adapter, sources)}") from None
     return Source(adapter, adapter, (), options=defaults), routes
+
+
+def _configuration(path: Path, adapter: str) -> Configuration:
+    """Load *path*. Faults of other sources than *adapter* are printed, and do no harm here."""
+    from gitdailies_connection.config.load import read
+
+    try:
+        return find_config.load_configuration(path)
+    except ConfigurationError as error:
+        given = yaml_document.parse(yaml_document.read_text(path), str(path), hidden=is_secret)
+        kept = {name: one for name in [adapter] if (one := given.value_at(("sources", name)))}
+        if isinstance(given.value, dict):
+            with suppress(ConfigurationError):
+                configuration = read(json.dumps({**given.value, "sources": kept}), path)
+                output.lines([*error.complaints, f"{adapter} is read without the others:"], err=True)
+                return configuration
+        raise
 
 
 class _Given(NamedTuple):
@@ -125,7 +159,7 @@ def _pairs(given: Sequence[str], sign: str, expected: str) -> dict[str, str]:
     for text in given:
         name, parted, value = text.partition(sign)
         if not parted or not name.strip():
-            raise UsageError(f"expected {expected}, got another text")
+            raise UsageError(f"expected {expected}, got something else")
         found[name.strip().lower()] = value.strip()
     return found
 
@@ -143,10 +177,9 @@ def _headers_beside(name: str) -> dict[str, str]:
     file = path.with_name(f"{path.name.removesuffix(path.suffix).removesuffix('.payload')}.headers.json")
     if name == "-" or not file.is_file():
         return {}
-    try:
+    read = None
+    with suppress(OSError, ValueError):
         read = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
-        raise UsageError(f"{file}: expected a JSON object of headers, got something else") from None
     if not isinstance(read, dict) or not all(isinstance(value, str) for value in read.values()):
         raise UsageError(f"{file}: expected a JSON object of headers, got something else")
     return {header.lower(): value for header, value in read.items() if header.lower() != "content-type"}
@@ -161,7 +194,7 @@ class _Reader:
         self._seen: set[str] = set()
 
     def report(self, request: Request) -> dict[str, Any]:
-        """Return the events, and the reasons to ignore, quarantine or reject; only what applies."""
+        """Return the events, and the reasons why the relay would ignore, quarantine or reject it, if any."""
         from gitdailies_relay.accepting.interpret import interpret
 
         interpretation = interpret(request, self._source, self._adapter, self._routes, "")
@@ -169,24 +202,18 @@ class _Reader:
             outcome = "rejected" if interpretation.reason.code == INVALID_JSON else "quarantined"
             return {outcome: _written([interpretation.reason])}
         events: list[Any] = []
-        reasons: list[Reason] = []
-        unreadable: list[Reason] = []
+        reasons: dict[str, list[Reason]] = {"ignored": [], "quarantined": []}
         for routed in interpretation.messages:
-            message = routed.message
-            if isinstance(message, Unreadable):
-                unreadable.append(Reason(message.code, message.reason))
-                continue
             found, reason = self._decide(routed)
             events += found
-            reasons += [reason] if reason else []
+            if reason:
+                reasons["quarantined" if reason.code in QUARANTINED else "ignored"].append(reason)
         report: dict[str, Any] = {"events": events} if events else {}
-        if reasons:
-            report["ignored"] = _written(reasons)
-        if unreadable:
-            report["quarantined"] = _written(unreadable)
-        return report
+        return report | {outcome: _written(some) for outcome, some in reasons.items() if some}
 
     def _decide(self, routed: RoutedMessage) -> tuple[list[Any], Reason | None]:
+        from gitdailies_relay.accepting.interpret import may_count_more
+
         if isinstance(routed.message, Ignored):
             return [], Reason(routed.message.code, routed.message.reason)
         if routed.key in self._seen:
@@ -197,24 +224,28 @@ class _Reader:
             )
         if isinstance(routed.message, Deploy):
             return self._deployed(routed, routed.message)
+        names = [one.name for one in routed.message.services if f"for {one.name!r}" in str(routed.unmapped)]
         decision = decide(
             source=self._source.name,
             change=routed.message,
             targets=routed.targets,
-            refusal=routed.refusal,
+            refusal=_with_line(routed.refusal, UNMAPPED, "services", names, "repo: OWNER/NAME"),
             records=self._records,
         )
         self._records.apply(decision)
         if decision.events:
             self._seen.add(routed.key)
         reason = decision.reason
+        if reason is None and may_count_more(routed, routed.message, decision):
+            reason = Reason(UNMAPPED, f"unmapped: {', '.join(routed.unmapped)}")
         if reason and routed.message.at_receipt:
             reason = Reason(reason.code, f"{reason.text}; {AT_RECEIPT}")
         return [event.to_wire() for event in decision.events], reason
 
     def _deployed(self, routed: RoutedMessage, deploy: Deploy) -> tuple[list[Any], Reason | None]:
         if routed.refusal is not None or routed.place is None:
-            return [], routed.refusal
+            place = "repo: OWNER/NAME, environment: production"
+            return [], _with_line(routed.refusal, NO_ROUTE, "route", [deploy.route], place)
         event = event_of(deploy, routed.place, self._source.name, routed.key)
         if str(event.id) in self._seen:
             return [], Reason(REPEATED_START, "another message about a deploy that counted")
@@ -222,19 +253,36 @@ class _Reader:
         return [event.to_wire()], Reason(OTHER, AT_RECEIPT) if deploy.at_receipt else None
 
 
-def _hints(source: Source, request: Request) -> dict[str, list[str]]:
-    """Return what looks misspelled in a source's own mapping, or in its override."""
+def _with_line(reason: Reason | None, code: str, key: str, names: Sequence[str], place: str) -> Reason | None:
+    """Add to a *reason* with this *code* the line of gitdailies.yml that gives the *names* a place."""
+    lines = ", ".join(f"{json.dumps(name, ensure_ascii=False)}: {{{place}}}" for name in names if name)
+    if reason is None or reason.code != code or not lines:
+        return reason
+    where = "gitdailies.yml" if key == "services" else "its source in gitdailies.yml"
+    return Reason(code, f"{reason.text}; to count it, write {key}: {{{lines}}} in {where}")
+
+
+def _hints(source: Source, config: Path | None, requests: Sequence[Request]) -> Sequence[str]:
+    """Return what looks wrong in a source's own pack, mapping or override, each with file and line."""
     # Only such a source has a pack of its own.
     if source.pack is None:
-        return {}
+        return []
     from gitdailies_sources.source_pack import SourcePack
 
     assert isinstance(source.pack, SourcePack)
-    try:
-        found = source.pack.misspelled(request)
-    except UnreadableBody:
-        return {}
-    return {"hints": found} if found else {}
+    # Beside an override, what the pack itself has is not the user's to correct.
+    is_file = source.file is not None and source.override is None
+    path = source.file if is_file else find_config.find(config)
+    assert path is not None
+    document = yaml_document.parse(yaml_document.read_text(path), str(path), hidden=is_secret)
+    own: dict[Place, str] = {}
+    for place, text in source.pack.unfound(requests).items():
+        inside = ("mapping", *place) if source.mapping is not None else ("override", *place[1:])
+        where = place if is_file else ("sources", source.name, *inside)
+        is_own = source.override is None or (place[0] == "messages" and len(place) > 2)
+        if is_own and where[:5] in document.places:
+            own[where] = text
+    return document.error(own).complaints
 
 
 def _written(reasons: Sequence[Reason]) -> dict[str, str]:
@@ -254,5 +302,3 @@ def _show(report: dict[str, Any]) -> None:
     for outcome in ("ignored", "quarantined", "rejected"):
         if outcome in report:
             click.echo(f"  {outcome}: {output.printable(report[outcome]['text'])}")
-    for hint in report.get("hints", ()):
-        click.echo(f"  hint: {output.printable(hint)}")

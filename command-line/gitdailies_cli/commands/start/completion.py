@@ -1,7 +1,5 @@
 """`gitdailies completion`: print the lines that make a shell complete `gitdailies`."""
 
-from __future__ import annotations
-
 import click
 from click.shell_completion import get_completion_class
 
@@ -12,7 +10,7 @@ _PROGRAM, _VARIABLE = "gitdailies", "_GITDAILIES_COMPLETE"
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    """Print what makes a shell complete subcommands, options and choices.
+    """Print what completes subcommands, options and choices in a shell.
 
     \b
     gitdailies completion bash > ~/.local/share/bash-completion/completions/gitdailies

@@ -1,37 +1,38 @@
 """`gitdailies demo`: example events for `gitdailies up`, in the form of each vendor.
 
-Keys and secrets are read from where gitdailies.yml says. Each run makes new ids and times.
+The deliveries are examples of the adapters, with new ids and times. Keys and secrets are read from where
+gitdailies.yml says.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import click
 from gitdailies_core.errors import ConfigurationError, DeliveryError, Refused
+from gitdailies_core.sources import registry
 from gitdailies_core.sources.signatures import hmac_sha256
 
 from gitdailies_cli import find_config, output
 
 if TYPE_CHECKING:
-    from gitdailies_connection.config.secret_source import SecretSource
     from gitdailies_connection.config.sections.settings import Configuration
 
 SEND_KEY, READ_KEY = find_config.SEND_KEY, find_config.READ_KEY
-DORA, RELAY = "dora", "relay"
 REPO = find_config.DEMO
 # How the ids of its deploys and incidents begin. By this it knows its own again.
 MARK = "gitdailies-demo-"
@@ -42,100 +43,52 @@ _LASTS_SECONDS = 3
 _PODMAN, _DOCKER = Path("/run/.containerenv"), Path("/.dockerenv")
 
 
-@dataclass(frozen=True)
-class Values:
-    """What is new in each event. *incident* and *began* are the same in the start and the end of one."""
+class Sample(NamedTuple):
+    """A delivery to the relay: the header that proves it, and the adapter's examples of start and end.
 
-    now: str
-    now_ms: str
-    incident: str
-    began: str
-    ended: bool = False
-
-
-@dataclass(frozen=True)
-class Sample:
-    """An example: its server and path, the header that proves it, and its body."""
+    *incident* is what names the incident in them.
+    """
 
     about: str
-    server: str
-    path: str
     header: str
-    body: Callable[[Values], Mapping[str, Any]]
+    start: str
+    end: str
+    incident: str
     signed: bool = False
 
 
-def _deploy(_: Values) -> Mapping[str, Any]:
-    at = {"repo": REPO, "branch": "main", "environment": "production", "id": f"{MARK}{secrets.token_hex(10)}"}
-    return {"kind": "deployed", **at, "commitSHA": secrets.token_hex(20)}
+class Moment(NamedTuple):
+    """A second, as text and in milliseconds."""
 
-
-def _pagerduty(values: Values) -> Mapping[str, Any]:
-    about = {
-        "id": f"{MARK}{values.incident}",
-        "type": "incident",
-        "status": "resolved" if values.ended else "triggered",
-        "created_at": values.began,
-        "title": "Checkout returns 502 for card payments",
-        "service": {"id": "PCHKAPI", "type": "service_reference", "summary": "checkout-api"},
-        "urgency": "high",
-    }
-    event = {
-        "id": secrets.token_hex(10),
-        "event_type": f"incident.{about['status']}",
-        "resource_type": "incident",
-        "occurred_at": values.now,
-        "data": about,
-    }
-    return {"event": event}
-
-
-def _datadog(values: Values) -> Mapping[str, Any]:
-    transition, alert = ("Recovered", "success") if values.ended else ("Triggered", "error")
-    return {
-        "schema": "datadog-monitor",
-        "event_id": secrets.token_hex(10),
-        "transition": transition,
-        "alert_type": alert,
-        "monitor_id": "51840021",
-        "cycle_key": f"{MARK}{values.incident}",
-        "title": f"[{transition} on {{env:prod,service:checkout-api}}] Checkout error rate is high",
-        "date_ms": values.now_ms,
-        "service": "checkout-api",
-        "env": "production",
-        "tags": "env:production,service:checkout-api",
-    }
-
-
-def _squadcast(values: Values) -> Mapping[str, Any]:
-    about = {
-        "id": f"{MARK}{values.incident}",
-        "message": "Checkout error rate is high",
-        "service": {"id": "65aa1203d7e3f40019b7c2b4", "name": "Checkout API", "slug": "checkout-api"},
-        "status": "resolved" if values.ended else "triggered",
-        "created_at": values.began,
-    }
-    event = {"id": secrets.token_hex(10), "type": f"incident.{about['status']}", "resource": "incident"}
-    data = {"resource_type": "incident", "resource_data": about}
-    return {"version": "v2", "event": {**event, "timestamp": values.now}, "data": data}
+    text: str
+    ms: str
 
 
 _TOKEN = "x-relay-token"  # noqa: S105  the name of a header
+DEPLOY = "deploy"
 SAMPLES: Mapping[str, Sample] = {
-    "deploy": Sample("a deploy", DORA, "/webhooks", "webhook-key", _deploy),
     "pagerduty": Sample(
         "an incident in PagerDuty",
-        RELAY,
-        "/hooks/pagerduty",
         "x-pagerduty-signature",
-        _pagerduty,
+        "incident.triggered",
+        "incident.resolved",
+        "Q1LARK7XW2M4CD",
         signed=True,
     ),
-    "datadog": Sample("an alert in Datadog", RELAY, "/hooks/datadog", _TOKEN, _datadog),
-    "squadcast": Sample("an incident in Squadcast", RELAY, "/hooks/squadcast", _TOKEN, _squadcast),
+    "datadog": Sample(
+        "an alert in Datadog", _TOKEN, "monitor-triggered", "monitor-recovered", "1147720091135562001"
+    ),
+    "squadcast": Sample(
+        "an incident in Squadcast",
+        _TOKEN,
+        "v2.incident.triggered",
+        "v2.incident.resolved",
+        "69a7f2c4b1d0e8001f5c3a70",
+    ),
 }
+ABOUT = {DEPLOY: "a deploy", **{name: sample.about for name, sample in SAMPLES.items()}}
 # What is sent where nothing is named.
-FIRST = ("deploy", "pagerduty")
+FIRST = (DEPLOY, "pagerduty")
 
 
 DATA = click.option(
@@ -143,14 +96,14 @@ DATA = click.option(
     type=click.Path(path_type=Path),
     default=find_config.data_folder(),
     show_default=True,
-    help="the folder of `gitdailies up`, for stores, keys, secrets and gitdailies.yml",
+    help="folder for stores, keys, secrets and gitdailies.yml",
 )
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[" + "|".join(SAMPLES) + "]...", type=click.Choice(list(SAMPLES)))
+@click.argument("names", nargs=-1, metavar="[" + "|".join(ABOUT) + "]...", type=click.Choice(list(ABOUT)))
 @DATA
-@click.option("--undo", is_flag=True, help="erase what it sent from the stores of the folder")
+@click.option("--undo", is_flag=True, help="erase what it sent from the folder's stores")
 def demo(names: Sequence[str], data: Path, undo: bool) -> None:
     """Send example events to a running `gitdailies up`: a deploy and a PagerDuty incident, or those named.
 
@@ -159,7 +112,6 @@ def demo(names: Sequence[str], data: Path, undo: bool) -> None:
     \b
     gitdailies demo
     gitdailies demo datadog
-    gitdailies demo --undo
     """
     settings = _settings(data)
     if undo:
@@ -181,10 +133,10 @@ def demo(names: Sequence[str], data: Path, undo: bool) -> None:
     click.echo(where_to_look(dora, data))
 
 
-def _second() -> tuple[str, str]:
-    """Return the next second, as text and in milliseconds; it is after a deploy that was sent just before."""
+def _second() -> Moment:
+    """Return the next second; it is after a deploy that was sent just before."""
     second = int(datetime.now(UTC).timestamp()) + 1
-    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%SZ}", f"{second}000"
+    return Moment(f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%SZ}", f"{second}000")
 
 
 def send(data: Path, dora: str, relay: str, names: Sequence[str]) -> Iterator[str]:
@@ -195,28 +147,49 @@ def send(data: Path, dora: str, relay: str, names: Sequence[str]) -> Iterator[st
     """
     settings, incidents = _settings(data), []
     for name in names:
-        moment, sample = _second(), SAMPLES[name]
-        url = f"{dora if sample.server == DORA else relay}{sample.path}"
-        values = Values(*moment, secrets.token_hex(10), moment[0])
-        _send(data, settings, url, name, values)
+        url = f"{dora}/webhooks" if name == DEPLOY else f"{relay}/hooks/{name}"
+        id_, moment = f"{MARK}{secrets.token_hex(10)}", _second()
+        if name == DEPLOY:
+            _send(data, settings, url, name, _deploy(id_))
+        else:
+            _send(data, settings, url, name, _delivery(name, SAMPLES[name].start, id_, moment, moment))
+            incidents.append((name, url, id_, moment))
         yield f"{name}: accepted by {url}"
-        if sample.server == RELAY:
-            incidents.append((name, url, values))
     time.sleep(_LASTS_SECONDS if incidents else 0)
-    for name, url, values in incidents:
-        now, now_ms = _second()
-        _send(data, settings, url, name, replace(values, now=now, now_ms=now_ms, ended=True))
+    for name, url, id_, began in incidents:
+        _send(data, settings, url, name, _delivery(name, SAMPLES[name].end, id_, began, _second()))
         yield f"{name}, its end: accepted by {url}"
 
 
-def _send(data: Path, settings: Configuration, url: str, name: str, values: Values) -> None:
+def _deploy(id_: str) -> bytes:
+    event = {"kind": "deployed", "repo": REPO, "branch": "main", "environment": "production", "id": id_}
+    return json.dumps({**event, "commitSHA": secrets.token_hex(20)}).encode()
+
+
+def _delivery(name: str, example: str, id_: str, began: Moment, now: Moment) -> bytes:
+    """Return an example of the adapter *name* about another incident, at another time, with a new id."""
+    folder = files(registry.adapter(name).examples) / "examples"
+    text = (folder / f"{example}.payload.json").read_text("utf-8").replace(SAMPLES[name].incident, id_)
+    text = re.sub(r'id": "[^"]+"', f'id": "{secrets.token_hex(10)}"', text, count=1)
+    text = re.sub(r'("created_at": )?"2026-[^"]+Z"', lambda at: _at(at[1] or "", began, now), text)
+    return re.sub(r'(?<="date_ms": )"\d+"', f'"{now.ms}"', text).encode()
+
+
+def _at(name: str, began: Moment, now: Moment) -> str:
+    return f'{name}"{(began if name else now).text}"'
+
+
+def _send(data: Path, settings: Configuration, url: str, name: str, body: bytes) -> None:
     from gitdailies_connection.http.bounded_client import ask
 
-    sample = SAMPLES[name]
-    body = json.dumps(sample.body(values)).encode()
-    secret = _secret(data, settings, name).read(os.environ)
-    proof = hmac_sha256(body, secret) if sample.signed else secret.reveal()
-    headers = {"content-type": "application/json", sample.header: proof}
+    sample, source = SAMPLES.get(name), settings.sources.get(name)
+    given = (settings.gitdailies.key,) if sample is None else source.secrets if source else ()
+    if not given:
+        raise ConfigurationError(f"{data / find_config.FILE}: expected a secret of sources.{name}, got none")
+    secret = given[0].read(os.environ)
+    proof = hmac_sha256(body, secret) if sample and sample.signed else secret.reveal()
+    header = sample.header if sample else "webhook-key"
+    headers = {"content-type": "application/json", header: proof}
     try:
         answer = ask("POST", url, headers, body, seconds=_TIMEOUT_SECONDS)
     except DeliveryError:
@@ -278,17 +251,7 @@ def _servers(data: Path, settings: Configuration) -> tuple[str, str]:
     dora, relay = urlsplit(settings.gitdailies.url).port or 80, settings.relay.listen.port
     if 0 in (dora, relay):
         raise ConfigurationError(
-            f"{data / find_config.FILE}: expected the ports of both servers, got 0, which is another port at "
-            "each start; start `gitdailies up` with --dora-port and --relay-port"
+            f"{data / find_config.FILE}: expected the ports of both servers, got 0, which gives another port "
+            "at each start; start `gitdailies up` with --dora-port and --relay-port"
         )
     return f"http://127.0.0.1:{dora}", f"http://127.0.0.1:{relay}"
-
-
-def _secret(data: Path, settings: Configuration, name: str) -> SecretSource:
-    """Return the key of the sender, or the first secret of the source that the sample *name* is for."""
-    if SAMPLES[name].server == DORA:
-        return settings.gitdailies.key
-    source = settings.sources.get(name)
-    if source is None or not source.secrets:
-        raise ConfigurationError(f"{data / find_config.FILE}: expected a secret of sources.{name}, got none")
-    return source.secrets[0]

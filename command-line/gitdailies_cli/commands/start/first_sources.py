@@ -1,7 +1,5 @@
 """The lines that a source needs in a first gitdailies.yml, found by reading what was written. Pure."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections.abc import Callable, Sequence

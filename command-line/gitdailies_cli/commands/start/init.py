@@ -3,8 +3,6 @@
 On a terminal it asks. With options, or elsewhere, it asks nothing.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 import sys
@@ -50,16 +48,15 @@ def schema_address() -> str:
     "--source",
     "sources",
     multiple=True,
-    help="a tool that sends webhooks, such as pagerduty or circleci; may be repeated",
+    help="a tool with webhooks, such as pagerduty; repeatable",
 )
-@click.option("--repo", default="", help="the repository of every service, as owner/name")
-@click.option("--force", is_flag=True, help="overwrite an existing file; files of secrets stay")
+@click.option("--repo", default="", help="every service's repository, as owner/name")
+@click.option("--force", is_flag=True, help="overwrite an existing file, but no secrets")
 def init(file: Path, url: str, sources: tuple[str, ...], repo: str, force: bool) -> None:
     """Write a commented first gitdailies.yml to FILE. On a terminal it asks what to write.
 
     \b
-    gitdailies init
-    gitdailies init --source pagerduty --source circleci --repo larkspur/checkout-api
+    gitdailies init --source pagerduty --repo larkspur/checkout-api
     """
     asks = sys.stdin.isatty() and sys.stdout.isatty() and not (url or sources or repo)
     if file.exists() and not force:

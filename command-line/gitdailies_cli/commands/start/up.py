@@ -1,7 +1,5 @@
 """`gitdailies up`: run the DORA server and a relay on this machine, in one process."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os
@@ -53,34 +51,32 @@ class Flags:
 @click.option(
     "--dora-port",
     type=click.IntRange(1, 65535),
-    help=f"the port of the DORA server and its pages; default: {DORA_PORT}",
+    help=f"the DORA server's port, with the pages; default: {DORA_PORT}",
 )
-@click.option(
-    "--relay-port", type=click.IntRange(0, 65535), help=f"the port of the relay; default: {RELAY_PORT}"
-)
+@click.option("--relay-port", type=click.IntRange(0, 65535), help=f"the relay's port; default: {RELAY_PORT}")
 @click.option(
     "--status-port",
     type=click.IntRange(0, 65535),
-    help="the port of the relay's status and metrics; default: the relay's port + 1",
+    help="port of its status and metrics; default: one more",
 )
 @click.option(
     "--host",
     type=click.Choice([HOST, EVERYWHERE]),
     envvar=find_config.HOST_VARIABLE,
     show_envvar=True,
-    help=f"{EVERYWHERE}: listen for other machines, too, as a container must; default: {HOST}",
+    help=f"{EVERYWHERE}: listen for other machines, as a container must; default: {HOST}",
 )
 @click.option(
     "--public-url",
     default="",
-    help="the address of the pages in a browser, if it is another one, such as http://localhost:9700",
+    help="the pages' address in a browser, such as http://localhost:9700",
 )
 @click.option(
     "--public-relay-url",
     default="",
-    help="the address of the relay for incident tools, if it is another one, such as https://relay.example.com",
+    help="the relay's address for vendors, such as https://relay.example.com",
 )
-@click.option("--demo", "with_demo", is_flag=True, help="send an example deploy and an example incident")
+@click.option("--demo", "with_demo", is_flag=True, help="send an example deploy and incident")
 @LOG_FORMAT
 def up(
     data: Path,
@@ -93,13 +89,12 @@ def up(
     with_demo: bool,
     log_format: str | None,
 ) -> None:
-    """Run the DORA server and a relay on this machine, with their own keys and secrets.
+    """Run the DORA server and a relay on this machine, with keys and secrets of their own.
 
-    Everything is stored in one folder. The next start uses it again, with the same ports. Ctrl-C stops.
+    Everything is in one folder, which the next start uses again, ports included. Ctrl-C stops.
 
     \b
     gitdailies up
-    gitdailies up --demo
     """
     configure_log(log_format)
     flags = Flags(host, dora_port, relay_port, status_port)
@@ -133,6 +128,9 @@ def up(
                 if with_demo:
                     demos.append(asyncio.create_task(_send_demo(data, addresses, public)))
 
+        at_relay = relay.RelayProcess(
+            served, os.environ, configuration, flag="--relay-port", writes_services=True
+        )
         # When one server ends, by a fault or on demand, the other ends too.
         servers = [
             dora.serve(
@@ -148,15 +146,10 @@ def up(
                 reload=lambda: configuration().dora,
                 reloading=signals.reloading(),
             ),
-            relay.serve(
-                served,
-                os.environ,
+            at_relay.run(
                 ready=lambda address: ready("relay", address),
                 stop=signals.stop,
-                reload=configuration,
                 reloading=signals.reloading(),
-                flag="--relay-port",
-                writes_services=True,
             ),
         ]
         await _run_all(servers, signals.stop)
@@ -266,7 +259,8 @@ def _new_key(data: Path, name: str, allow: Sequence[str]) -> str:
 def _status_port(relay: int, dora: int) -> int:
     if relay == 0:
         return 0
-    return next(port for port in range(relay + 1, relay + 3) if port != dora)
+    near = (relay + 1, relay + 2, relay - 1, relay - 2)
+    return next(port for port in near if port <= 65535 and port != dora)
 
 
 def _with_flags(settings: Configuration, flags: Flags) -> Configuration:
@@ -315,12 +309,8 @@ def _store_ports(file: Path, settings: Configuration) -> None:
 
 def _print_guide(data: Path, pages: str, relay: str) -> None:
     command = demo.command(data)
-    samples = [f"{command} {name}" for name in demo.SAMPLES]
-    width = max(map(len, samples))
-    lines = [
-        f"{line.ljust(width)}   # {sample.about}"
-        for line, sample in zip(samples, demo.SAMPLES.values(), strict=True)
-    ]
+    width = max(map(len, demo.ABOUT))
+    lines = [f"{command} {name.ljust(width)}   # {about}" for name, about in demo.ABOUT.items()]
     click.echo(
         f"""
 pages and figures  {pages}

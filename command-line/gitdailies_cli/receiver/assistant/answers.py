@@ -1,7 +1,5 @@
 """What an assistant gets: schemas of tools, and answers with pages, words and what is not sure. Pure."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress

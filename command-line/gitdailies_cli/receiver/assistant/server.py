@@ -1,7 +1,5 @@
 """Serves the tools over standard input and output, with the official SDK, and asks the DORA server."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Format a fault in a file: `FILE:LINE: path: expected X, got Y`, with the most similar valid name."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _SOURCE = "{env: NAME} or {file: PATH}"
 _NEVER = "never write the secret itself here"
+# With this many kinds, an object without a name of any kind is not taken for one of them.
+_MANY = 3
 SCHEMA_FILE = "configuration.schema.json"
 # Earlier names that are not spelled like the new one.
 _RENAMED = {"keep_days": "quarantine_days"}
@@ -150,7 +152,7 @@ def _about_secret(document: Document, place: Place) -> str:
 def _meant(error: ValidationError) -> list[ValidationError]:
     """Return the errors of the branch of `anyOf` whose type fits, or one error for all branches.
 
-    Of several that fit, it is the branch that lacks the fewest names.
+    Of several that fit, it is the branch with the fewest names that are missing or wrong.
     """
     branches: dict[Any, list[ValidationError]] = {}
     for one in error.context or ():
@@ -160,8 +162,14 @@ def _meant(error: ValidationError) -> list[ValidationError]:
         for errors in branches.values()
         if not any(one.validator == "type" and not one.relative_path for one in errors)
     ]
-    if fitting:
-        return min(fitting, key=lambda errors: sum(one.validator == "required" for one in errors))
+    given: Any = error.instance
+    nodes: list[Any] = [{} if one.relative_path else one.schema for errors in fitting for one in errors]
+    is_one_of_many = isinstance(given, dict) and len(fitting) >= _MANY
+    if fitting and not (
+        is_one_of_many and all(given.keys().isdisjoint(node.get("properties", given)) for node in nodes)
+    ):
+        wrong_name = ("required", "additionalProperties")
+        return min(fitting, key=lambda errors: sum(one.validator in wrong_name for one in errors))
     error.validator = "type"
     return [error]
 

@@ -5,8 +5,6 @@ values after aliases are resolved. Words have the meaning of YAML 1.2: `no` and 
 booleans, and so is a date.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -53,6 +51,11 @@ class Document:
                 return 1
             place = place[:-1]
         return self.places[place][0]
+
+    def error(self, faults: Mapping[Place, str]) -> ConfigurationError:
+        """Return the error that names *faults* by file, line and place."""
+        named = (FileFault(self.line(place), setting_name(place), text) for place, text in faults.items())
+        return configuration_error(self.file, named)
 
 
 def read_text(path: Path, *, remedy: str = "") -> str:
@@ -183,7 +186,8 @@ class _Builder:
         lines: dict[str, int] = {}
         for name_node, value_node in self._pairs(node, place, 0):
             if not isinstance(name_node, yaml.ScalarNode) or not _writable(name_node.value):
-                self._add_fault(name_node, place, "expected text for a name, got something else")
+                braces = "; write ${x} for {{x}}" if isinstance(name_node, yaml.MappingNode) else ""
+                self._add_fault(name_node, place, f"expected text for a name, got something else{braces}")
                 continue
             name: str = name_node.value
             line = name_node.start_mark.line + 1
@@ -262,6 +266,8 @@ def _unreadable(file: str, text: str, error: yaml.YAMLError) -> ConfigurationErr
         # PyYAML quotes names and tags of the file, which may be a misplaced secret.
         shown = re.sub(r"'[^'\s]{2,}'|\"[^\"\s]{2,}\"", "a word", problem)
         hint = "; put quotes around a value with braces" if "'}', but got '{'" in problem else ""
+        if "<block end>" in problem or "mapping values" in problem:
+            hint = "; align it with the keys above, or put quotes around a value with a colon"
         return ConfigurationError(f"{file}{where}: not valid YAML: {shown}{column}{hint}")
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1

@@ -3,8 +3,6 @@
 A library that writes the whole file again would change its indentation and the braces of other lines.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -29,7 +27,7 @@ def with_entry(text: str, heading: str, name: str, lines: Sequence[str], value: 
     wanted = dict(document.value or {})
     wanted[heading] = {**(wanted.get(heading) or {}), name: value}
     if yaml_document.parse(written, FILE).value != wanted:
-        raise UsageError(f"{heading}: it is written in a way that a line cannot be added to; {BY_HAND}")
+        raise UsageError(f"{heading}: no line can be added to it as it is written; {BY_HAND}")
     return written
 
 

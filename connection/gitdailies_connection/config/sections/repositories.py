@@ -1,7 +1,5 @@
 """Read `repositories`: the former names of each repository, and the paths of its services."""
 
-from __future__ import annotations
-
 from gitdailies_core.deploys.service_paths import ServicePaths, checked
 from gitdailies_core.error_text import got
 from gitdailies_core.events.field_types import REPO
@@ -64,6 +62,5 @@ def service_paths(reading: SettingsReader, known: Renames) -> ServicePaths:
             services = found.setdefault(known.key(name), {})
             if folded(service) in services:
                 reading.fault((*above, service), f"expected a service once, got {got(service)} twice")
-            globs = enumerate(reading.get(place) or ())
-            services[folded(service)] = tuple(reading.of((*place, n), checked, "") for n, _ in globs)
+            services[folded(service)] = reading.each(place, checked)
     return found

@@ -4,8 +4,6 @@ The lines of gitdailies.yml decide. Two included files may name a service alike;
 are named, and a line in gitdailies.yml settles it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from gitdailies_core.deploys.routing import DeployRoutes
 from gitdailies_core.deploys.service_paths import NO_PATHS, ServicePaths
@@ -23,14 +21,15 @@ from gitdailies_core.values.secret import Secret
 from gitdailies_connection.addresses import Listen, Network, origin
 from gitdailies_connection.config.document.errors import Place
 from gitdailies_connection.config.secret_source import SecretSource
+from gitdailies_connection.config.sections import postgresql_address
 from gitdailies_connection.config.sections.sign_in import SignInSettings
 from gitdailies_connection.config.sections.trusted_ci import TrustedCi
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
-# In addresses, the name of the group of all that is in no team.
 # Stands for the name of a repository in the path of a mirror.
 MIRROR_NAME = "{name}"
+# In addresses, the name of the group of all that is in no team.
 NO_TEAM = "none"
 
 
@@ -44,8 +43,8 @@ class Destination:
     url: str
     key: SecretSource
     receiver: str | None = None
-    kinds: Mapping[str, str] = field(default_factory=dict)
-    rename: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    rename: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     drop: tuple[str, ...] = ()
     add: tuple[str, ...] = ()
     path: str | None = None
@@ -78,6 +77,7 @@ class StoreSetting:
     kind: str
     path: Path | None = None
     url: Secret | None = None
+    has_password: bool = False
 
     @classmethod
     def parse(cls, text: str, folder: Path) -> StoreSetting:
@@ -89,27 +89,10 @@ class StoreSetting:
             path = text.removeprefix("sqlite:")
             if not path.startswith("//") and path.strip("/. ") and path != ":memory:":
                 return cls(SQLITE, path=folder / path)
-        try:
-            parts = urlsplit(text)
-            if parts.scheme in ("postgresql", "postgres") and parts.path.strip("/") and parts.port != 0:
-                shown = f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
-                return cls(POSTGRESQL, url=Secret(text, shown))
-        except ValueError:
-            pass
+        if text.startswith(("postgresql://", "postgres://")):
+            url, has_password = postgresql_address.parse(text)
+            return cls(POSTGRESQL, url=url, has_password=has_password)
         raise ValueError("expected sqlite:PATH or postgresql://HOST/DATABASE, got something else")
-
-    @property
-    def has_password(self) -> bool:
-        """Whether the address contains a password, as `USER:PASSWORD@` or as a parameter."""
-        if self.url is None:
-            return False
-        parts = urlsplit(self.url.reveal())
-        return parts.password is not None or "password" in parse_qs(parts.query, keep_blank_values=True)
-
-    @property
-    def user(self) -> str:
-        """The user that the address names, or ""."""
-        return "" if self.url is None else unquote(urlsplit(self.url.reveal()).username or "")
 
     def __str__(self) -> str:
         return f"{SQLITE}:{self.path}" if self.url is None else self.url.origin
@@ -135,15 +118,17 @@ class RelaySettings:
     status: Listen = field(default_factory=lambda: Listen("127.0.0.1", 8702))
     status_hosts: tuple[str, ...] = ()
     status_key: SecretSource | None = None
-    give_up_days: float = 7
-    quarantine_days: float = 30
-    filtered_days: float = 7
-    delivered_days: float = 7
-    closed_occurrence_days: float = 90
+    give_up_days: float = 7.0
+    quarantine_days: float = 30.0
+    filtered_days: float = 7.0
+    delivered_days: float = 7.0
+    closed_occurrence_days: float = 90.0
     in_flight: int = 16
     queue_bytes: int = 64 * 1024 * 1024
-    lease_seconds: float = 60
+    lease_seconds: float = 60.0
     connections: int = 512
+    store_connections: int = 8
+    store_is_durable: bool = False
     trusted_proxies: tuple[Network, ...] = ()
 
 
@@ -151,38 +136,27 @@ class RelaySettings:
 class Source:
     """One sender of webhooks, served at /hooks/NAME; `options` has every option of its adapter.
 
-    With `keep_people`, stored bodies keep the fields of people. `mapping` describes a tool that is in no
-    pack, `override` replaces single fields of a pack, and `pack` is what they were compiled to. With
-    `capture`, every delivery is quarantined. `user` and `allowed` are settings of the proof. `route` says
-    which words of the tool are deploys, and where they count. A start is sent only where the incident is
-    still open `hold_seconds` after it came.
+    With `keep_people`, stored bodies keep the fields of people. `file` has the pack, if it is no installed
+    one, and `adapter` its name. `mapping` describes a tool that is in no pack, `override` replaces single
+    fields of a pack, and `pack` is what they were compiled to. With `capture`, every delivery is quarantined.
+    `proof` is what it says about its proof, besides the secrets. `route` says which words of the tool are
+    deploys, and where they count. A start is sent only where the incident is still open `hold` after it came.
     """
 
     name: str
     adapter: str
     secrets: tuple[SecretSource, ...]
-    header: str = ""
+    proof: ProofSettings = field(default_factory=ProofSettings)
     only: Filter = field(default_factory=Filter)
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     keep_people: bool = False
     mapping: Any = None
     override: Any = None
+    file: Path | None = None
     pack: Adapter | None = field(default=None, compare=False, repr=False)
-    user: str = ""
-    allowed: tuple[str, ...] = ()
     capture: bool = False
     route: DeployRoutes = field(default_factory=DeployRoutes)
-    hold_seconds: float = 0
-
-    @cached_property
-    def proof(self) -> ProofSettings:
-        """What the source says about its proof, besides the secrets."""
-        return ProofSettings(header=self.header, allowed=self.allowed, user=self.user)
-
-    @cached_property
-    def hold(self) -> timedelta:
-        """How long a start must stay open to be sent."""
-        return timedelta(seconds=self.hold_seconds)
+    hold: timedelta = timedelta()
 
 
 @dataclass(frozen=True)
@@ -223,6 +197,7 @@ class DoraSettings:
     `corrections` says who may correct what events count for on the pages: members, too, or owners alone.
     `trusted_ci` are the CI platforms whose jobs report without a key.
     `failures` says whether the time of an incident makes a deploy fail (all) or not (evidence).
+    `store_connections` are those to PostgreSQL, at most, and `store_is_durable` permits fsync = off.
     `repositories` are former names, and `service_paths` globs, which have a place of their own in it, too.
     `where` says the file and the line, or the option, of each setting that makes the figures and is set.
     """
@@ -243,6 +218,8 @@ class DoraSettings:
     sign_in: SignInSettings = field(default_factory=SignInSettings)
     trusted_ci: tuple[TrustedCi, ...] = ()
     failures: str = "all"
+    store_connections: int = 8
+    store_is_durable: bool = False
     where: Mapping[Place, str] = field(default_factory=lambda: MappingProxyType({}), compare=False)
 
     @property

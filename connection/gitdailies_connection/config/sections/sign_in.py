@@ -89,16 +89,14 @@ class SignInSettings:
 
 def read_sign_in(reading: SettingsReader) -> SignInSettings:
     """Read `dora.sign_in`, and add a fault for ways to sign in that cannot work together."""
-    default = SignInSettings()
-    settings = SignInSettings(
-        passwords=reading.of((*_PLACE, "passwords"), bool, default.passwords),
+    roles: Place = (*_PLACE, "roles")
+    domains = _domains(reading, (*roles, "email_domains"))
+    settings = reading.settings(
+        _PLACE,
+        SignInSettings(),
         openid=_openid(reading) if reading.names((*_PLACE, "openid")) else None,
         header=_header(reading) if reading.names((*_PLACE, "header")) else None,
-        roles=RoleSettings(
-            groups=reading.of((*_PLACE, "roles", "groups"), MappingProxyType, default.roles.groups),
-            email_domains=_domains(reading, (*_PLACE, "roles", "email_domains")),
-            everyone=reading.of((*_PLACE, "roles", "everyone"), str, ""),
-        ),
+        roles=reading.settings(roles, RoleSettings(), email_domains=domains),
     )
     if reading.get(_PLACE) is not None:
         _check_together(reading, settings)
@@ -107,28 +105,19 @@ def read_sign_in(reading: SettingsReader) -> SignInSettings:
 
 def _openid(reading: SettingsReader) -> OpenIdSettings:
     place: Place = (*_PLACE, "openid")
-    default = OpenIdSettings("", "")
-    scopes = reading.of((*place, "scopes"), tuple, default.scopes)
-    if "openid" not in scopes:
-        reading.fault((*place, "scopes"), "expected scopes with openid, got none")
-    return OpenIdSettings(
-        issuer=reading.of((*place, "issuer"), addresses.check_https, ""),
-        client_id=reading.of((*place, "client_id"), str, ""),
-        client_secret=reading.of(
-            (*place, "client_secret"), lambda value: SecretSource.of(value, reading.folder), None
-        ),
-        scopes=scopes,
-        groups_claim=reading.of((*place, "groups_claim"), str, default.groups_claim),
-        title=reading.of((*place, "title"), str, ""),
-        ca_file=reading.of((*place, "ca_file"), lambda path: reading.folder / path, None),
+    settings = reading.settings(
+        place,
+        OpenIdSettings("", ""),
+        {"issuer": addresses.check_https, "client_secret": reading.secret, "ca_file": reading.path},
     )
+    if "openid" not in settings.scopes:
+        reading.fault((*place, "scopes"), "expected scopes with openid, got none")
+    return settings
 
 
 def _header(reading: SettingsReader) -> HeaderSettings:
     place: Place = (*_PLACE, "header")
-    settings = HeaderSettings(
-        **{name: reading.of((*place, name), str, "") for name in ("name", "groups", "email")}
-    )
+    settings = reading.settings(place, HeaderSettings(""))
     if len(set(settings.names)) < len(settings.names):
         reading.fault(place, "expected a different header for each, got one twice")
     if not reading.get(("dora", "trusted_proxies")):

@@ -1,9 +1,9 @@
 """Read `sources`: the tools that send webhooks, and what of theirs counts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
+from datetime import timedelta
 from fnmatch import fnmatchcase
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +18,7 @@ from gitdailies_core.sources.protocol import (
     ROUTE_REQUIRED,
     Adapter,
     Certified,
+    ChecksSecrets,
     KnowsValues,
     Option,
     ProofSettings,
@@ -26,16 +27,17 @@ from gitdailies_core.sources.request import Request
 from gitdailies_core.values.nearest_name import did_you_mean
 from gitdailies_core.values.secret import Secret
 
+from gitdailies_connection.config.document import yaml_document
 from gitdailies_connection.config.document.errors import Place
 from gitdailies_connection.config.reader import SettingsReader
-from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.sections.settings import Source
 
 # The kind of a pack whose messages are alerts: it says itself what it is.
 ALERT = "alert"
-LONGEST_HOLD_SECONDS = 86_400
+LONGEST_HOLD = timedelta(days=1)
 _CHOICES = ("only", "count")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
+_WRITES = "; `gitdailies sources show NAME --yaml` prints a shipped one to begin with"
 _SECRETS = "a list of {env: NAME} or {file: PATH}"
 
 
@@ -47,12 +49,18 @@ def adapter_of(source: Source) -> Adapter:
     return source.pack if source.pack is not None else registry.adapter(source.adapter)
 
 
-def is_of_alerts(source: Source) -> bool:
-    """Whether a source sends alerts. `only` says which of them are incidents."""
-    return _is_of_alerts(adapter_of(source))
+def refuse_unfit(source: Source, secret: Secret) -> None:
+    """Raise ConfigurationError for a secret that the proof of a source cannot use."""
+    adapter = adapter_of(source)
+    try:
+        if isinstance(adapter, ChecksSecrets):
+            adapter.refuse_unfit(secret, source.proof)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error}; copy all of the secret of sources.{source.name} again") from None
 
 
-def _is_of_alerts(adapter: Adapter) -> bool:
+def is_of_alerts(adapter: Adapter) -> bool:
+    """Whether a tool sends alerts. `only` says which of them are incidents."""
     return getattr(adapter, "kind", "") == ALERT
 
 
@@ -71,18 +79,16 @@ def sources(reading: SettingsReader) -> Mapping[str, Source]:
     found = {}
     for name in reading.names(("sources",)):
         place: Place = ("sources", name)
-        header = reading.of((*place, "header"), str, "")
         mapping, override = reading.get((*place, "mapping")), reading.get((*place, "override"))
-        pack = _pack(reading, place)
+        file = reading.of((*place, "adapter", "file"), lambda path: reading.folder / path, None)
+        pack = _pack(reading, place) if file is None else _of_file(reading, place, file)
         adapter = pack or _adapter(reading, place)
-        user = reading.of((*place, "user"), str, "")
-        allowed = reading.of((*place, "allowed"), tuple, ())
-        settings = ProofSettings(header, allowed, user)
-        needs_secrets = not (isinstance(adapter, Certified) and adapter.needs_no_secret(settings))
+        proof = reading.settings(place, ProofSettings())
+        needs_secrets = not (isinstance(adapter, Certified) and adapter.needs_no_secret(proof))
         if needs_secrets and reading.absent((*place, "secrets")):
             reading.fault((*place, "secrets"), f"expected {_SECRETS}, got nothing")
         elif adapter is not None and (not needs_secrets or reading.get((*place, "secrets")) is not None):
-            _probe(reading, place, adapter, settings)
+            _probe(reading, place, adapter, proof)
         if adapter is not None:
             _check_values(reading, (*place, "only"), adapter)
         only, count_all = _filter(reading, (*place, "only")), reading.get((*place, "count")) is not None
@@ -90,38 +96,28 @@ def sources(reading: SettingsReader) -> Mapping[str, Source]:
         route = _deploy_routes(reading, (*place, "route"))
         if adapter is not None:
             _refuse_idle_lines(reading, (*place, "route"), adapter)
-        found[name] = Source(
-            name=name,
+        found[name] = reading.settings(
+            place,
             # A mapping has no adapter, and goes by the name of its source.
-            adapter=reading.of((*place, "adapter"), str, name if mapping is not None else ""),
-            secrets=tuple(
-                secret(reading, (*place, "secrets", index))
-                for index, _ in enumerate(reading.get((*place, "secrets")) or ())
-            ),
-            header=header,
+            Source(name, name if mapping is not None else "", ()),
+            {"hold": _duration},
+            **({} if file is None else {"adapter": "" if pack is None else pack.name}),
+            proof=proof,
+            secrets=reading.each((*place, "secrets"), reading.secret),
             only=only,
             options=_options(reading, place, adapter.options if adapter is not None else None),
-            keep_people=reading.of((*place, "keep_people"), bool, default=False),
             mapping=mapping,
             override=override,
+            file=file,
             pack=pack,
-            user=user,
-            allowed=allowed,
-            capture=reading.of((*place, "capture"), bool, default=False),
             route=route,
-            hold_seconds=reading.of((*place, "hold"), _seconds, 0.0),
         )
     return MappingProxyType(found)
 
 
-def secret(reading: SettingsReader, place: Place) -> SecretSource:
-    """Read `{env: NAME}` or `{file: PATH}`."""
-    return reading.of(place, lambda value: SecretSource.of(value, reading.folder), SecretSource(None, None))
-
-
 def _adapter(reading: SettingsReader, place: Place) -> Adapter | None:
     name = reading.get((*place, "adapter"))
-    if name is None:
+    if not isinstance(name, str):
         return None
     try:
         return registry.adapter(name)
@@ -172,6 +168,30 @@ def _pack(reading: SettingsReader, place: Place) -> Adapter | None:
     return None
 
 
+def _of_file(reading: SettingsReader, place: Place, file: Path) -> Adapter | None:
+    """Compile the pack in *file*, with the source's override. Faults name the file and its line."""
+    if not reading.absent((*place, "mapping")):
+        reading.fault((*place, "mapping"), "expected adapter or mapping, got both; a file takes override")
+    try:
+        text = yaml_document.read_text(file, remedy=_WRITES)
+    except ConfigurationError as error:
+        reading.fault((*place, "adapter", "file"), f"expected a source pack, got {error}")
+        return None
+    try:
+        document = yaml_document.parse(text, str(file))
+        pack = registry.compile_source("", override=reading.get((*place, "override")), file=document)
+        if pack.name in registry.names():
+            raise document.error({("name",): f"{pack.name!a} is an adapter in code; write another name"})
+    except MappingError as error:
+        for inner, text in error.places.items():
+            reading.fault((*place, *inner), text)
+    except ConfigurationError as error:
+        reading.fault_elsewhere(error)
+    else:
+        return pack
+    return None
+
+
 def _probe(reading: SettingsReader, place: Place, adapter: Adapter, settings: ProofSettings) -> None:
     """Give the adapter an unsigned delivery. It must refuse it, and it reports a missing `header`."""
     request = Request.make(headers={}, body=b"{}")
@@ -195,11 +215,13 @@ def _deploy_routes(reading: SettingsReader, place: Place) -> DeployRoutes:
     return DeployRoutes.make(
         {
             word: DeployRoute(
-                reading.of((*place, word, "repo"), _deploy_repo, ""),
+                repos[0],
                 reading.get((*place, word, "environment")),
                 reading.get((*place, word, "service")),
+                repos[1:],
             )
             for word in reading.names(place)
+            for repos in [reading.of((*place, word, "repo"), _deploy_repos, _lines(""))]
         }
     )
 
@@ -224,17 +246,19 @@ def _refuse_idle_lines(reading: SettingsReader, place: Place, adapter: Adapter) 
         reading.fault((*place, word), text)
 
 
-def _deploy_repo(text: str) -> str:
-    if text != SAME and not REPO.accepts(text):
-        raise ValueError(f"expected {REPO.expected}, or {SAME}, got {got(text)}")
-    return text
+def _deploy_repos(given: str | list[str]) -> tuple[str, ...]:
+    for text in _lines(given):
+        if not REPO.accepts(text) and given != SAME:
+            alone = "" if isinstance(given, list) else f", or {SAME}"
+            raise ValueError(f"expected {REPO.expected}{alone}, got {got(text)}")
+    return _lines(given)
 
 
 def _refuse_every_alert(
     reading: SettingsReader, place: Place, adapter: Adapter | None, *, chosen: bool
 ) -> None:
     """Refuse a source of alerts that does not say which of them count."""
-    if adapter is None or chosen or not _is_of_alerts(adapter):
+    if adapter is None or chosen or not is_of_alerts(adapter):
         return
     if any(reading.get((*place, name)) is None and not reading.absent((*place, name)) for name in _CHOICES):
         return  # it has a fault of its own
@@ -245,12 +269,12 @@ def _refuse_every_alert(
     )
 
 
-def _seconds(text: str) -> float:
+def _duration(text: str) -> timedelta:
     """Read `7m`, `90s` or `1h`. The schema has checked the form."""
-    seconds = int(text[:-1]) * _UNITS[text[-1]]
-    if seconds > LONGEST_HOLD_SECONDS:
+    duration = timedelta(seconds=int(text[:-1]) * _UNITS[text[-1]])
+    if duration > LONGEST_HOLD:
         raise ValueError(f"expected at most 24h, got {got(text)}")
-    return float(seconds)
+    return duration
 
 
 def _check_values(reading: SettingsReader, place: Place, adapter: Adapter) -> None:

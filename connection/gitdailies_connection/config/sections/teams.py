@@ -1,7 +1,5 @@
 """Read `teams`: which repositories and which services are whose."""
 
-from __future__ import annotations
-
 from gitdailies_core.error_text import got
 from gitdailies_core.values.renames import Renames
 
@@ -26,15 +24,12 @@ def teams(reading: SettingsReader, renames: Renames) -> tuple[TeamSettings, ...]
 
 
 def _team(reading: SettingsReader, place: Place, key: str, renames: Renames) -> TeamSettings:
+    services = reading.each((*place, "services"), _service)
     team = TeamSettings(
         key=key,
         name=reading.of((*place, "name"), str, key),
         repos=tuple(map(renames.present, reading.of((*place, "repos"), tuple, ()))),
-        services=tuple(
-            (renames.present(pair[0]), pair[1])
-            for index, _ in enumerate(reading.get((*place, "services")) or ())
-            if (pair := reading.of((*place, "services", index), _service, None)) is not None
-        ),
+        services=tuple((renames.present(repo), service) for repo, service in services),
     )
     if not (team.repos or team.services) and reading.get(place) is not None:
         reading.fault(place, "expected repos, services or both, got neither")

@@ -76,10 +76,6 @@ def _entry(reading: SettingsReader, place: Place) -> TrustedCi:
             (*place, "projects"),
             f"expected the repository of each id, since tokens of {platform} name none, got nothing",
         )
-    return TrustedCi(
-        platform=platform,
-        issuer=issuer,
-        repositories=reading.of((*place, "repositories"), tuple, ()),
-        environments=reading.of((*place, "environments"), tuple, ("*",)),
-        projects=projects,
+    return reading.settings(
+        place, TrustedCi(platform, issuer, ()), platform=platform, issuer=issuer, projects=projects
     )

@@ -10,10 +10,10 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from gitdailies_core.ci.deploys.deploy import facts_of, resolve, unwanted
+from gitdailies_core.ci.deploys.deploy import resolve, unwanted
 from gitdailies_core.ci.deploys.git_facts import GitFacts
 from gitdailies_core.ci.deploys.git_log import Found, Git, holds, read_head, read_log, revision
-from gitdailies_core.ci.job.facts import Deploys, Facts, Skipped, full_sha, repo_of
+from gitdailies_core.ci.job.facts import Deploys, Facts, Skipped, Variables, full_sha, repo_of
 from gitdailies_core.ci.job.inputs import CHECKOUT, Inputs
 from gitdailies_core.ci.reporting.platform import Platform
 from gitdailies_core.errors import UsageError
@@ -42,7 +42,7 @@ class _Chosen(NamedTuple):
 
 def deploys_in(
     directory: str,
-    platform: Platform | None,
+    platform: Platform,
     *,
     environ: Mapping[str, str],
     event: Any = None,
@@ -62,12 +62,12 @@ def deploys_in(
             platform, environ=environ, event=event, inputs=inputs, git=known, call=call, debug=debug
         )
 
-    facts, git = facts_of(platform, environ, event), Git()
+    facts, git = platform.read(Variables(environ, event)), Git()
     why_not = unwanted(facts, inputs.status)
     if why_not:
         return Skipped(why_not)
     # Above the folder of the job, no checkout is its own.
-    root = environ.get(platform.step.root or platform.step.folder, "") if platform else ""
+    root = environ.get(platform.root or platform.folder, "")
     chosen = _chosen(git, directory, path, _wanted(facts, inputs), root)
     problem, head = chosen.found.problem, chosen.found.facts
     if head and inputs.revision:

@@ -23,7 +23,7 @@ from gitdailies_core.ci.job.facts import (
 )
 from gitdailies_core.ci.job.inputs import CHECKOUT, Inputs, Repository, no_commit
 from gitdailies_core.ci.job.userinfo import without_users
-from gitdailies_core.ci.reporting.platform import Platform
+from gitdailies_core.ci.reporting.platform import ELSEWHERE, Platform
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.field_types import MOST_COMMITS, MOST_REVERTS, URL
 from gitdailies_core.events.ids import deploy_id
@@ -38,14 +38,11 @@ _MOST_LANDED = 2 * USUAL_COMMITS
 PREVIEW = "preview"
 # What a later attempt of a run has, whatever started the first.
 RERUN = "rerun"
-_NO_PLATFORM = "other"
 _LONGEST_NAME = 200
-
-_NO_FACTS = Facts()
 
 
 def resolve(
-    platform: Platform | None,
+    platform: Platform,
     *,
     environ: Mapping[str, str],
     event: Any = None,
@@ -61,8 +58,8 @@ def resolve(
     inputs, the notes say where each value comes from. Raises UsageError that
     names the input to set, and InvalidEvent if an event cannot hold a value.
     """
-    variables = Variables(environ)
-    facts = platform.read(variables, event) if platform else _NO_FACTS
+    variables = Variables(environ, event)
+    facts = platform.read(variables)
     why_not = unwanted(facts, inputs.status)
     if why_not:
         return Skipped(why_not)
@@ -74,17 +71,12 @@ def resolve(
     notes = [note for target in targets for note in job.notes(target)]
     if debug is not None:
         for one in events.values():
-            notes += origins(one, inputs, debug, variables, event, git)
+            notes += origins(one, inputs, debug, variables, git)
     return Deploys(
         events=tuple(events.values()),
         notes=tuple(dict.fromkeys(notes)),
         warnings=tuple(dict.fromkeys(warning for target in targets for warning in target.warnings)),
     )
-
-
-def facts_of(platform: Platform | None, environ: Mapping[str, str], event: Any) -> Facts:
-    """Return what the platform knows about the job. Without a platform that is nothing."""
-    return platform.read(Variables(environ), event) if platform else _NO_FACTS
 
 
 def unwanted(facts: Facts, status: str | None) -> str | None:
@@ -101,19 +93,15 @@ def unwanted(facts: Facts, status: str | None) -> str | None:
 class _Job(NamedTuple):
     """The facts about the job, and the steps from them to its events."""
 
-    platform: Platform | None
+    platform: Platform
     facts: Facts
     inputs: Inputs
     git: GitFacts | None
     call: str
 
-    @property
-    def title(self) -> str:
-        return self.platform.title if self.platform else "the environment"
-
     def chosen(self) -> list[Target]:
         """Return the repositories that the inputs name, each at its commit, or all of the job's own."""
-        own = [t if t.repo else t.but(repo=self.here) for t in self.facts.targets]
+        own = [t if t.repo else t._replace(repo=self.here) for t in self.facts.targets]
         if self.inputs.repos:
             return [self._named(repository, own) for repository in self.inputs.repos]
         if self.inputs.sha and len(own) > 1:
@@ -137,7 +125,7 @@ class _Job(NamedTuple):
             # The platform does not know its repository's name, or this is another name of it.
             target = self.facts.targets[0]
         if target is not None or sha:
-            return self._at((target or Target()).but(repo=path), sha)
+            return self._at((target or Target())._replace(repo=path), sha)
         resource = self.facts.resource if len(self.inputs.repos) == 1 else None
         if resource:
             return Target(repo=path, sha=resource.sha, branch=resource.branch)
@@ -145,7 +133,7 @@ class _Job(NamedTuple):
             return self._of_checkout(Target(repo=path))
         known = ", ".join(t.repo for t in own if t.repo) or "no repository"
         raise UsageError(
-            f"repo: expected {path}@SHA, got no commit: {self.title} has the commit of {known} only"
+            f"repo: expected {path}@SHA, got no commit: {self.platform.title} has the commit of {known} only"
         )
 
     def _at(self, target: Target, sha: str | None) -> Target:
@@ -157,7 +145,7 @@ class _Job(NamedTuple):
         if sha == target.sha:
             return target
         if target.sha is None:
-            return target.but(sha=sha, notes=())
+            return target._replace(sha=sha, notes=())
         # The branch and the commits belong to the platform's commit. For another one they are unknown.
         return Target(repo=target.repo, sha=sha, no_branch="the commit was set by hand")
 
@@ -188,7 +176,7 @@ class _Job(NamedTuple):
             both = f"the checkout is at {_few(git.sha)}, the run is of {_few(target.sha)}"
             if start.names_commit:
                 both += f", which is reported; if the checkout was deployed, set sha to {CHECKOUT}"
-                return target.but(warnings=(both,))
+                return target._replace(warnings=(both,))
             both += ": that of the checkout is reported"
             if start.names_commit is None:
                 both += f"; if the run's was deployed, set sha to {target.sha}"
@@ -196,7 +184,7 @@ class _Job(NamedTuple):
             return self._of_checkout(target, both)
         if resource and resource.sha != target.sha:
             both = f"{resource.name} is at {_few(resource.sha)}, the run is of {_few(target.sha)}"
-            return target.but(warnings=(f"{both}, which is reported; {resource.remedy}",))
+            return target._replace(warnings=(f"{both}, which is reported; {resource.remedy}",))
         return target
 
     def with_git(self, target: Target) -> Target:
@@ -209,9 +197,9 @@ class _Job(NamedTuple):
         if git is None:
             return target
         if target.sha is None and (self.here is None or _same(self.here, target.repo)):
-            target = target.but(sha=git.sha)
+            target = target._replace(sha=git.sha)
         if git.sha == target.sha:
-            target = target.but(branch=target.branch or (None if target.no_branch else git.branch))
+            target = target._replace(branch=target.branch or (None if target.no_branch else git.branch))
         if git.logged != target.sha:
             return target
         known = git.commits[: max(_MOST_LANDED, len(target.commits))]
@@ -220,7 +208,7 @@ class _Job(NamedTuple):
             known += tuple(entry for entry in target.commits if entry["sha"] not in seen)
         # What a push undid may be of another service; a whole checkout with paths tells.
         told = () if git.whole and any("outside" in entry for entry in known) else target.reverts
-        return target.but(
+        return target._replace(
             commit_time=target.commit_time or git.commit_time,
             commits=known,
             reverts=tuple(dict.fromkeys([*told, *git.reverts_since(target.before)])),
@@ -243,11 +231,11 @@ class _Job(NamedTuple):
         ]
         if missing:
             # What a platform lacks has one remedy. A person sets both.
-            raise UsageError(*(missing[:1] if self.platform else missing))
+            raise UsageError(*(missing if self.platform is ELSEWHERE else missing[:1]))
         repo, sha = target.repo or "", target.sha or ""
         environment = self.environment
         commits = [self._entry(one) for one in target.commits[:MOST_COMMITS]]
-        name = self.platform.full_name if self.platform else _NO_PLATFORM
+        name = self.platform.full_name
         return DEPLOY.checked(
             {
                 "repo": repo,
@@ -304,13 +292,13 @@ class _Job(NamedTuple):
 
     def _missing(self, name: str, target: Target, what: str) -> str:
         return (
-            f"{name}: expected {what}, got nothing from {self.title} or git; set it"
+            f"{name}: expected {what}, got nothing from {self.platform.title} or git; set it"
             + (f", {self.facts.remedy}" if self.facts.remedy else "")
             + (f" ({'; '.join(target.notes)})" if target.notes else "")
         )
 
     def _id(self, repo: str, sha: str, environment: str | None) -> str | None:
-        platform = self.platform.word if self.platform else ""
+        platform = self.platform.word
         parts = self.facts.run.parts if self.facts.run else ()
         if self.inputs.id and len(self.inputs.repos) < 2 and len(self.facts.targets) < 2:
             return self.inputs.id

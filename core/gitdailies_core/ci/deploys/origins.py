@@ -21,7 +21,6 @@ def origins(
     inputs: Inputs,
     names: Mapping[str, str],
     variables: Variables,
-    payload: Any,
     git: GitFacts | None,
 ) -> Iterator[str]:
     """Yield a line for each of the values that decide how a deploy counts.
@@ -46,7 +45,7 @@ def origins(
             continue
         input_ = {"commitSHA": "sha"}.get(field, field)
         found = names.get(input_, input_) if given.get(field) == value else None
-        found = found or _variable(field, value, variables) or _path(payload, value)
+        found = found or _variable(field, value, variables) or _path(variables.payload, value)
         if field == "commitSHA":
             from_git = from_git and (found is None or inputs.sha == CHECKOUT)
         if field == "branch" and from_git and given["branch"] is None:

@@ -177,10 +177,6 @@ class Target(NamedTuple):
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
-    def but(self, **changes: Any) -> Target:
-        """Return the target with other values."""
-        return self._replace(**changes)
-
 
 class Run(NamedTuple):
     """The run of a pipeline that deployed.
@@ -269,10 +265,14 @@ class Facts(NamedTuple):
 
 
 class Variables:
-    """The environment. A value that means no value is None. `used` has what was read and had a value."""
+    """The environment, and the event's payload, `{}` if there is none.
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    A value that means no value is None. `used` has the variables that had a value.
+    """
+
+    def __init__(self, environ: Mapping[str, str], event: Any = None) -> None:
         self._environ = environ
+        self.payload: Mapping[str, Any] = event if isinstance(event, dict) else {}
         self.used: dict[str, str] = {}
 
     def first(self, *names: str) -> str | None:

@@ -31,24 +31,33 @@ from gitdailies_core.ci.job.facts import (
     tag_of,
     undone_by,
 )
-from gitdailies_core.ci.job.table import Table
-from gitdailies_core.ci.reporting.console import SAME_NAMES, Step, texts
 from gitdailies_core.ci.reporting.platform import Platform
 from gitdailies_core.ci.reporting.report import DRY_RUN, FAILED, REPORTED, SKIPPED, Report
 
-GITHUB_TABLE = Table(
-    run=("GITHUB_RUN_ID",),
-    attempt=("GITHUB_RUN_ATTEMPT",),
-    sha=("GITHUB_SHA",),
+# The variables name the commit of these, and of some others.
+_BY_VARIABLES = ("push", "workflow_dispatch", "schedule", "repository_dispatch")
+# The list of a longer push may be cut: GitHub's has at most 2,048 ("Webhook events and payloads", `push`).
+_MOST_LISTED = 2000
+
+
+class GitHubActions(Platform):
+    word = "github"
+    title = "GitHub Actions"
+    name = "github-actions"
+    marker = "GITHUB_ACTIONS"
+    turn = 10
+    run = ("GITHUB_RUN_ID",)
+    attempt = ("GITHUB_RUN_ATTEMPT",)
+    sha = ("GITHUB_SHA",)
     # GITHUB_REF_NAME may also be a tag, or 7/merge for a pull request.
-    branch=("GITHUB_REF",),
-    repo=("GITHUB_REPOSITORY",),
+    branch = ("GITHUB_REF",)
+    repo = ("GITHUB_REPOSITORY",)
     # No variable has the job's status; the action passes job.status. No variable or context has the
     # job's environment (actions/runner issue 1369).
-    status=("GITDAILIES_JOB_STATUS",),
-    started=("GITHUB_EVENT_NAME",),
+    status = ("GITDAILIES_JOB_STATUS",)
+    started = ("GITHUB_EVENT_NAME",)
     # Those whose words need no payload.
-    starts={
+    starts: Mapping[str, Start] = {
         "push": Starts.PERHAPS_PUSHED,
         "schedule": Starts.SCHEDULED,
         "workflow_dispatch": Starts.BY_HAND,
@@ -69,60 +78,108 @@ GITHUB_TABLE = Table(
         "deployment_status": Start("other", True, elsewhere=True),
         **dict.fromkeys(("check_run", "check_suite", "status"), Start(None, True, elsewhere=True)),
         "workflow_run": Starts.PERHAPS_PUSHED,
-    },
-)
+    }
+    agent = "gitdailies-github-action"
+    no_key = (
+        "; pass it as webhook-key: ${{ secrets.GITDAILIES_WEBHOOK_KEY }} "
+        "(runs of forks and of Dependabot get no secrets, a reusable workflow only those passed to it)"
+    )
+    folder = "GITHUB_WORKSPACE"
+    event = "GITHUB_EVENT_PATH"
+    prefix = "INPUT_"
+    names: Mapping[str, str] = {}
+    oidc = ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+    no_oidc = (
+        "; give the job `permissions: {id-token: write, contents: read}` "
+        "(a pull request of a fork gets none, a reusable workflow only where its caller has it, too)"
+    )
+
+    def read(self, variables: Variables) -> Facts:
+        facts, name = self._about(variables), variables.first(*self.started) or ""
+        return facts._replace(start=self._start(name, variables.payload, facts))
+
+    def _start(self, name: str, payload: Mapping[str, Any], facts: Facts) -> Start:
+        """Return what started the run. A push that is forced may go back to an earlier commit."""
+        if name == "workflow_run":
+            behind = at(payload, "workflow_run.event") or ""
+            if behind == "push" and any(target.unsure for target in facts.targets):
+                return Starts.PERHAPS_PUSHED
+            start = Starts.PUSHED if behind == "push" else self.starts.get(behind, Starts.OF_A_COMMIT)
+            return Start(start.trigger if behind else None, True)
+        if name == "create" and at(payload, "ref_type") == "tag":
+            return Starts.TAGGED
+        if name == "push" and isinstance(payload.get("forced"), bool):
+            if tag_of(at(payload, "ref")):
+                return Starts.TAGGED if payload.get("created") is True else Starts.OF_A_COMMIT
+            return Starts.OF_A_COMMIT if payload["forced"] else Starts.PUSHED
+        if name.startswith(_PULL_REQUEST):
+            return Starts.OF_A_COMMIT
+        return facts.start if facts.start != Start() or not name else Starts.OF_NO_COMMIT
+
+    def _about(self, variables: Variables) -> Facts:
+        name, payload = variables.first(*self.started) or "", variables.payload
+        if name not in _BY_VARIABLES:
+            ref, repo = variables.first(*self.branch), variables.first(*self.repo)
+            known = _facts_of_payload(name, payload, ref=ref or "", repo=repo, own=self.run_of(variables))
+            if known is not None:
+                return self._of_variables(variables, **known)
+        sha = full_sha(variables.first(*self.sha))
+        branch = branch_of(variables.first(*self.branch))
+        if name == "delete" or (name == "push" and _deletes(payload)):
+            skip = "the branch or tag of the run was deleted"
+            return self._of_variables(variables, sha=sha, branch=branch, skip=skip)
+        if name != "push" or at(payload, "after") != sha:
+            return self._of_variables(variables, sha=sha, branch=branch)
+        return self._of_variables(variables, sha=sha, branch=branch, **_pushed(payload))
+
+    def _of_variables(
+        self, variables: Variables, *, no_branch: str | None = None, url: str | None = None, **known: Any
+    ) -> Facts:
+        repo, own_run = variables.first(*self.repo), variables.first(*self.run)
+        server = variables.first("GITHUB_SERVER_URL")
+        if variables.first("GITEA_ACTIONS", "FORGEJO_ACTIONS"):
+            # Their pages are numbered.
+            own_run = variables.first("GITHUB_RUN_NUMBER")
+        if server and repo and own_run:
+            url = url or f"{server}/{repo}/actions/runs/{own_run}"
+        of_target = {name: known.pop(name) for name in _OF_TARGET if name in known}
+        if known.get("status") is None:
+            known["status"] = variables.first(*self.status)
+        tag = tag_of(variables.first(*self.branch))
+        if tag and not of_target.get("branch"):
+            no_branch = no_branch or f"the run is of tag {tag}"
+        target = Target(repo=repo, no_branch=no_branch, **of_target)
+        return self.facts(variables, targets=(target,), url=url, **known)
+
+    def masks(self, key: str) -> list[str]:
+        """Return the commands that keep the key out of the log. The runner masks each line by itself."""
+        lines = [line.strip() for line in key.splitlines()]
+        return [f"::add-mask::{_command_data(line)}" for line in lines if line]
+
+    def log(self, report: Report, fails: bool) -> list[str]:
+        """Return the lines for the log. Notes, problems and a skip become annotations.
+
+        A foreign text, such as a receiver's answer, is only written into the data of a command. The runner
+        does not look for a command there.
+        """
+        notices = [f"::notice title={_HEADING}::{_command_data(note)}" for note in report.notes]
+        notices += [f"::warning title={_HEADING}::{_command_data(warning)}" for warning in report.warnings]
+        if report.ok and report.outcome != SKIPPED:
+            return notices + [f"{_HEADING}: {_harmless(line)}" for line in report.lines]
+        level = "notice" if report.ok else "error" if fails else "warning"
+        return notices + [f"::{level} title={_HEADING}::{_command_data(line)}" for line in report.lines]
+
+    def not_written(self, name: str) -> str:
+        if name == "GITHUB_STEP_SUMMARY":
+            # Some runners have none, and the log has the same lines.
+            return f"{_HEADING}: {name}: no file to write to, so there is no summary"
+        return f"::warning title={_HEADING}::{name}: expected a file to write to, got none"
+
+    def files(self, report: Report) -> dict[str, str]:
+        return {"GITHUB_OUTPUT": _github_outputs(report), "GITHUB_STEP_SUMMARY": _github_summary(report)}
 
 
-# The variables name the commit of these, and of some others.
-_BY_VARIABLES = ("push", "workflow_dispatch", "schedule", "repository_dispatch")
-# The list of a longer push may be cut: GitHub's has at most 2,048 ("Webhook events and payloads", `push`).
-_MOST_LISTED = 2000
-
-
-def _github_facts(variables: Variables, event: Any) -> Facts:
-    facts = _about(variables, event)
-    payload = event if isinstance(event, dict) else {}
-    return facts._replace(start=_start(variables.first(*GITHUB_TABLE.started) or "", payload, facts))
-
-
-def _start(name: str, payload: Mapping[str, Any], facts: Facts) -> Start:
-    """Return what started the run. A push that is forced may go back to an earlier commit."""
-    if name == "workflow_run":
-        behind = at(payload, "workflow_run.event") or ""
-        if behind == "push" and any(target.unsure for target in facts.targets):
-            return Starts.PERHAPS_PUSHED
-        trigger = (
-            Starts.PUSHED.trigger
-            if behind == "push"
-            else GITHUB_TABLE.starts.get(behind, Starts.OF_A_COMMIT).trigger
-        )
-        return Start(trigger if behind else None, True)
-    if name == "create" and at(payload, "ref_type") == "tag":
-        return Starts.TAGGED
-    if name == "push" and isinstance(payload.get("forced"), bool):
-        if tag_of(at(payload, "ref")):
-            return Starts.TAGGED if payload.get("created") is True else Starts.OF_A_COMMIT
-        return Starts.OF_A_COMMIT if payload["forced"] else Starts.PUSHED
-    if name.startswith(_PULL_REQUEST):
-        return Starts.OF_A_COMMIT
-    return facts.start if facts.start != Start() or not name else Starts.OF_NO_COMMIT
-
-
-def _about(variables: Variables, event: Any) -> Facts:
-    name, payload = variables.first("GITHUB_EVENT_NAME") or "", event if isinstance(event, dict) else {}
-    if name not in _BY_VARIABLES:
-        ref, repo = variables.first(*GITHUB_TABLE.branch), variables.first(*GITHUB_TABLE.repo)
-        known = _facts_of_payload(name, payload, ref=ref or "", repo=repo, own=GITHUB_TABLE.run_of(variables))
-        if known is not None:
-            return _of_variables(variables, **known)
-    sha = full_sha(variables.first(*GITHUB_TABLE.sha))
-    branch = branch_of(variables.first(*GITHUB_TABLE.branch))
-    if name == "delete" or (name == "push" and _deletes(payload)):
-        skip = "the branch or tag of the run was deleted"
-        return _of_variables(variables, sha=sha, branch=branch, skip=skip)
-    if name != "push" or at(payload, "after") != sha:
-        return _of_variables(variables, sha=sha, branch=branch)
-    return _of_variables(variables, sha=sha, branch=branch, **_pushed(payload))
+GITHUB_ACTIONS = GitHubActions()
 
 
 def _deletes(payload: Mapping[str, Any]) -> bool:
@@ -160,26 +217,6 @@ def _pushed(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 # What `_of_variables` takes for the target. The rest belongs to the job.
 _OF_TARGET = ("sha", "branch", "unsure", "foreign", "commit_time", "commits", "before", "reverts", "notes")
-
-
-def _of_variables(
-    variables: Variables, *, no_branch: str | None = None, url: str | None = None, **known: Any
-) -> Facts:
-    repo, own_run = variables.first(*GITHUB_TABLE.repo), variables.first(*GITHUB_TABLE.run)
-    server = variables.first("GITHUB_SERVER_URL")
-    if variables.first("GITEA_ACTIONS", "FORGEJO_ACTIONS"):
-        # Their pages are numbered.
-        own_run = variables.first("GITHUB_RUN_NUMBER")
-    if server and repo and own_run:
-        url = url or f"{server}/{repo}/actions/runs/{own_run}"
-    of_target = {name: known.pop(name) for name in _OF_TARGET if name in known}
-    if known.get("status") is None:
-        known["status"] = variables.first(*GITHUB_TABLE.status)
-    tag = tag_of(variables.first(*GITHUB_TABLE.branch))
-    if tag and not of_target.get("branch"):
-        no_branch = no_branch or f"the run is of tag {tag}"
-    target = Target(repo=repo, no_branch=no_branch, **of_target)
-    return GITHUB_TABLE.read(variables, targets=(target,), url=url, **known)
 
 
 class Payload(NamedTuple):
@@ -437,44 +474,6 @@ _MARKS = {
 _MARKDOWN = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>()#+!|~"})
 
 
-def _github_masks(key: str) -> list[str]:
-    """Return the commands that keep the key out of the log. The runner masks each line by itself."""
-    lines = [line.strip() for line in key.splitlines()]
-    return [f"::add-mask::{_command_data(line)}" for line in lines if line]
-
-
-def _github_commands(report: Report, fails: bool) -> list[str]:
-    """Return the lines for the log. Notes, problems and a skip become annotations.
-
-    A foreign text, such as a receiver's answer, is only written into the data of a command. The runner
-    does not look for a command there.
-    """
-    notices = [f"::notice title={_HEADING}::{_command_data(note)}" for note in report.notes]
-    notices += [f"::warning title={_HEADING}::{_command_data(warning)}" for warning in report.warnings]
-    if report.ok and report.outcome != SKIPPED:
-        return notices + [f"{_HEADING}: {_harmless(line)}" for line in report.lines]
-    level = "notice" if report.ok else "error" if fails else "warning"
-    return notices + [f"::{level} title={_HEADING}::{_command_data(line)}" for line in report.lines]
-
-
-def _github_not_written(name: str) -> str:
-    if name == "GITHUB_STEP_SUMMARY":
-        # Some runners have none, and the log has the same lines.
-        return f"{_HEADING}: {name}: no file to write to, so there is no summary"
-    return f"::warning title={_HEADING}::{name}: expected a file to write to, got none"
-
-
-def _github_outputs(report: Report) -> str:
-    values = {
-        "ok": "true" if report.ok else "false",
-        "outcome": report.outcome,
-        "reason": report.reason,
-        "http-status": "" if report.http_status is None else str(report.http_status),
-        "payload": report.payload,
-    }
-    return "".join(f"{name}={_one_line(value)}\n" for name, value in values.items())
-
-
 def _github_summary(report: Report) -> str:
     lines = [f"{_MARKS[report.outcome]} **{_HEADING}**: {_markdown(line)}" for line in report.lines]
     return (
@@ -499,35 +498,12 @@ def _markdown(text: str) -> str:
     return _one_line(text).translate(_MARKDOWN)
 
 
-GITHUB_ACTIONS = Platform(
-    word="github",
-    title="GitHub Actions",
-    marker="GITHUB_ACTIONS",
-    table=GITHUB_TABLE,
-    read=_github_facts,
-    step=Step(
-        agent="gitdailies-github-action",
-        no_key=(
-            "; pass it as webhook-key: ${{ secrets.GITDAILIES_WEBHOOK_KEY }} "
-            "(runs of forks and of Dependabot get no secrets, a reusable workflow only those passed to it)"
-        ),
-        folder="GITHUB_WORKSPACE",
-        event="GITHUB_EVENT_PATH",
-        inputs=lambda environ: texts(environ, "INPUT_"),
-        names=SAME_NAMES,
-        masks=_github_masks,
-        log=_github_commands,
-        files=lambda report: {
-            "GITHUB_OUTPUT": _github_outputs(report),
-            "GITHUB_STEP_SUMMARY": _github_summary(report),
-        },
-        not_written=_github_not_written,
-        oidc=("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
-        no_oidc=(
-            "; give the job `permissions: {id-token: write, contents: read}` "
-            "(a pull request of a fork gets none, a reusable workflow only where its caller has it, too)"
-        ),
-    ),
-    turn=10,
-    name="github-actions",
-)
+def _github_outputs(report: Report) -> str:
+    values = {
+        "ok": "true" if report.ok else "false",
+        "outcome": report.outcome,
+        "reason": report.reason,
+        "http-status": "" if report.http_status is None else str(report.http_status),
+        "payload": report.payload,
+    }
+    return "".join(f"{name}={_one_line(value)}\n" for name, value in values.items())

@@ -25,19 +25,10 @@ from gitdailies_core.ci.job.facts import (
     undone_by,
 )
 from gitdailies_core.ci.job.git_url import slug
-from gitdailies_core.ci.job.table import Table
-from gitdailies_core.ci.reporting.console import Step, messages
+from gitdailies_core.ci.reporting.console import messages
 from gitdailies_core.ci.reporting.platform import Platform
 from gitdailies_core.ci.reporting.report import Report
 from gitdailies_core.ci.reporting.settings import INPUTS
-
-OCTOPUS_TABLE = Table(
-    # A release that is deployed again is another deployment.
-    run=("Octopus.Release.Id",),
-    attempt=("Octopus.Deployment.Id",),
-    # Octopus.Release.Git.* name the repository of the deployment process, not the application's.
-    environment=("Octopus.Environment.Name",),
-)
 
 # JSON. Octopus.Release.Package and .Builds do not exist in steps, only in release notes.
 _CHANGES = "Octopus.Deployment.Changes"
@@ -48,10 +39,9 @@ _SERVER, _LINK = "Octopus.Web.ServerUri", "Octopus.Web.DeploymentLink"
 _ERROR = "Octopus.Deployment.Error"
 # No time: the form of Octopus.Deployment.Created depends on the server's language.
 NAMES = (
-    *(*OCTOPUS_TABLE.run, *OCTOPUS_TABLE.attempt, *OCTOPUS_TABLE.environment),
+    *("Octopus.Release.Id", "Octopus.Deployment.Id", "Octopus.Environment.Name"),
     *(_CHANGES, _PACKAGES, _RELEASE, _SERVER, _LINK, _ERROR),
 )
-
 # A template's parameter is a variable of this name. No other step has one with this prefix. A deployment
 # has no checkout, and its variables have one place each.
 OCTOPUS_PARAMETERS = {
@@ -60,41 +50,74 @@ OCTOPUS_PARAMETERS = {
     if name not in ("path", "paths", "debug", "auth")
 }
 ASKED = (*NAMES, *OCTOPUS_PARAMETERS.values())
-
 _LENDS = "get_octopusvariable"
 # An older agent's Bash function prints this for a variable that does not exist.
 _UNKNOWN = ('Unrecognized variable "', 'Unrecognized command "')
 _MARK = "##octopus["
-
 _REMEDY = "or push build information with its VcsRoot and VcsCommitNumber for the release's packages"
 
 
-def _octopus_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Octopus has none
-    server, link = variables.first(_SERVER), variables.first(_LINK)
-    targets, notes = _targets(variables.first(_CHANGES), variables.first(_RELEASE))
-    if not targets:
-        targets, more = _of_packages(variables.first(_PACKAGES))
-        notes = [] if targets else [*notes, *more]
-    return OCTOPUS_TABLE.read(
-        variables,
-        targets=targets,
-        run=_octopus_run(variables),
-        # Each deployment of a release is an attempt.
-        rerun=False,
-        url=server.rstrip("/") + "/" + link.lstrip("/") if server and link else None,
-        status="failed" if variables.first(_ERROR) else None,
-        status_of="the deployment",
-        notes=notes,
-        remedy=_REMEDY,
-    )
+class Octopus(Platform):
+    word = "octopus"
+    title = "Octopus Deploy"
+    marker = "Octopus.Deployment.Id"
+    turn = 40
+    # A release that is deployed again is another deployment.
+    run = ("Octopus.Release.Id",)
+    attempt = ("Octopus.Deployment.Id",)
+    # Octopus.Release.Git.* name the repository of the deployment process, not the application's.
+    environment = ("Octopus.Environment.Name",)
+    agent = "gitdailies-octopus"
+    no_key = "; set the template's parameter Webhook key, best to a sensitive variable"
+    names = OCTOPUS_PARAMETERS
+    lends = _LENDS
+
+    def read(self, variables: Variables) -> Facts:
+        server, link = variables.first(_SERVER), variables.first(_LINK)
+        targets, notes = _targets(variables.first(_CHANGES), variables.first(_RELEASE))
+        if not targets:
+            targets, more = _of_packages(variables.first(_PACKAGES))
+            notes = [] if targets else [*notes, *more]
+        return self.facts(
+            variables,
+            targets=targets,
+            # Each deployment of a release is an attempt.
+            rerun=False,
+            url=server.rstrip("/") + "/" + link.lstrip("/") if server and link else None,
+            status="failed" if variables.first(_ERROR) else None,
+            status_of="the deployment",
+            notes=notes,
+            remedy=_REMEDY,
+        )
+
+    def run_of(self, variables: Variables) -> Run | None:
+        """Return the release, and its deployment as the attempt. The deployment alone names its deploys."""
+        release, deployment = variables.first(*self.run), variables.first(*self.attempt)
+        if not deployment:
+            return None
+        return Run(release or deployment, deployment if release else None, (deployment,))
+
+    def inputs(self, environ: Mapping[str, str]) -> dict[str, str]:
+        return {name: environ.get(key, "") for name, key in OCTOPUS_PARAMETERS.items()}
+
+    def ask(self, lent: Mapping[str, Any], standard_input: Callable[[], bytes]) -> dict[str, str]:
+        """Ask for every variable that is used. A missing one is empty."""
+        get = lent.get(_LENDS)
+        if get is None:
+            handed = _pairs(standard_input())
+            return {name: _known(handed.get(name, "")) for name in ASKED}
+        return {name: _known(_asked(get, name)) for name in ASKED}
+
+    def log(self, report: Report, fails: bool) -> list[str]:
+        """Return the lines for the log. A foreign text, such as a receiver's answer, gives no commands."""
+        plain = [line.replace(_MARK, "## octopus[") for line in messages(report)]
+        if report.ok and not report.warnings:
+            return plain
+        level = "error" if fails and not report.ok else "warning"
+        return [f"{_MARK}stdout-{level}]", *plain, f"{_MARK}stdout-default]"]
 
 
-def _octopus_run(variables: Variables) -> Run | None:
-    """Return the release, and its deployment as the attempt. The deployment alone names its deploys."""
-    release, deployment = variables.first(*OCTOPUS_TABLE.run), variables.first(*OCTOPUS_TABLE.attempt)
-    if not deployment:
-        return None
-    return Run(release or deployment, deployment if release else None, (deployment,))
+OCTOPUS = Octopus()
 
 
 def _targets(text: str | None, release: str | None) -> tuple[tuple[Target, ...], list[str]]:
@@ -115,7 +138,7 @@ def _targets(text: str | None, release: str | None) -> tuple[tuple[Target, ...],
         brought = [one for _, one in packages if slug(_text_in(one, "VcsRoot")) == target.repo]
         items = [item for package in brought for item in _objects(package.get("Commits"))]
         undone = reverts_of((item.get("Id"), undone_by(item.get("Comment"))) for item in items)
-        targets.append(target.but(commits=_commits(items), reverts=undone))
+        targets.append(target._replace(commits=_commits(items), reverts=undone))
     if packages and not targets:
         notes.append(f"{_CHANGES} names no package of release {release}")
     return tuple(targets), notes
@@ -132,10 +155,7 @@ def _by_commit(packages: list[dict[str, Any]]) -> tuple[Target, ...]:
     """Return each repository and commit of *packages* once."""
     found: dict[tuple[str | None, str | None], Target] = {}
     for package in packages:
-        repo, sha = (
-            slug(_text_in(package, "VcsRoot")),
-            full_sha(_text_in(package, "VcsCommitNumber")),
-        )
+        repo, sha = slug(_text_in(package, "VcsRoot")), full_sha(_text_in(package, "VcsCommitNumber"))
         if repo or sha:
             branch = branch_of(_text_in(package, "Branch"))
             found.setdefault((repo, sha), Target(repo=repo, sha=sha, branch=branch))
@@ -164,15 +184,6 @@ def _text_in(package: dict[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def ask(lent: Mapping[str, Any], standard_input: Callable[[], bytes]) -> dict[str, str]:
-    """Ask for every variable that is used. A missing one is empty."""
-    get = lent.get(_LENDS)
-    if get is None:
-        handed = _pairs(standard_input())
-        return {name: _known(handed.get(name, "")) for name in ASKED}
-    return {name: _known(_asked(get, name)) for name in ASKED}
-
-
 def _asked(get: Callable[[str], str], name: str) -> str:
     try:
         return get(name) or ""
@@ -192,31 +203,3 @@ def _pairs(raw: bytes) -> dict[str, str]:
         name, _, value = pair.partition("=")
         read[name] = value
     return read
-
-
-def _octopus_log(report: Report, fails: bool) -> list[str]:
-    """Return the lines for the log. A foreign text, such as a receiver's answer, gives no commands."""
-    plain = [line.replace(_MARK, "## octopus[") for line in messages(report)]
-    if report.ok and not report.warnings:
-        return plain
-    level = "error" if fails and not report.ok else "warning"
-    return [f"{_MARK}stdout-{level}]", *plain, f"{_MARK}stdout-default]"]
-
-
-OCTOPUS = Platform(
-    word="octopus",
-    title="Octopus Deploy",
-    marker="Octopus.Deployment.Id",
-    table=OCTOPUS_TABLE,
-    read=_octopus_facts,
-    step=Step(
-        agent="gitdailies-octopus",
-        no_key="; set the template's parameter Webhook key, best to a sensitive variable",
-        inputs=lambda given: {name: given.get(key, "") for name, key in OCTOPUS_PARAMETERS.items()},
-        names=OCTOPUS_PARAMETERS,
-        log=_octopus_log,
-        lends=_LENDS,
-        ask=ask,
-    ),
-    turn=40,
-)

@@ -7,21 +7,10 @@ Few of its parameters are in the environment. `ADDED` has those that the page te
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from gitdailies_core.ci.job.facts import Facts, Variables, branch_of, tag_of
-from gitdailies_core.ci.job.table import Table
-from gitdailies_core.ci.reporting.console import Step
 from gitdailies_core.ci.reporting.platform import Platform
 
-TEAMCITY_TABLE = Table(
-    # A build that runs again is a build of its own.
-    run=("TEAMCITY_BUILD_ID", "BUILD_URL"),
-    sha=("BUILD_VCS_NUMBER",),
-    branch=("TEAMCITY_BUILD_BRANCH",),
-    repo_url=("TEAMCITY_VCS_URL",),
-    url=("BUILD_URL",),
-)
 # Variables that TeamCity does not set by itself, and the parameters that fill them.
 ADDED = {
     "TEAMCITY_BUILD_ID": "teamcity.build.id",
@@ -34,29 +23,30 @@ _DEFAULT = "<default>"
 _PULL = r"^(?:refs/)?(?:pull|pull-requests|merge-requests|pullrequest)/([0-9]+)(?:/|$)"
 
 
-def _teamcity_facts(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  TeamCity has none
-    ref = variables.first(*TEAMCITY_TABLE.branch)
-    found = re.match(_PULL, ref or "")
-    pull = f"pull request {found[1]}" if found else None
-    branch = None if found or ref == _DEFAULT else branch_of(ref)
-    return TEAMCITY_TABLE.read(
-        variables,
-        branch=branch,
-        tag=tag_of(ref),
-        pull=pull,
-        # Only the number of a pull request is known.
-        fork=None,
-    )
+class TeamCity(Platform):
+    word = "teamcity"
+    title = "TeamCity"
+    marker = "TEAMCITY_VERSION"
+    # A build that runs again is a build of its own.
+    run = ("TEAMCITY_BUILD_ID", "BUILD_URL")
+    sha = ("BUILD_VCS_NUMBER",)
+    branch = ("TEAMCITY_BUILD_BRANCH",)
+    repo_url = ("TEAMCITY_VCS_URL",)
+    url = ("BUILD_URL",)
+    agent = "gitdailies-teamcity"
+    no_key = "; add the parameter env.GITDAILIES_WEBHOOK_KEY of type Password to the build configuration"
+
+    def read(self, variables: Variables) -> Facts:
+        ref = variables.first(*self.branch)
+        found = re.match(_PULL, ref or "")
+        return self.facts(
+            variables,
+            branch=None if found or ref == _DEFAULT else branch_of(ref),
+            tag=tag_of(ref),
+            pull=f"pull request {found[1]}" if found else None,
+            # Only the number of a pull request is known.
+            fork=None,
+        )
 
 
-TEAMCITY = Platform(
-    word="teamcity",
-    title="TeamCity",
-    marker="TEAMCITY_VERSION",
-    table=TEAMCITY_TABLE,
-    read=_teamcity_facts,
-    step=Step(
-        agent="gitdailies-teamcity",
-        no_key="; add the parameter env.GITDAILIES_WEBHOOK_KEY of type Password to the build configuration",
-    ),
-)
+TEAMCITY = TeamCity()

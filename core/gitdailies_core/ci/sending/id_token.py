@@ -25,26 +25,26 @@ _WORKS_ON = "GitHub Actions, GitLab CI, CircleCI, Buildkite and Bitbucket Pipeli
 
 
 def id_token(
-    platform: Platform | None, environ: Mapping[str, str], receiver: Receiver, *, fork: bool, until: datetime
+    platform: Platform, environ: Mapping[str, str], receiver: Receiver, *, fork: bool, until: datetime
 ) -> Secret:
     """Return an ID token for *receiver*. Raises UsageError, which says what the job lacks.
 
     A platform that gives none until *until* raises DeliveryError, with its answer.
     *fork*: a fork started the job, and gets none. A token for another receiver is never sent.
     """
-    if platform is None or not platform.step.oidc:
+    if not platform.oidc:
         raise UsageError(f"auth: oidc works on {_WORKS_ON} alone; use webhook-key here")
     if fork:
         raise UsageError("auth: a job of a fork gets no ID token of the repository")
     parts = urlsplit(receiver.url)
     audience = f"{parts.scheme}://{parts.netloc}".lower()
-    token = _token(platform.step.oidc, environ, audience, receiver, until).strip()
+    token = _token(platform.oidc, environ, audience, receiver, until).strip()
     found = _audiences(token)
     if audience not in found:
         other = f"one for {', '.join(map(got, found[:10])) or 'nobody'}" if token else "none"
         raise UsageError(
             f"auth: expected an ID token for {audience}, got {other}"
-            + platform.step.no_oidc.replace("AUDIENCE", audience)
+            + platform.no_oidc.replace("AUDIENCE", audience)
         )
     return Secret(token, "ID token")
 
@@ -52,7 +52,7 @@ def id_token(
 def _token(
     how: Sequence[str], environ: Mapping[str, str], audience: str, receiver: Receiver, until: datetime
 ) -> str:
-    """Return the token that a job gets as `Step.oidc` says, or "" if it gets none."""
+    """Return the token that a job gets as `Platform.oidc` says, or "" if it gets none."""
     if len(how) > 2:
         return _printed([word.replace("AUDIENCE", audience) for word in how])
     first, *bearer = (environ.get(name, "") for name in how)

@@ -3,8 +3,6 @@
 Signatures are checked by joserfc. Messages name a claim, and repeat no part of a signature.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

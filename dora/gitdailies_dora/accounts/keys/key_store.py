@@ -5,11 +5,9 @@ A read token is a key with a person, that may only read. It ends with the person
 Functions that take a location open the store for one short transaction. The others run inside one.
 """
 
-from __future__ import annotations
-
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,7 +26,7 @@ from gitdailies_dora.accounts.keys.wrong_requests import forget_wrong
 from gitdailies_dora.sql.database import StoreLocation, existing_database, transaction
 
 _COLUMNS = (
-    "id, name, prefix, last4, allow, created_at, created_by, person_id, last_used_at, expires_at, deleted_at"
+    "id, name, prefix, last4, allow, created_at, created_by, last_used_at, expires_at, deleted_at, person_id"
 )
 
 # A key that is no read token.
@@ -67,7 +65,7 @@ _STEP_BACK = "UPDATE keys SET name = ?, expires_at = ? WHERE id = ?"
 def create_key(
     location: StoreLocation,
     name: str,
-    allow: Iterable[str] = (),
+    allow: Collection[str] = (),
     expires_at: datetime | None = None,
     created_by: str = "",
     limits: Limits = NO_LIMITS,
@@ -77,9 +75,10 @@ def create_key(
     Raises UsageError for a name that another valid key has, an unknown right, limits of a key that does not
     only send, or a past expiry.
     """
-    request, now = KeyRequest.make(name, allow, expires_at, limits, now=utc_now()), utc_now()
+    now = utc_now()
+    _checked(name, allow, expires_at, limits, now)  # before a store is made for it
     with transaction(location) as session:
-        return add_key(session, request, actor=created_by, now=now)
+        return add_key(session, name, allow, expires_at, limits, actor=created_by, now=now)
 
 
 def list_keys(location: StoreLocation, *, deleted: bool = False) -> list[Key]:
@@ -124,71 +123,51 @@ def _only(session: Session, name_or_prefix: str) -> Key:
     return found[0]
 
 
-@dataclass(frozen=True)
-class KeyRequest:
-    """A key to create; build it with `make`."""
-
-    name: str
-    allow: frozenset[str]
-    expires_at: datetime | None
-    limits: Limits = NO_LIMITS
-
-    @classmethod
-    def make(
-        cls,
-        name: str,
-        allow: Iterable[str],
-        expires_at: datetime | None,
-        limits: Limits = NO_LIMITS,
-        *,
-        now: datetime,
-    ) -> KeyRequest:
-        """Check the request; raises UsageError."""
-        if expires_at is not None and expires_at <= now:
-            raise UsageError(f"expires: expected a time in the future, got {text_of(expires_at)}")
-        rights = keys.checked_rights(allow)
-        return cls(keys.checked_name(name), rights, expires_at, keys.checked_limits(limits, rights))
-
-
 def add_key(
-    session: Session, request: KeyRequest, *, actor: str, now: datetime, person_id: int | None = None
+    session: Session,
+    name: str,
+    allow: Collection[str],
+    expires_at: datetime | None,
+    limits: Limits = NO_LIMITS,
+    *,
+    actor: str,
+    now: datetime,
+    person_id: int | None = None,
 ) -> tuple[Secret, Key]:
     """Create a key inside a transaction, or the read token of a person.
 
-    Raises UsageError for a name that another key has, or another token of the person, and if the person has
-    too many tokens.
+    Raises UsageError as `create_key` does, for a name that another token of the person has, and if the person
+    has too many tokens.
     """
+    words = _checked(name, allow, expires_at, limits, now)
     live = all_keys(session) if person_id is None else tokens_of(session, person_id)
     what = "key" if person_id is None else "token"
-    if any(key.name == request.name for key in live):
+    if any(key.name == name for key in live):
         raise UsageError(
-            f"name: another {what} has the name {got(request.name)}; delete that {what} first, "
-            "or choose another name"
+            f"name: another {what} has the name {got(name)}; delete that {what} first, or choose another name"
         )
     if person_id is not None and len(live) >= MOST_TOKENS:
         raise UsageError(f"name: you have {MOST_TOKENS} tokens; delete one that you no longer use first")
     raw = keys.generate(secrets.choice)
     prefix, last4 = keys.shown_parts(raw)
-    allow = [*sorted(request.allow), *request.limits.words()]
-    row = session.execute(
-        _INSERT,
-        (
-            request.name,
-            prefix,
-            last4,
-            keys.hash_of(raw),
-            " ".join(allow),
-            to_us(now),
-            actor,
-            to_us(request.expires_at),
-            person_id,
-        ),
-    ).fetchone()
+    values = (name, prefix, last4, keys.hash_of(raw), " ".join(words))
+    row = session.execute(_INSERT, (*values, to_us(now), actor, to_us(expires_at), person_id)).fetchone()
     key = _key(row)
-    detail = {"name": key.name, "allow": allow, "expiresAt": optional_text(key.expires_at)}
+    detail = {"name": key.name, "allow": words, "expiresAt": optional_text(key.expires_at)}
     write_audit(session, now, actor=actor, action=f"{what}.created", subject=key.shown, detail=detail)
     origin = f"webhook key {key.name}" if person_id is None else f"read token {key.name}"
     return Secret(raw, origin=origin), key
+
+
+def _checked(
+    name: str, allow: Collection[str], expires_at: datetime | None, limits: Limits, now: datetime
+) -> list[str]:
+    """Check a key to create; return the words of its rights and limits."""
+    if expires_at is not None and expires_at <= now:
+        raise UsageError(f"expires: expected a time in the future, got {text_of(expires_at)}")
+    keys.checked_name(name)
+    rights = keys.checked_rights(allow)
+    return [*sorted(rights), *keys.checked_limits(limits, rights).words()]
 
 
 def keyless(session: Session, name: str, *, now: datetime) -> Key:
@@ -234,13 +213,12 @@ def put_in_place(
     old = replace(key, name=f"{key.name[:88]} (old {key.last4})", expires_at=last)
     session.execute(_STEP_BACK, (old.name, to_us(last), key.id))
     expires_at = None if key.expires_at is None else now + (key.expires_at - key.created_at)
-    request = KeyRequest(key.name, key.allow, expires_at, key.limits)
     detail = {"name": key.name, "until": text_of(now if leaked else last)}
     write_audit(session, now, actor=actor, action="key.replaced", subject=key.shown, detail=detail)
     if leaked:
         remove_key(session, old, actor=actor, now=now)
         old = replace(old, deleted_at=now)
-    return *add_key(session, request, actor=actor, now=now), old
+    return *add_key(session, key.name, key.allow, expires_at, key.limits, actor=actor, now=now), old
 
 
 def all_keys(session: Session, *, deleted: bool = False) -> list[Key]:
@@ -301,20 +279,8 @@ def _rows(session: Session, condition: str, *values: Any) -> list[Key]:
 
 
 def _key(row: tuple[Any, ...]) -> Key:
-    id_, name, prefix, last4, allow, created_at, created_by, person_id, *moments = row
-    last_used_at, expires_at, deleted_at = (None if m is None else from_us(m) for m in moments)
+    id_, name, prefix, last4, allow, created, created_by, *moments, person_id = row
+    used, expires, deleted = map(from_us, moments)
     rights, limits = keys.stored(allow)
-    return Key(
-        id=id_,
-        name=name,
-        prefix=prefix,
-        last4=last4,
-        allow=rights,
-        created_at=from_us(created_at),
-        created_by=created_by,
-        last_used_at=last_used_at,
-        expires_at=expires_at,
-        deleted_at=deleted_at,
-        person_id=person_id,
-        limits=limits,
-    )
+    made = (rights, from_us(created), created_by)
+    return Key(id_, name, prefix, last4, *made, used, expires, deleted, person_id, limits)

@@ -3,8 +3,6 @@
 Anyone may send them, so they cost no write, and only the newest kinds are remembered. No key is.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import datetime

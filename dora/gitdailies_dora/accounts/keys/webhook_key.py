@@ -129,15 +129,6 @@ class Key:
         """Return whether it is neither deleted nor expired."""
         return self.deleted_at is None and (self.expires_at is None or now < self.expires_at)
 
-    def may_read(self) -> bool:
-        return READ in self.allow
-
-    def may_delete(self) -> bool:
-        return DELETE in self.allow
-
-    def may_correct(self) -> bool:
-        return CORRECT in self.allow
-
     def may_send(self, kind: str) -> bool:
         """Return whether it may send events of *kind*."""
         return SEND in self.allow or kind in self.allow

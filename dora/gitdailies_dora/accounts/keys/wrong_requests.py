@@ -4,8 +4,6 @@ Nobody reads the answer of a pipeline's curl line. The same mistake is one line,
 and each key keeps its newest ones. Each function runs inside a transaction of its caller.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,24 +23,23 @@ DELETE FROM wrong_requests WHERE key_id = ? AND seq NOT IN
  (SELECT seq FROM wrong_requests WHERE key_id = ? ORDER BY last_at DESC, seq DESC LIMIT ?)
 """
 _DELETE = "DELETE FROM wrong_requests WHERE key_id = ?"
-# The mistakes of a key, and of all keys, the last first; the keys with a mistake since a moment.
-_OF_KEY = """
-SELECT problem, detail, first_at, last_at FROM wrong_requests WHERE key_id = ? ORDER BY last_at DESC, seq DESC
-"""
+# The mistakes of a key, or of all keys, the last first; the keys with a mistake since a moment.
 _NEWEST = """
-SELECT key_id, problem, detail, first_at, last_at FROM wrong_requests ORDER BY last_at DESC, seq DESC LIMIT ?
+SELECT problem, detail, first_at, last_at, key_id FROM wrong_requests {}
+ORDER BY last_at DESC, seq DESC LIMIT ?
 """
 _KEYS = "SELECT DISTINCT key_id FROM wrong_requests WHERE last_at >= ?"
 
 
 @dataclass(frozen=True)
 class WrongRequest:
-    """A mistake: the word of the problem, its detail, and when it was made first and last."""
+    """A mistake of a key: the word of the problem, its detail, and when it was made first and last."""
 
     problem: str
     detail: str
     first_at: datetime
     last_at: datetime
+    key_id: int
 
 
 def note_wrong(session: Session, key_id: int, wrong: Iterable[tuple[str, str]], now: datetime) -> None:
@@ -55,16 +52,14 @@ def note_wrong(session: Session, key_id: int, wrong: Iterable[tuple[str, str]], 
     session.execute(_PRUNE, (key_id, key_id, MOST_KEPT))
 
 
-def wrong_requests(session: Session, key_id: int) -> list[WrongRequest]:
-    """Return the mistakes of a key, the last first."""
-    rows = session.execute(_OF_KEY, (key_id,)).fetchall()
-    return [WrongRequest(row[0], row[1], from_us(row[2]), from_us(row[3])) for row in rows]
-
-
-def newest_wrong(session: Session, limit: int = 100) -> list[tuple[int, WrongRequest]]:
-    """Return the mistakes of all keys with the number of each key, the last first."""
-    rows = session.execute(_NEWEST, (limit,)).fetchall()
-    return [(row[0], WrongRequest(row[1], row[2], from_us(row[3]), from_us(row[4]))) for row in rows]
+def wrong_requests(session: Session, key_id: int | None = None, limit: int = 100) -> list[WrongRequest]:
+    """Return the mistakes of a key, or of all keys, the last first."""
+    where, values = ("", ()) if key_id is None else ("WHERE key_id = ?", (key_id,))
+    rows = session.execute(_NEWEST.format(where), (*values, limit)).fetchall()
+    return [
+        WrongRequest(problem, detail, from_us(first), from_us(last), of)
+        for problem, detail, first, last, of in rows
+    ]
 
 
 def keys_gone_wrong(session: Session, since: datetime) -> frozenset[int]:

@@ -1,7 +1,5 @@
 """An account of another system: how it is read, and which role and name it gives here. Pure."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 The signature and the claims of time are checked by joserfc, the library on which Authlib is built.
 """
 
-from __future__ import annotations
-
 import hmac
 from typing import Any
 
@@ -25,10 +23,6 @@ _WEAKEST_RSA_BITS = 2048
 _MOST_KEYS = 100
 
 
-class KeyUnknown(SignInRefused):
-    """The token names a key that is not among those of the provider, which may have made a new one."""
-
-
 def keys_of(document: object) -> KeySet:
     """Read the keys of a provider, without those that this server cannot use; raises SignInRefused."""
     found = document.get("keys") if isinstance(document, dict) else None
@@ -45,7 +39,7 @@ def verified_claims(
 ) -> dict[str, Any]:
     """Return the claims of an ID token; *now* is in seconds since 1970.
 
-    Raises SignInRefused, which says what is wrong and repeats nothing of the token, and KeyUnknown.
+    Raises SignInRefused, which says what is wrong and repeats nothing of the token.
     """
     try:
         registry = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
@@ -60,7 +54,7 @@ def verified_claims(
             iat={"essential": True},
         ).validate(claims)
     except InvalidKeyIdError:
-        raise KeyUnknown("the ID token is signed by a key that the provider does not publish") from None
+        raise SignInRefused("the ID token is signed by a key that the provider does not publish") from None
     except JoseError as error:
         raise SignInRefused(f"the ID token is not valid: {error.error}{_claim(error)}") from None
     except (ValueError, TypeError, KeyError):

@@ -3,8 +3,6 @@
 Each function runs inside a transaction of its caller.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

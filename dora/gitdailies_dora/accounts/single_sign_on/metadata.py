@@ -3,8 +3,6 @@
 Sources: OpenID Connect Discovery 1.0, section 3 and 4.3; RFC 6749, 2.3.1; RFC 7636; RFC 9207.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re
@@ -14,6 +12,7 @@ from typing import Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 from gitdailies_connection import addresses
+from gitdailies_connection.config.sections.sign_in import OpenIdSettings
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_dora.accounts.single_sign_on.account import SignInRefused
@@ -60,10 +59,9 @@ def metadata_of(document: object, issuer: str) -> ProviderMetadata:
 
 def authorization_address(
     metadata: ProviderMetadata,
+    settings: OpenIdSettings,
     *,
-    client_id: str,
     redirect: str,
-    scopes: tuple[str, ...],
     state: str,
     nonce: str,
     verifier: str,
@@ -73,9 +71,9 @@ def authorization_address(
     query = urlencode(
         {
             "response_type": "code",
-            "client_id": client_id,
+            "client_id": settings.client_id,
             "redirect_uri": redirect,
-            "scope": " ".join(scopes),
+            "scope": " ".join(settings.scopes),
             "state": state,
             "nonce": nonce,
             "code_challenge": base64.urlsafe_b64encode(challenge).rstrip(b"=").decode(),

@@ -6,8 +6,6 @@ Only hashes are stored. The nonce and the verifier are derived from the cookie o
 So a copy of the store is not enough to finish a sign-in.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

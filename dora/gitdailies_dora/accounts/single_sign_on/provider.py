@@ -3,14 +3,11 @@
 Each call may wait for the provider: run it in a thread.
 """
 
-from __future__ import annotations
-
 import os
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from gitdailies_connection.config.sections.sign_in import OpenIdSettings
 from gitdailies_connection.http.bounded_client import BoundedClient, ask, prepared, proxy_of_environment
@@ -22,32 +19,26 @@ from gitdailies_dora.accounts.single_sign_on import id_token, metadata
 from gitdailies_dora.accounts.single_sign_on.account import Account, SignInRefused, account_of_claims
 from gitdailies_dora.accounts.single_sign_on.metadata import ProviderMetadata
 
-T = TypeVar("T")
-
 TIMEOUT_SECONDS = 10.0
 _LARGEST_ANSWER = 512 * 1024
-_KEEP_SECONDS = 3600.0
-_RETRY_SECONDS = 10.0
-# An unknown key makes this server fetch the keys again, but a token with an invented one not at once.
-_KEYS_AT_MOST_EVERY = 60.0
+# Anybody may begin a sign-in, and the provider is not asked for each of them.
+_KEEP_SECONDS = 300.0
 
 
 class OpenIdProvider:
-    """One provider. What it publishes is kept for an hour, and longer while it cannot be reached."""
+    """One provider. Each sign-in asks for its keys, so that a new one is known at once."""
 
-    def __init__(self, settings: OpenIdSettings, *, ticks: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: OpenIdSettings) -> None:
         self.settings = settings
-        self._lock = threading.Lock()
-        self._metadata = _Kept[ProviderMetadata](ticks)
-        self._keys = _Kept[KeySet](ticks)
+        self._kept: tuple[float, ProviderMetadata] | None = None
 
     def metadata(self) -> ProviderMetadata:
         """Return what the provider publishes about itself; raises DeliveryError and SignInRefused."""
-        url = self.settings.issuer.rstrip("/") + metadata.WELL_KNOWN
-        with self._lock:
-            return self._metadata.get(
-                lambda: metadata.metadata_of(self._json("GET", url), self.settings.issuer)
-            )
+        if self._kept is None or self._kept[0] < time.monotonic():
+            url = self.settings.issuer.rstrip("/") + metadata.WELL_KNOWN
+            found = metadata.metadata_of(self._json("GET", url), self.settings.issuer)
+            self._kept = time.monotonic() + _KEEP_SECONDS, found
+        return self._kept[1]
 
     def check(self) -> None:
         """Read the configuration, the keys and the secret, as a sign-in does.
@@ -56,14 +47,16 @@ class OpenIdProvider:
         """
         if self.settings.client_secret is not None:
             self.settings.client_secret.read(os.environ)
-        self._published_keys(self.metadata(), again=False)
+        self._published_keys(self.metadata())
 
-    def account(self, code: str, *, redirect: str, verifier: str, nonce: str) -> Account:
-        """Exchange a code for the account of the person who signed in.
+    def account(
+        self, about: ProviderMetadata, code: str, *, redirect: str, verifier: str, nonce: str
+    ) -> Account:
+        """Exchange a code for the account of the person who signed in; *about* is what `metadata` returns.
 
         Raises DeliveryError if the provider does not answer, SignInRefused for anything that is not right.
         """
-        about, settings = self.metadata(), self.settings
+        settings = self.settings
         secret = None if settings.client_secret is None else settings.client_secret.read(os.environ)
         headers, body = metadata.token_request(
             about,
@@ -77,34 +70,22 @@ class OpenIdProvider:
         token = tokens.get("id_token") if isinstance(tokens, dict) else None
         if not isinstance(token, str):
             raise SignInRefused("the provider sent no ID token")
-        claims = self._verified(token, about, nonce)
+        claims = id_token.verified_claims(
+            token,
+            self._published_keys(about),
+            issuer=about.issuer,
+            client_id=settings.client_id,
+            nonce=nonce,
+            now=int(time.time()),
+        )
         wanted = ("email", settings.groups_claim)
         access = tokens.get("access_token")
         if about.userinfo and isinstance(access, str) and any(name not in claims for name in wanted):
             claims = {**self._userinfo(about.userinfo, access, claims["sub"]), **claims}
         return account_of_claims(claims, settings)
 
-    def _verified(self, token: str, about: ProviderMetadata, nonce: str) -> dict[str, Any]:
-        for again in (False, True):
-            try:
-                return id_token.verified_claims(
-                    token,
-                    self._published_keys(about, again=again),
-                    issuer=about.issuer,
-                    client_id=self.settings.client_id,
-                    nonce=nonce,
-                    now=int(time.time()),
-                )
-            except id_token.KeyUnknown:
-                if again:
-                    raise
-        raise AssertionError("the second attempt returns or raises")
-
-    def _published_keys(self, about: ProviderMetadata, *, again: bool) -> KeySet:
-        with self._lock:
-            if again:
-                self._keys.expire(_KEYS_AT_MOST_EVERY)
-            return self._keys.get(lambda: id_token.keys_of(self._json("GET", about.keys)))
+    def _published_keys(self, about: ProviderMetadata) -> KeySet:
+        return id_token.keys_of(self._json("GET", about.keys))
 
     def _userinfo(self, url: str, access: str, subject: str) -> dict[str, Any]:
         answer = self._exchange("GET", url, {"Authorization": f"Bearer {access}"})
@@ -163,31 +144,3 @@ def _decoded(answer: Response, what: str) -> Any:
     if found is None:
         raise SignInRefused(f"{what}: expected JSON, got something else")
     return found
-
-
-class _Kept(Generic[T]):
-    """A value that is fetched again after an hour; if that fails, the old one is used."""
-
-    def __init__(self, ticks: Callable[[], float]) -> None:
-        self._ticks = ticks
-        self._value: T | None = None
-        self._fetched_at = 0.0
-        self._until = 0.0
-
-    def get(self, fetch: Callable[[], T]) -> T:
-        """Return the value, fetched if it is too old."""
-        if self._value is None or self._ticks() >= self._until:
-            try:
-                self._value = fetch()
-                self._fetched_at = self._ticks()
-                self._until = self._fetched_at + _KEEP_SECONDS
-            except DeliveryError:
-                if self._value is None:
-                    raise
-                self._until = self._ticks() + _RETRY_SECONDS
-        return self._value
-
-    def expire(self, at_most_every: float) -> None:
-        """Have the value fetched again, unless it was fetched less than *at_most_every* seconds ago."""
-        if self._ticks() >= self._fetched_at + at_most_every:
-            self._until = 0.0

@@ -3,26 +3,24 @@
 A packed week holds the bytes of `figures.answers.columns`, as `update.packing` stored them.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.renames import Renames
+from gitdailies_server.round_trips import fetch_together, together
 from gitdailies_server.storage.database import Session
 
-from gitdailies_dora.derived.model import rows, statements
+from gitdailies_dora.derived.model import statements
 from gitdailies_dora.derived.model.deploys import lead_times_of
-from gitdailies_dora.derived.model.incidents import FOREVER, KnownSpan, latest_deploys
+from gitdailies_dora.derived.model.incidents import FOREVER, KnownSpan, latest
 from gitdailies_dora.events.records import spellings
 from gitdailies_dora.figures.answers.columns import (
-    DEPLOYS,
-    FAILURE,
-    INCIDENT,
-    REST,
+    ARRAYS,
     Columns,
     DeployValues,
     FailureValues,
@@ -34,18 +32,10 @@ from gitdailies_dora.figures.history.events import HOUR_US
 from gitdailies_dora.figures.history.facts import evidence_of, first_outage
 from gitdailies_dora.figures.history.incidents import NO_DEPLOY
 from gitdailies_dora.figures.history.remedies import REWORK, fix_forward
-from gitdailies_dora.sql.bulk import lookup_many, stream_bytes
+from gitdailies_dora.sql.bulk import lookup_many
 
-# The arrays of a packed week, in the order of their columns.
-ARRAYS: Mapping[str, np.dtype[Any]] = {
-    "deploys": DEPLOYS,
-    "lead_times": np.dtype("<i8"),
-    "failures": FAILURE,
-    "incidents": INCIDENT,
-    "lead_counts": np.dtype("<u4"),
-    "times": np.dtype("<i8"),
-    "rest": REST,
-}
+# Their bytes are in memory twice for a moment, so not those of all weeks.
+_WEEKS_AT_ONCE = 50
 
 # What is looked up of an incident that ended.
 ENDED_COLUMNS = "repo, incident_id, environment, end_id"
@@ -78,20 +68,22 @@ class Where:
 
 def read_rows(session: Session, where: Where, span: TimeSpan, now: int, renames: Renames) -> Columns:
     """Read what happened in *span*, as it was known at the moment *now*."""
-    fixes = fixes_forward(session, where, span, now, renames)
-    return columns(
-        list(_deploys(session, where, span, fixes)),
-        (found for _, found in failures(session, where, span, now)),
-        _incidents(session, where, span, now),
+    deploys, fixes, failed, incidents = together(
+        session,
+        partial(
+            session.execute, statements.DEPLOYS.format(where=where.condition("at")), (*where.values, *span)
+        ),
+        partial(fixes_forward, session, where, span, now, renames),
+        lambda: list(failures(session, where, span, now)),
+        lambda: list(_incidents(session, where, span, now)),
     )
+    return columns(list(_deploys(deploys, where, fixes)), (found for _, found in failed), incidents)
 
 
 def _deploys(
-    session: Session, where: Where, span: TimeSpan, fixes: Mapping[str, str]
+    found: Iterable[tuple[Any, ...]], where: Where, fixes: Mapping[str, tuple[str, str]]
 ) -> Iterator[DeployValues]:
-    for id_, repo, service, at, rework, unknown, unknown_commits, leads in session.execute(
-        statements.DEPLOYS.format(where=where.condition("at")), (*where.values, *span)
-    ).fetchall():
+    for id_, repo, service, at, rework, unknown, unknown_commits, leads in found:
         target, inferred = where.target(repo, service), id_ in fixes
         is_rework = inferred or rework == REWORK
         yield DeployValues(target, at, is_rework, inferred, unknown, unknown_commits, lead_times_of(leads))
@@ -114,39 +106,39 @@ def ended_soon(
 
 def fixes_forward(
     session: Session, where: Where, span: TimeSpan, now: int, renames: Renames
-) -> dict[str, str]:
-    """Return the start of the incident that each fix forward in *span* seems to have fixed, by its own id.
+) -> dict[str, tuple[str, str]]:
+    """Return what each fix forward in *span* seems to have fixed, by its own id.
 
-    Of several, it is the one that started first.
+    It is the start of an incident, of several the first one, and the deploy that this is attributed to.
     """
     ended = ended_soon(session, where, span, now, renames)
-    of_deploys = lookup_many(session, ENDED_COLUMNS, ended, statements.ENDED_OF_DEPLOY, now, now)
-    in_order = sorted(of_deploys, key=lambda one: (one[4], one[0]))
-    asked = [(*one[:4], max(one[4], one[5] - HOUR_US), *one[5:]) for one in in_order]
-    such: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
-    columns_ = "id, repo, environment, service, since, until, deploy_at, deploy"
-    for id_, *deploy in lookup_many(session, columns_, asked, statements.FIXES_BETWEEN):
-        such[id_].append((deploy[0], deploy[1], deploy[2]))
-    fixes = {id_: fix_forward([one[1:] for one in sorted(found)]) for id_, found in such.items()}
-    found_ = ((fixes.get(one[0]), one[0]) for one in reversed(in_order))
-    return {fix: id_ for fix, id_ in found_ if fix is not None}
+    such: dict[tuple[int, str, str], list[tuple[int, str, int]]] = defaultdict(list)
+    for id_, began_at, of, *fix in lookup_many(session, ENDED_COLUMNS, ended, statements.FIXES, now, now):
+        such[began_at, id_, of].append((fix[0], fix[1], fix[2]))
+    last_first = sorted(such.items(), reverse=True)
+    fixes = ((fix_forward([one[1:] for one in sorted(found)]), key[1:]) for key, found in last_first)
+    return {fix: fixed for fix, fixed in fixes if fix is not None}
 
 
 def failures(session: Session, where: Where, span: TimeSpan, now: int) -> Iterator[tuple[str, FailureValues]]:
     """Yield the deploys in *span* that failed, as it was known at the moment *now*, with their ids."""
     found: dict[str, _Failed] = {}
     judged: set[str] = set()
-    for statement, moments in ((statements.JUDGED_FAILED, ()), (statements.REMEDIED, (now,))):
-        for id_, at, repo, service, remedied_after in session.execute(
-            statement.format(where=where.condition("at")), (*moments, *where.values, *span)
-        ).fetchall():
+    at_, values = where.condition("at"), (*where.values, *span)
+    by_person, remedied, succeeded, of_incidents = fetch_together(
+        session,
+        (statements.JUDGED_FAILED.format(where=at_), values),
+        (statements.REMEDIED.format(where=at_), (now, *values)),
+        (statements.NOT_FAILED, ()),
+        (statements.SPANS.format(where=where.condition("deploy_at")), (now, now, *values)),
+    )
+    for of_person, several in ((True, by_person), (False, remedied)):
+        for id_, at, repo, service, remedied_after in several:
             found[id_] = _Failed(where.target(repo, service), at, remedied_after, [], set())
-            if not moments:
+            if of_person:
                 judged.add(id_)
-    not_failed = rows.not_failed(session)
-    for id_, at, repo, service, how, began_at, ended_at, merged in session.execute(
-        statements.SPANS.format(where=where.condition("deploy_at")), (now, now, *where.values, *span)
-    ).fetchall():
+    not_failed = {id_ for (id_,) in succeeded}
+    for id_, at, repo, service, how, began_at, ended_at, merged in of_incidents:
         if id_ in not_failed:
             continue
         if id_ not in found:
@@ -176,24 +168,27 @@ class _Failed(NamedTuple):
 
 def _incidents(session: Session, where: Where, span: TimeSpan, now: int) -> Iterator[IncidentValues]:
     """Yield the incidents that are attributed to no deploy, and those that may have come by chance."""
-    asked, condition = (now, now, *where.values, *span), where.condition("at")
+    values, condition = (now, now, *where.values, *span), where.condition("at")
     alone: list[tuple[str, str, str, int]] = []
-    for repo, service, at, wide, how in session.execute(
-        statements.UNLINKED.format(where=condition), asked
-    ).fetchall():
+    unlinked, by_time = fetch_together(
+        session, *((one.format(where=condition), values) for one in (statements.UNLINKED, statements.BY_TIME))
+    )
+    for repo, service, at, wide, how in unlinked:
         yield IncidentValues(where.target(repo, service), at, True, wide is not None)
         if how == NO_DEPLOY:
             alone.append((repo, where.environment, service, at))
-    for number, latest in latest_deploys(session, alone, FOREVER).items():
-        yield IncidentValues(where.target(latest.repo, latest.service), alone[number][3], chance=True)
-    for repo, service, at in session.execute(statements.BY_TIME.format(where=condition), asked).fetchall():
+    for number, service in latest(session, alone, FOREVER, statements.LATEST_SERVICE).items():
+        yield IncidentValues(where.target(alone[number][0], service), alone[number][3], chance=True)
+    for repo, service, at in by_time:
         yield IncidentValues(where.target(repo, service), at, chance=True)
 
 
-def packed_weeks(session: Session, where: Where, span: TimeSpan, now: int) -> list[TimeSpan]:
-    """Return the packed weeks of an environment that answer a question about *span* at *now*, in order."""
-    found = session.execute(statements.USABLE_WEEKS, (where.environment, span.last, span.first, now))
-    return [TimeSpan(*week) for week in found.fetchall()]
+def packed_weeks(session: Session, span: TimeSpan, now: int) -> dict[str, list[TimeSpan]]:
+    """Return the packed weeks of each environment that answer a question about *span* at *now*, in order."""
+    found: dict[str, list[TimeSpan]] = defaultdict(list)
+    for environment, *week in session.execute(statements.USABLE_WEEKS, (span.last, span.first, now)):
+        found[environment].append(TimeSpan(*week))
+    return found
 
 
 def read_weeks(session: Session, where: Where, weeks: Sequence[TimeSpan], now: int) -> Iterator[Columns]:
@@ -201,8 +196,12 @@ def read_weeks(session: Session, where: Where, weeks: Sequence[TimeSpan], now: i
 
     Until the last week, the session must not be used for anything else.
     """
-    between = where.environment, weeks[0].first, weeks[-1].first, now
-    for places, *arrays in stream_bytes(session, statements.WEEKS, between):
+    parts = [weeks[at : at + _WEEKS_AT_ONCE] for at in range(0, len(weeks), _WEEKS_AT_ONCE)]
+    spans = ((where.environment, part[0].first, part[-1].first, now) for part in parts)
+    # PostgreSQL has a way of its own for large rows.
+    read = getattr(session, "read_bytes", session.execute)
+    streams = (read(statements.WEEKS, span) for span in spans)
+    for places, *arrays in chain.from_iterable(streams):
         targets = places.decode()
         held = map(np.frombuffer, arrays, ARRAYS.values())
         found: dict[str, Any] = dict(zip(ARRAYS, held, strict=True))

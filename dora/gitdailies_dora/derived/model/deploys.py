@@ -5,7 +5,8 @@ As long as that stays the same, nothing else has to be derived again because of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import orjson
@@ -15,7 +16,7 @@ from gitdailies_server.storage.database import Session
 from gitdailies_dora.derived.model import statements
 from gitdailies_dora.figures.history.events import Deploy
 from gitdailies_dora.figures.history.lead_time import NewCommits, parents_above
-from gitdailies_dora.sql.bulk import lookup_many
+from gitdailies_dora.sql.bulk import among, given_sql, lookup_many
 
 TargetKey = tuple[str, str, str]  # repository, environment, service or ""
 Order = tuple[int, str]  # time and id of a deploy
@@ -183,14 +184,20 @@ def read_deploys_by_id(session: Session, ids: Iterable[str]) -> dict[str, Stored
 
 def first_named(session: Session, repos: Iterable[str]) -> dict[str, dict[str, Order]]:
     """Return, by repository and service, the first stored deploy that names it, counted or repeat."""
-    found: dict[str, dict[str, Order]] = {}
-    for repo in sorted(set(repos)):
-        services: dict[str, Order] = {}
-        row = session.execute(statements.NEXT_SERVICE, (repo, "", "")).fetchone()
-        while row is not None:
-            environment, service, *order = row
-            first = (order[0], order[1])
-            services[service] = min(services.get(service, first), first)
-            row = session.execute(statements.NEXT_SERVICE, (repo, environment, service)).fetchone()
-        found[repo] = {service: first for service, first in services.items() if service}
+    return by_service(first_of_services(session, repos))
+
+
+def by_service(targets: Mapping[TargetKey, Order]) -> dict[str, dict[str, Order]]:
+    """Return the first deploys of targets in any environment, by repository and service."""
+    found: dict[str, dict[str, Order]] = defaultdict(dict)
+    for (repo, _, service), first in targets.items():
+        if service:
+            found[repo][service] = min(found[repo].get(service, first), first)
     return found
+
+
+def first_of_services(session: Session, repos: Iterable[str]) -> dict[TargetKey, Order]:
+    """Return the first stored deploy of each target, but for that of production without a service."""
+    statement = statements.FIRST_OF_SERVICES.format(given_sql(session, "repo"))
+    rows = session.execute(statement, (among(session, sorted(set(repos))),)).fetchall()
+    return {(repo, environment, service): (at, id_) for repo, environment, service, at, id_ in rows}

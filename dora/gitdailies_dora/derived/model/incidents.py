@@ -45,6 +45,11 @@ class StoredIncident(NamedTuple):
         return (self.repo, self.incident_id)
 
     @property
+    def place(self) -> tuple[str, str, str]:
+        """Its repository, environment and service."""
+        return (self.repo, self.environment, self.service)
+
+    @property
     def key(self) -> tuple[str, int]:
         return (self.id, self.since)
 
@@ -86,26 +91,15 @@ def latest_deploys(
 
     An incident is its repository, environment, service ("" for none) and time.
     """
-    of_service, of_any = [], []
-    given = [(number, *one) for number, one in enumerate(incidents) if one[2]]
-    asked = lookup_many(session, "number, repo, environment, service, at", given, statements.NAMED_UNTIL)
-    named = {number for number, known in asked if known is not None}
-    for number, (repo, environment, service, at) in enumerate(incidents):
-        where = number, repo, environment
-        if number in named:
-            of_service += [(*where, one, at, at - within) for one in (service, "")]
-        else:
-            of_any.append((*where, at, at - within))
-    ids: list[tuple[int, str]] = []
-    for columns, rows, query in (
-        ("number, repo, environment, service, at, since", of_service, statements.LATEST_DEPLOY_OF_SERVICE),
-        ("number, repo, environment, at, since", of_any, statements.LATEST_DEPLOY_OF_ANY_SERVICE),
-    ):
-        ids += [
-            (number, id_) for number, id_ in lookup_many(session, columns, rows, query) if id_ is not None
-        ]
-    deploys = read_deploys_by_id(session, {id_ for _, id_ in ids})
-    latest: dict[int, StoredDeploy] = {}
-    for number, id_ in ids:
-        latest[number] = max(latest.get(number, deploys[id_]), deploys[id_], key=lambda one: one.order)
-    return latest
+    ids = latest(session, incidents, within, statements.LATEST_DEPLOY)
+    deploys = read_deploys_by_id(session, ids.values())
+    return {number: deploys[id_] for number, id_ in ids.items()}
+
+
+def latest(
+    session: Session, incidents: Sequence[tuple[str, str, str, int]], within: int, column: str
+) -> dict[int, str]:
+    """Return a *column* of these deploys: LATEST_DEPLOY or LATEST_SERVICE."""
+    given = [(number, *one, one[3] - within) for number, one in enumerate(incidents)]
+    found = lookup_many(session, "number, repo, environment, service, at, since", given, column)
+    return {number: value for number, value in found if value is not None}

@@ -3,8 +3,6 @@
 Each function runs inside a transaction of its caller.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import orjson

@@ -3,18 +3,18 @@
 Each function runs inside a transaction of its caller. The package `update` writes the rows.
 """
 
-from __future__ import annotations
-
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from gitdailies_core.values.renames import Renames
+from gitdailies_server.round_trips import fetch_together
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import statements, team_targets
-from gitdailies_dora.derived.model.deploys import first_named
+from gitdailies_dora.derived.model.deploys import Order, TargetKey, first_named, first_of_services
 from gitdailies_dora.events.problem import Refusal, refusal
 from gitdailies_dora.events.records import change_log, spellings
 from gitdailies_dora.figures.answers.selection import Selection
@@ -61,11 +61,6 @@ def no_evidence(settings: FigureSettings) -> str:
     return BY_TIME if settings.by_evidence else ""
 
 
-def not_failed(session: Session) -> set[str]:
-    """Return the deploys that did not fail, whatever is attributed to them: corrections say so."""
-    return {id_ for (id_,) in session.execute(statements.NOT_FAILED).fetchall()}
-
-
 def read_incidents(session: Session, selection: Selection) -> list[IncidentRow]:
     """Read the selected incidents as they were at the moment of the question, by time and id."""
     now = selection.period.now
@@ -80,22 +75,15 @@ def read_incidents(session: Session, selection: Selection) -> list[IncidentRow]:
 def first_event_at(session: Session, selection: Selection) -> int | None:
     """Return the time of the first deploy or incident of a target, before the period or in it."""
     where, values = _in_target(session, selection)
-    found = [
-        session.execute(query.format(where=where), values).fetchone()
-        for query in (statements.FIRST_DEPLOY, statements.FIRST_INCIDENT)
-    ]
+    of_both = (statements.FIRST_DEPLOY, statements.FIRST_INCIDENT)
+    found = fetch_together(session, *((query.format(where=where), values) for query in of_both))
     now = selection.period.now
-    return min((int(row[0]) for row in found if row is not None and row[0] <= now), default=None)
+    return min((int(at) for rows in found for (at,) in rows if at <= now), default=None)
 
 
 def environments(session: Session, most: int) -> list[str]:
     """Return up to *most* folded names of environments that were deployed to, in alphabetical order."""
-    found: list[str] = []
-    row = session.execute(statements.FIRST_ENVIRONMENT).fetchone()
-    while row is not None and len(found) < most:
-        found.append(row[0])
-        row = session.execute(statements.NEXT_ENVIRONMENT, (row[0],)).fetchone()
-    return found
+    return [name for (name,) in session.execute(statements.ENVIRONMENTS, (most,)).fetchall()]
 
 
 def deploys_by_environment(
@@ -105,14 +93,15 @@ def deploys_by_environment(
 
     They are those of the repository, service and period of *selection*, among the first *most* names.
     """
-    found = []
-    for name in environments(session, most):
-        if name != selection.environment:
-            where, values = _in_period(session, replace(selection, environment=name))
-            query = statements.COUNT_DEPLOYS.format(where=where)
-            row = session.execute(query, (*values, most_deploys)).fetchone()
-            found.append((name, int(row[0])))
-    return sorted(((name, number) for name, number in found if number), key=lambda one: (-one[1], one[0]))
+    names = [name for name in environments(session, most) if name != selection.environment]
+    queries = []
+    for name in names:
+        where, values = _in_period(session, replace(selection, environment=name))
+        queries.append((statements.COUNT_DEPLOYS.format(where=where), (*values, most_deploys)))
+    found = zip(names, fetch_together(session, *queries), strict=True)
+    return sorted(
+        ((name, rows[0][0]) for name, rows in found if rows[0][0]), key=lambda one: (-one[1], one[0])
+    )
 
 
 def _in_period(session: Session, selection: Selection) -> tuple[str, _Values]:
@@ -230,10 +219,15 @@ def _to_json(settings: FigureSettings) -> str:
 
 def services_beside(session: Session, repo: str, place: str, service: str, until: int) -> tuple[str, ...]:
     """Return what `strange_to` does of a service and the deploys to an environment up to a moment (µs)."""
-    found: list[str] = []
-    asked = (repo, place, "")
-    row = session.execute(statements.NEXT_SERVICE, asked).fetchone() if service else None
-    while row is not None and row[0] == place:
-        found += [row[1]] if row[2] <= until else []
-        row = session.execute(statements.NEXT_SERVICE, (repo, *row[:2])).fetchone()
+    targets = first_of_services(session, [repo]) if service else {}
+    return strange_beside(targets, repo, place, service, until)
+
+
+def strange_beside(
+    targets: Mapping[TargetKey, Order], repo: str, place: str, service: str, until: int
+) -> tuple[str, ...]:
+    """Return the same, from the first deploys of *targets*."""
+    found = [
+        key[2] for key, (at, _) in targets.items() if key[:2] == (repo, place) and key[2] and at <= until
+    ]
     return strange_to(service, found)

@@ -7,8 +7,6 @@ Aliases: d is a row of figures_deploys, c of figures_commits, i of figures_incid
 e of events.
 """
 
-from __future__ import annotations
-
 from gitdailies_dora.sql.bulk import Lookup
 
 # The deploys, or the first deploys of a commit, that the caller's row names.
@@ -41,8 +39,6 @@ FROM figures_deploys d WHERE d.counts = 1 AND {where} ORDER BY d.at, d.id
 NOT_FAILED = "SELECT id FROM figures_deploys WHERE judged <> '' AND judged = 'not-failed'"
 # Where and when deploys with these ids happened.
 TIMES_OF_DEPLOYS = Lookup("d.environment, d.at", "figures_deploys d", "d.id = given.id")
-# What corrections say of deploys with these ids.
-JUDGED = Lookup("d.id, d.judged", "figures_deploys d", "d.id = given.id")
 
 # Whether a deploy brought something, known or not.
 _BROUGHT_SOMETHING = (
@@ -64,7 +60,7 @@ DEPLOYS_BY_ID = Lookup(
 # The rest of the rows of deploys with these ids, for the reasons why they count.
 DEPLOY_RESULTS = Lookup(
     "d.id, d.service, d.counts, d.rule, d.repeats, d.type, d.known, d.unknown, d.unknown_commits, d.leads,"
-    " d.rework, d.mentions LIKE '%*%'",
+    " d.rework, d.mentions LIKE '%*%', d.judged",
     "figures_deploys d",
     "d.id = given.id",
 )
@@ -160,11 +156,21 @@ LATEST_OF_TARGET = (
 )
 DEPLOYS_OF_TARGET = Lookup("d.id", "figures_deploys d", _OF_TARGET)
 
-# The first deploy of the next environment and service of a repository in alphabetical order.
-NEXT_SERVICE = (
-    "SELECT environment, service, at, id FROM figures_deploys"
-    " WHERE repo = ? AND (environment, service) > (?, ?) ORDER BY environment, service, at, id LIMIT 1"
+# The first deploy of each environment and service of repositories, `{}`, in alphabetical order, but for that
+# of production that names no service. It takes one step in the index for each.
+_NEXT_OF = (
+    "(SELECT n.id FROM figures_deploys n WHERE n.repo = {0}.repo AND (n.environment, n.service) > {1}"
+    " ORDER BY n.environment, n.service, n.at, n.id LIMIT 1)"
 )
+_FIRST_OF = "SELECT d.repo, d.environment, d.service, d.at, d.id FROM {} JOIN figures_deploys d ON d.id = "
+FIRST_OF_SERVICES = f"""
+WITH RECURSIVE known(repo, environment, service, at, id) AS (
+ {_FIRST_OF}{_NEXT_OF.format("given", "('', '')")}
+ UNION ALL
+ {_FIRST_OF.format("known")}{_NEXT_OF.format("known", "(known.environment, known.service)")}
+)
+SELECT repo, environment, service, at, id FROM known
+"""  # noqa: S608  a constant
 # The counting deploys of a repository with new or unknown commits, from a position on, before another one.
 LISTING_BETWEEN = (
     "SELECT id FROM figures_deploys WHERE repo = ? AND counts = 1 AND (mentions <> '' OR leads <> '')"
@@ -172,10 +178,12 @@ LISTING_BETWEEN = (
 )
 
 # The latest counting deploy of another service than an incident's, in the window before it.
-LATEST_OF_OTHERS = (
-    "SELECT id FROM figures_deploys WHERE counts = 1 AND repo = ? AND environment = ?"
-    " AND service NOT IN (?, '') AND at > ? AND at <= ? ORDER BY at DESC, id DESC LIMIT 1"
-)
+LATEST_OF_OTHERS = """
+given.id,
+(SELECT d.id FROM figures_deploys d WHERE d.counts = 1 AND d.repo = given.repo
+ AND d.environment = given.environment AND d.service NOT IN (given.service, '') AND d.at > given.since
+ AND d.at <= given.at ORDER BY d.at DESC, d.id DESC LIMIT 1)
+"""
 
 # Deploys after a position in its target, in order.
 _NEXT = (
@@ -190,19 +198,25 @@ LATER_OF_SHA = Lookup(
     f"{_OF_TARGET} AND d.sha = given.sha AND d.own_new = 0 AND d.at >= given.at AND d.at <= ?",
 )
 
-# The latest counting deploy of one service between two moments.
-LATEST_DEPLOY_OF_SERVICE = f"""
+# The latest counting deploy between two moments. It is one of a service or of none, if a deploy, counted or
+# repeat, named that service up to then; else one of any service. Its id and its service are columns.
+_IN_WINDOW = "d.counts = 1 AND d.at <= given.at AND d.at > given.since ORDER BY d.at DESC, d.id DESC LIMIT 1"
+_IN_PLACE = "d.repo = given.repo AND d.environment = given.environment"
+_OF_EITHER = " UNION ALL ".join(
+    f"SELECT * FROM (SELECT d.at, d.id, d.service FROM figures_deploys d"  # noqa: S608  a constant
+    f" WHERE {_IN_PLACE} AND d.service = {one} AND {_IN_WINDOW}) {name}"
+    for name, one in (("of_it", "given.service"), ("of_none", "''"))
+)
+_LATEST = f"""
 given.number,
-(SELECT d.id FROM figures_deploys d WHERE {_OF_TARGET} AND d.counts = 1
- AND d.at <= given.at AND d.at > given.since ORDER BY d.at DESC, d.id DESC LIMIT 1)
+CASE WHEN given.service <> '' AND EXISTS (SELECT 1 FROM figures_deploys d
+ WHERE {_OF_TARGET} AND d.at <= given.at)
+THEN (SELECT d.{{0}} FROM ({_OF_EITHER}) d ORDER BY d.at DESC, d.id DESC LIMIT 1)
+ELSE (SELECT d.{{0}} FROM figures_deploys d WHERE {_IN_PLACE} AND {_IN_WINDOW}) END
 """  # noqa: S608  a constant
+LATEST_DEPLOY, LATEST_SERVICE = _LATEST.format("id"), _LATEST.format("service")
 
-# Whether a deploy of a service, counted or repeat, is at or before a moment; one before a position, and when
-# the first one after it is.
-NAMED_UNTIL = f"""
-given.number,
-(SELECT 1 FROM figures_deploys d WHERE {_OF_TARGET} AND d.at <= given.at ORDER BY d.at, d.id LIMIT 1)
-"""  # noqa: S608  a constant
+# Whether a deploy of a service, counted or repeat, is before a position, and when the first one after it is.
 NAMED_AROUND = f"""
 given.number,
 (SELECT 1 FROM figures_deploys d WHERE {_OF_TARGET} AND (d.at, d.id) < (given.at, given.id)
@@ -210,13 +224,6 @@ given.number,
 (SELECT d.at FROM figures_deploys d WHERE {_OF_TARGET} AND (d.at, d.id) > (given.at, given.id)
   ORDER BY d.at, d.id LIMIT 1)
 """  # noqa: S608  a constant
-
-# The same for any service.
-LATEST_DEPLOY_OF_ANY_SERVICE = """
-given.number,
-(SELECT d.id FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
- AND d.counts = 1 AND d.at <= given.at AND d.at > given.since ORDER BY d.at DESC, d.id DESC LIMIT 1)
-"""
 
 # How many counting deploys there are, up to a number; a target and a period follow after AND.
 COUNT_DEPLOYS = (
@@ -226,12 +233,18 @@ COUNT_DEPLOYS = (
 # When the first counting deploy happened; a target follows after AND.
 FIRST_DEPLOY = "SELECT at FROM figures_deploys WHERE counts = 1 AND {where} ORDER BY at LIMIT 1"
 
-# The first environment in alphabetical order, and the first one after another.
-FIRST_ENVIRONMENT = "SELECT environment FROM figures_deploys WHERE counts = 1 ORDER BY environment LIMIT 1"
-NEXT_ENVIRONMENT = (
-    "SELECT environment FROM figures_deploys WHERE counts = 1 AND environment > ?"
-    " ORDER BY environment LIMIT 1"
+# The environments of rows in alphabetical order, up to a number, one step in the index for each.
+_ENVIRONMENTS = """
+WITH RECURSIVE known(name) AS (
+ SELECT (SELECT environment FROM {0} ORDER BY environment LIMIT 1)
+ UNION ALL
+ SELECT (SELECT environment FROM {0} AND environment > known.name ORDER BY environment LIMIT 1)
+ FROM known WHERE known.name IS NOT NULL
 )
+SELECT name FROM known WHERE name IS NOT NULL LIMIT ?
+"""
+ENVIRONMENTS = _ENVIRONMENTS.format("figures_deploys WHERE counts = 1")
+ENVIRONMENTS_OF_INCIDENTS = _ENVIRONMENTS.format("figures_incidents WHERE 1 = 1")
 
 LONGER_DEPLOYED = Lookup(
     "DISTINCT given.number, d.sha",
@@ -321,6 +334,13 @@ LONGER_REVERTED = Lookup(
 REMEDY_COLUMNS = "deploy, +at, remedy, sha"
 REMEDIES_BY = Lookup("r.deploy, r.at, r.remedy, r.sha", "figures_remedies r", "r.remedy = given.id")
 REMEDIES_OF = Lookup("r.deploy, r.at, r.remedy, r.sha", "figures_remedies r", "r.deploy = given.id")
+# What else the deploys remedied that remedied these.
+REMEDIED_BESIDE = Lookup(
+    "r.deploy, r.at, r.remedy, r.sha",
+    "figures_remedies o",
+    "o.deploy = given.id",
+    and_of=Lookup("", "figures_remedies r", "r.remedy = o.remedy"),
+)
 DELETE_REMEDY = "DELETE FROM figures_remedies WHERE deploy = ? AND at = ? AND remedy = ?"
 SET_REMEDIED = (
     "UPDATE figures_deploys SET remedied_at ="
@@ -444,21 +464,23 @@ _ENDED = (
     "i.repo = given.repo AND i.incident_id = given.incident_id AND i.environment = given.environment"
     " AND i.end_id = given.end_id"
 )
-# From when on each row of them holds; and those that were attributed to a deploy at a moment, which is given
-# twice.
+# From when on each row of them holds.
 ENDED_SINCE = Lookup("i.since, i.ended_at", "figures_incidents i", _ENDED)
-ENDED_OF_DEPLOY = Lookup(
-    "i.id, i.repo, i.environment, i.deploy_service, i.at, i.ended_at, i.deploy_at, i.deploy",
+# Those of them that were attributed to a deploy at a moment, which is given twice, each with the counting
+# deploys of the same target after it that may have fixed it: in the hour before it ended.
+FIXES = Lookup(
+    "i.id, i.at, i.deploy, d.at, d.id, d.rework",
     "figures_incidents i",
     # With IS NOT NULL, SQLite would read every linked incident of the repository, by their index.
     f"{_ENDED} AND i.merged = 0 AND coalesce(i.deploy, '') <> '' AND i.since <= ? AND i.until > ?",
-)
-# The counting deploys of a target after one of them, between two moments, that may have fixed an incident.
-FIXES_BETWEEN = Lookup(
-    "given.id, d.at, d.id, d.rework",
-    "figures_deploys d",
-    f"{_OF_TARGET} AND d.counts = 1 AND d.at >= given.since AND d.at < given.until"
-    " AND (d.at, d.id) > (given.deploy_at, given.deploy) AND (d.known = 0 OR d.type = 'rollback')",
+    and_of=Lookup(
+        "",
+        "figures_deploys d",
+        "d.repo = i.repo AND d.environment = i.environment AND d.service = i.deploy_service AND d.counts = 1"
+        " AND d.at >= CASE WHEN i.at > i.ended_at - 3600000000 THEN i.at ELSE i.ended_at - 3600000000 END"
+        " AND d.at < i.ended_at"
+        " AND (d.at, d.id) > (i.deploy_at, i.deploy) AND (d.known = 0 OR d.type = 'rollback')",
+    ),
 )
 
 # Incidents that are open at a moment, which is the first two parameters; a target follows. No row holds
@@ -473,19 +495,15 @@ OPEN_THEN = (
     " WHERE since <= ? AND until > ? AND at <= ? AND ended_at > ? AND {where}"
 )
 
-# The first environment of incidents in alphabetical order, and the first one after another.
-FIRST_ENVIRONMENT_OF_INCIDENTS = "SELECT environment FROM figures_incidents ORDER BY environment LIMIT 1"
-NEXT_ENVIRONMENT_OF_INCIDENTS = (
-    "SELECT environment FROM figures_incidents WHERE environment > ? ORDER BY environment LIMIT 1"
+# The time of the first event of each spelling of a repository.
+FIRST_TIMES = (
+    "SELECT name, (SELECT e.time FROM events e WHERE e.repo = name ORDER BY e.time LIMIT 1) FROM repositories"
 )
 
-# The time of the first event of each spelling of a repository.
-FIRST_TIMES = "given.name, (SELECT e.time FROM events e WHERE e.repo = given.name ORDER BY e.time LIMIT 1)"
-
-# The packed weeks that answer a question: its last and its first time follow, and its moment.
+# The packed weeks of each environment that answer a question: its last and its first time, and its moment.
 USABLE_WEEKS = (
-    "SELECT began, ended - 1 FROM packed_weeks"
-    " WHERE environment = ? AND began <= ? AND ended > ? AND holds_from <= ? ORDER BY began"
+    "SELECT environment, began, ended - 1 FROM packed_weeks"
+    " WHERE began <= ? AND ended > ? AND holds_from <= ? ORDER BY environment, began"
 )
 # What is packed of some of these weeks: the first, the last and the moment follow.
 WEEKS = (

@@ -1,7 +1,5 @@
 """The condition of the places of a team, for rows and for events. Pure."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping
 

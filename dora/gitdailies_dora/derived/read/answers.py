@@ -3,8 +3,6 @@
 Times are text (RFC 3339, UTC). A docstring or a description here is what `/docs` shows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self, TypeAlias
 

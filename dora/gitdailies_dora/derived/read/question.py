@@ -1,7 +1,5 @@
 """Read a question for figures from the parameters of a request, of a page or of a command. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

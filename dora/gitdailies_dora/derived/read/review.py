@@ -4,8 +4,6 @@ Each line has a key, by which a person marks it as done. An index finds the depl
 Lines that are open come first, and only those that are shown are read in full.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -104,7 +102,9 @@ def answer(session: Session, question: ReviewQuestion, settings: FigureSettings)
     period = question.week.period
     # Before the rows are read: what is derived meanwhile may be missing in them.
     as_of = change_log.complete_until(session, period.now)
-    found = _Lines(session, RelatedReader(session, settings, period.now), question)
+    reader = RelatedReader(session, settings, period.now)
+    reader.check()
+    found = _Lines(session, reader, question)
     sections: dict[str, Sequence[_LineCandidate[Any]]] = {
         name: getattr(found, name)() for name in review.SECTIONS
     }

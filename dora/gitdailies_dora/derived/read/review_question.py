@@ -1,7 +1,5 @@
 """Read a question for the review of a week from the parameters of a request or of a page. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

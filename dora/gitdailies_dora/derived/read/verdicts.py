@@ -4,28 +4,41 @@
 the deploys and incidents that they are compared with, as these were at the moment of the question.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
+import orjson
 from gitdailies_core.values.deploy_target import DeployTarget
+from gitdailies_server.round_trips import together
 from gitdailies_server.storage.database import Session
 
-from gitdailies_dora.derived.model import statements
+from gitdailies_dora.derived.model import git_commits, statements
 from gitdailies_dora.derived.model.columns import TimeSpan, Where, fixes_forward
-from gitdailies_dora.derived.model.deploys import first_named, lead_times_of, read_deploys_by_id
+from gitdailies_dora.derived.model.deploys import (
+    Order,
+    TargetKey,
+    by_service,
+    first_of_services,
+    lead_times_of,
+    read_deploys_by_id,
+)
 from gitdailies_dora.derived.model.incidents import StoredIncident
-from gitdailies_dora.derived.model.repositories import parse_bodies
-from gitdailies_dora.derived.model.rows import services_beside
+from gitdailies_dora.derived.model.rows import strange_beside
 from gitdailies_dora.events.records import change_log
 from gitdailies_dora.figures.answers.selection import Selection
-from gitdailies_dora.figures.history import incidents
 from gitdailies_dora.figures.history.corrections import NOT_AN_INCIDENT
-from gitdailies_dora.figures.history.events import Deploy, End, History, Start
+from gitdailies_dora.figures.history.events import Deploy, End, History, Start, read_history
 from gitdailies_dora.figures.history.facts import DeployFacts, Facts, first_outage_of
-from gitdailies_dora.figures.history.incidents import NO_DEPLOY, Incident, Link, Occurrence, reach
+from gitdailies_dora.figures.history.incidents import (
+    BY_TIME,
+    NO_DEPLOY,
+    Incident,
+    Link,
+    Occurrence,
+    reach,
+)
 from gitdailies_dora.figures.history.lead_time import NO_PREDECESSOR, NewCommit, NewCommits, several_services
 from gitdailies_dora.figures.history.remedies import PLANNED, Remedy
 from gitdailies_dora.figures.history.repeats import Repeat
@@ -60,6 +73,12 @@ class _Row(NamedTuple):
     leads: str
     rework: int
     untold: bool
+    judged: str
+
+    @property
+    def asks_for_services(self) -> bool:
+        """Whether it matters which services its repository named before it."""
+        return bool(self.untold) or self.unknown == NO_PREDECESSOR
 
     @property
     def new(self) -> NewCommits:
@@ -73,13 +92,11 @@ def verdicts(
     session: Session, events: Sequence[Event], selection: Selection, settings: FigureSettings
 ) -> list[tuple[Verdict, ...]]:
     """Return the verdicts on each of *events*; the rows are those of *settings*."""
-    until = change_log.read_until(session)
-    now = selection.period.now
-    history = parse_bodies(session, (event.body for event in events), settings, now)
-    facts, known = _Reading(session, now, settings).facts(history)
+    reading = _Reading(session, selection.period.now, settings)
+    facts, known, until = reading.facts([orjson.loads(event.body) for event in events])
     reasons = Reasons(known, facts, selection, settings)
     derived = {found.deploy.id for found in facts.deploys} | facts.repeats.keys()
-    waiting = {deploy.id for deploy in history.deploys} - derived
+    waiting = {deploy.id for deploy in known.deploys} - derived
     return [
         (_BEHIND,) if event.seq > until or event.id in waiting else reasons.of(event.id) for event in events
     ]
@@ -92,35 +109,69 @@ class _Reading:
         self._session = session
         self._now = now
         self._settings = settings
-        # The start of the incident that each deploy seems to have fixed forward, by the id of the deploy.
-        self._fixes: dict[str, str] = {}
+        # What each deploy seems to have fixed forward, as `fixes_forward` says.
+        self._fixes: dict[str, tuple[str, str]] = {}
+        # By repository, the first deploy of each target; by incident, the latest one of another service.
+        self._targets: dict[TargetKey, Order] = {}
+        self._of_others: dict[str, Deploy] = {}
+        # What corrections say, by deploy.
+        self._judged: dict[str, str] = {}
 
-    def facts(self, history: History) -> tuple[Facts, History]:
-        """Return the facts that concern a history, and the history with its deploys as they count."""
+    def facts(self, bodies: list[dict[str, Any]]) -> tuple[Facts, History, int]:
+        """Return the facts that concern events, and the events with the deploys as they count.
+
+        The rows include events up to the number that is returned, too.
+        """
+        # What is asked for does not depend on the commits that git found.
+        plain = read_history(bodies, self._settings, now=self._now)
+        ids = [deploy.id for deploy in plain.deploys]
+        until, git, rows, self._fixes, incidents = together(
+            self._session,
+            partial(change_log.read_until, self._session),
+            partial(git_commits.of_deploys, self._session, ids),
+            partial(self._rows, ids),
+            partial(self._fixed, plain),
+            partial(self._incidents, plain),
+        )
+        history = read_history(bodies, self._settings, now=self._now, git_commits=git)
         deploys = {deploy.id: deploy for deploy in history.deploys}
-        rows = self._rows(deploys)
-        self._fixes = self._fixed(history)
-        incidents = self._incidents(history)
-        incidents += self._known(_given(self._fixes.values()), "id", statements.INCIDENTS_BY_ID)
         linked = {row.deploy for row in incidents if row.deploy is not None}
+        linked |= {deploy for _, deploy in self._fixes.values()}
         counting = {id_ for id_, row in rows.items() if row.counts} | linked
-        attributed = self._known(_given(counting), "id", statements.INCIDENTS_OF_DEPLOY)
-        incidents = list({row.key: row for row in [*incidents, *attributed]}.values())
-        remedied_by = self._remedies(counting, statements.REMEDIES_OF)
+        starts = {id_ for id_, _ in self._fixes.values()}
+        fixed, attributed, remedied_by, remedied, beside = together(
+            self._session,
+            partial(self._known, _given(starts), "id", statements.INCIDENTS_BY_ID),
+            partial(self._known, _given(counting), "id", statements.INCIDENTS_OF_DEPLOY),
+            partial(self._remedies, counting, statements.REMEDIES_OF),
+            partial(self._remedies, counting, statements.REMEDIES_BY),
+            partial(self._remedies, counting, statements.REMEDIED_BESIDE),
+        )
+        incidents = list({row.key: row for row in [*incidents, *fixed, *attributed]}.values())
         by = {remedy for _, _, remedy, _ in remedied_by}
-        remedied = self._remedies(counting | by, statements.REMEDIES_BY)
+        remedied = list(dict.fromkeys([*remedied, *(one for one in beside if one[2] in by)]))
         others = linked | by | {deploy for deploy, *_ in remedied}
         others |= {row.repeats for row in rows.values() if row.repeats}
         others |= {row.wide for row in incidents if row.wide is not None}
         others |= {row.deploy for row in incidents if row.deploy is not None}
-        stored = read_deploys_by_id(self._session, others - deploys.keys())
+        asked = {row.repo for row in incidents if row.how == BY_TIME and row.service}
+        asked |= {deploys[id_].target.repo for id_, row in rows.items() if row.asks_for_services}
+        stored, self._targets, of_others, of_linked = together(
+            self._session,
+            partial(read_deploys_by_id, self._session, others - deploys.keys()),
+            partial(first_of_services, self._session, asked),
+            partial(self._latest_of_others, incidents),
+            partial(self._rows, linked),
+        )
+        self._judged = {id_: row.judged for id_, row in {**rows, **of_linked}.items()}
+        found = read_deploys_by_id(self._session, of_others.values())
+        self._of_others = {id_: found[other].to_deploy() for id_, other in of_others.items()}
         known = {id_: outcome.to_deploy() for id_, outcome in stored.items()}
         for id_, row in rows.items():
             target = deploys[id_].target._replace(service=row.service or None)
             known[id_] = deploys[id_]._replace(target=target, type=row.type, known=bool(row.known))
-        return self._joined(rows, known, incidents, counting, remedied_by, remedied), history._replace(
-            deploys=tuple(known.get(deploy.id, deploy) for deploy in history.deploys)
-        )
+        counted = history._replace(deploys=tuple(known.get(one.id, one) for one in history.deploys))
+        return self._joined(rows, known, incidents, counting, remedied_by, remedied), counted, until
 
     def _joined(
         self,
@@ -145,7 +196,6 @@ class _Reading:
         for deploy, _, remedy, sha in remedied:
             if deploy in known:
                 undone[remedy].append(Remedy(known[deploy], sha))
-        judged = dict(lookup_many(self._session, "id", _given(counting), statements.JUDGED))
         by_start = {incident.occurrence.start.id: incident for incident in incidents}
         deploys = tuple(
             DeployFacts(
@@ -153,10 +203,10 @@ class _Reading:
                 rows[id_].new if id_ in rows else NewCommits("", ()),
                 tuple(of_deploy.get(id_, ())),
                 tuple(sorted(remedies.get(id_, ()), key=lambda one: one.order)),
-                first_outage_of(of_deploy.get(id_, ()), judged.get(id_, "")),
-                judged.get(id_, ""),
+                first_outage_of(of_deploy.get(id_, ()), self._judged.get(id_, "")),
+                self._judged.get(id_, ""),
                 rows[id_].rework if id_ in rows else PLANNED,
-                by_start.get(self._fixes.get(id_, "")),
+                by_start.get(self._fixes.get(id_, ("", ""))[0]),
                 self._settings.by_evidence,
             )
             for id_ in counting
@@ -168,19 +218,19 @@ class _Reading:
             if not row.counts
         }
         by_time = {id_: tuple(sorted(found, key=lambda one: one.order)) for id_, found in undone.items()}
-        asked = [known[id_] for id_, row in rows.items() if row.untold or row.unknown == NO_PREDECESSOR]
-        several = several_services((), first_named(self._session, {one.target.repo for one in asked}))
+        several = several_services((), by_service(self._targets))
         return Facts(deploys, tuple(incidents), by_time, repeats, tuple(dismissed), several)
 
-    def _fixed(self, history: History) -> dict[str, str]:
+    def _fixed(self, history: History) -> dict[str, tuple[str, str]]:
         times: dict[tuple[str, str], list[int]] = defaultdict(list)
         for deploy in history.deploys:
             times[deploy.target.repo, deploy.target.environment or ""].append(deploy.at)
-        found: dict[str, str] = {}
-        for (repo, environment), at in times.items():
-            where, span = Where(environment, [repo]), TimeSpan(min(at), max(at))
-            found |= fixes_forward(self._session, where, span, self._now, self._settings.renames)
-        return found
+        fixes = partial(fixes_forward, self._session, now=self._now, renames=self._settings.renames)
+        each = (
+            partial(fixes, Where(environment, [repo]), TimeSpan(min(at), max(at)))
+            for (repo, environment), at in times.items()
+        )
+        return {fix: fixed for of in together(self._session, *each) for fix, fixed in of.items()}
 
     def _rows(self, ids: Iterable[str]) -> dict[str, _Row]:
         found = lookup_many(self._session, "id", _given(ids), statements.DEPLOY_RESULTS)
@@ -208,23 +258,20 @@ class _Reading:
             end = End(row.end_id, row.ended_at, row.repo, None, None, row.incident_id, None, merged)
         deploy = None if row.deploy is None else known[row.deploy]
         wide = None if row.wide is None else known.get(row.wide)
-        service = row.service if row.how == incidents.BY_TIME else ""
-        services = services_beside(self._session, row.repo, row.environment, service, row.at)
-        link = Link(deploy, row.how, wide, self._of_another_service(row), services)
+        service = row.service if row.how == BY_TIME else ""
+        others = strange_beside(self._targets, row.repo, row.environment, service, row.at)
+        link = Link(deploy, row.how, wide, self._of_others.get(row.id), others)
         return Incident(Occurrence(start, end), link)
 
-    def _of_another_service(self, row: StoredIncident) -> Deploy | None:
-        if row.how != NO_DEPLOY or not row.service:
-            return None
-        asked = (
-            row.repo,
-            row.environment,
-            row.service,
-            row.at - reach(self._settings.window_us, row.wide),
-            row.at,
-        )
-        found = self._session.execute(statements.LATEST_OF_OTHERS, asked).fetchone()
-        return None if found is None else read_deploys_by_id(self._session, found)[found[0]].to_deploy()
+    def _latest_of_others(self, rows: Iterable[StoredIncident]) -> dict[str, str]:
+        given = [
+            (row.id, *row.place, row.at - reach(self._settings.window_us, row.wide), row.at)
+            for row in rows
+            if row.how == NO_DEPLOY and row.service
+        ]
+        columns = "id, repo, environment, service, since, at"
+        found = lookup_many(self._session, columns, given, statements.LATEST_OF_OTHERS)
+        return {id_: other for id_, other in found if other is not None}
 
 
 def _given(ids: Iterable[str]) -> list[tuple[str]]:

@@ -1,7 +1,5 @@
 """What a week was, from rows: its figures beside those of the week before, its outages and failed deploys."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any

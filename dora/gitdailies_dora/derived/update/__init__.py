@@ -1,4 +1,4 @@
-"""One step of the incremental update: derive again what changed events concern, and no more.
+"""One step of the incremental update: derive again what changed events concern, and little more.
 
 After the last step, the rows say what `figures.facts.derive` makes of all events, at any moment. The order
 in which events arrived, were deleted or changed makes no difference.

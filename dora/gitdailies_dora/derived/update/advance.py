@@ -1,7 +1,5 @@
 """Take the next changed events, and derive again the rows that they change."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from gitdailies_server.storage.database import Session

@@ -4,8 +4,6 @@ What is known at a moment decides: the end of the incident may name another caus
 deploy of the commit that caused it may come later. From each such moment on it is attributed again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 

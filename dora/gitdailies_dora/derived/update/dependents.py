@@ -14,8 +14,6 @@ The last three look at the first deploy of each kind alone. They need not be der
 deploy of the very same SHA is of that kind, too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Any
 

@@ -4,8 +4,6 @@ The deploys of a step are removed and put back in order, each with what is store
 of its target (`earlier`). The scans themselves are those of `figures`, and begin where a group begins.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -43,7 +41,7 @@ from gitdailies_dora.figures.history.lead_time import NewCommits, TargetCommits,
 from gitdailies_dora.figures.history.remedies import TargetRemedies, rework_of
 from gitdailies_dora.figures.history.repeats import CommitState, Repeat, TargetState
 from gitdailies_dora.figures.history.settings import FigureSettings
-from gitdailies_dora.sql.bulk import execute_many, insert_many, lookup_many
+from gitdailies_dora.sql.bulk import insert_many, lookup_many
 
 # Before every deploy, and behind it.
 _NEVER, _LAST = (-(2**63), ""), (2**63 - 1, "")
@@ -81,7 +79,7 @@ def replace_deploys(  # noqa: PLR0917  each is a part of one step
 ) -> Replaced:
     """Remove the rows of the deploys with the ids *stored*, and put *deploys* in."""
     old = read_deploys_by_id(session, stored)
-    deploys = reports.with_services(deploys)
+    deploys = reports.with_services(deploys, old)
     places = {(one.repo, one.environment) for one in old.values()} | {one.target[:2] for one in deploys}
     services = reports.services(places)
     naming = {one.repo for one in old.values() if one.service}
@@ -97,7 +95,7 @@ def replace_deploys(  # noqa: PLR0917  each is a part of one step
     kept = {one.outcome.id for one in written if one.outcome.id in old}
     remedied |= {id_ for one in written for id_, _ in one.remedied} | kept
     ids = [(id_,) for id_ in sorted(remedied)]
-    execute_many(session, statements.SET_REMEDIED, ids)
+    session.executemany(statements.SET_REMEDIED, ids)
     changed = lookup_many(session, "id", ids, statements.TIMES_OF_DEPLOYS)
     # A neighbor within the hour may have fixed the same incident.
     times = [*((one.environment, one.at) for one in touched), *changed]
@@ -147,16 +145,16 @@ def _remove(session: Session, old: dict[str, StoredDeploy]) -> set[str]:
     """Delete the rows of deploys; return the ids of those that they remedied."""
     ids = [(id_,) for id_ in old]
     remedies = list(lookup_many(session, "id", ids, statements.REMEDIES_BY))
-    execute_many(session, statements.DELETE_DEPLOY, ids)
+    session.executemany(statements.DELETE_DEPLOY, ids)
     commits: list[tuple[Any, ...]] = []
     reverts: list[tuple[Any, ...]] = []
     for one in old.values():
         where, order = (one.repo, one.environment), (one.service, *one.order)
         commits += ((*where, sha, *order) for sha in one.commits)
         reverts += ((*where, sha, *order) for sha in one.reverts.split())
-    execute_many(session, statements.DELETE_COMMIT, commits)
-    execute_many(session, statements.DELETE_REVERT, reverts)
-    execute_many(session, statements.DELETE_REMEDY, [(deploy, at, by) for deploy, at, by, _ in remedies])
+    session.executemany(statements.DELETE_COMMIT, commits)
+    session.executemany(statements.DELETE_REVERT, reverts)
+    session.executemany(statements.DELETE_REMEDY, [(deploy, at, by) for deploy, at, by, _ in remedies])
     return {deploy for deploy, *_ in remedies}
 
 

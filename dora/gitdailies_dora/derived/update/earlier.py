@@ -4,8 +4,6 @@ Between two stored deploys, the deploys of a step form a group: what is stored b
 holds for all of them.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from itertools import groupby

@@ -39,7 +39,7 @@ from gitdailies_dora.figures.history.corrections import (
 )
 from gitdailies_dora.figures.history.incidents import NO_CAUSE, Occurrence, occurrences
 from gitdailies_dora.figures.history.settings import WIDE_WINDOW_US, FigureSettings
-from gitdailies_dora.sql.bulk import Lookup, execute_many, insert_many, lookup_many
+from gitdailies_dora.sql.bulk import Lookup, insert_many, lookup_many
 
 
 class _Whole(NamedTuple):
@@ -116,7 +116,7 @@ def update(
     outdated = [key for key, row in stored.items() if rows.get(key) != row]
     new = [row for key, row in rows.items() if stored.get(key) != row]
     unpack(session, (span for row in (*map(stored.__getitem__, outdated), *new) for span in row.spans))
-    execute_many(session, statements.DELETE_INCIDENT, outdated)
+    session.executemany(statements.DELETE_INCIDENT, outdated)
     lengths.note((row.repo, row.cause) for row in new if row.cause not in (None, NAMED_NONE))
     insert_many(session, "figures_incidents", statements.INCIDENT_COLUMNS, new)
 

@@ -1,7 +1,5 @@
 """Which weeks are packed, and which is next: without NumPy, which only packing and reading them need."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import tzinfo
 from typing import NamedTuple
@@ -11,7 +9,7 @@ from gitdailies_server.storage.database import Session
 from gitdailies_dora.derived.model import rows
 from gitdailies_dora.figures.answers import trend
 from gitdailies_dora.figures.answers.selection import Period
-from gitdailies_dora.sql.bulk import Lookup, execute_many, lookup_many
+from gitdailies_dora.sql.bulk import Lookup, lookup_many
 
 # How many weeks before a moment are packed, a little more than three years, and of how many environments.
 PACKED_WEEKS = 160
@@ -55,4 +53,4 @@ def unpack(session: Session, changed: Iterable[tuple[str, int, int]]) -> None:
     days = sorted({(where, first // _DAY_US, last // _DAY_US) for where, first, last in changed})
     given = [(where, first * _DAY_US, (last + 1) * _DAY_US) for where, first, last in days]
     found = sorted({*lookup_many(session, "environment, first, behind", given, _PACKED_AT)})
-    execute_many(session, _DELETE, found)
+    session.executemany(_DELETE, found)

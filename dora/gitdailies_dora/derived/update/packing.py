@@ -12,8 +12,6 @@ what holds at the end of all time, and `holds_from` says from when on nothing mo
 about an earlier moment reads the derived rows.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from gitdailies_core.values.renames import Renames
@@ -21,7 +19,6 @@ from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import statements
 from gitdailies_dora.derived.model.columns import (
-    ARRAYS,
     ENDED_COLUMNS,
     TimeSpan,
     Where,
@@ -31,7 +28,7 @@ from gitdailies_dora.derived.model.columns import (
 from gitdailies_dora.derived.model.incidents import FOREVER
 from gitdailies_dora.derived.update.packed_weeks import Week
 from gitdailies_dora.events.records import change_log
-from gitdailies_dora.figures.answers.columns import by_target
+from gitdailies_dora.figures.answers.columns import ARRAYS, by_target
 from gitdailies_dora.sql.bulk import lookup_many
 
 _INSERT = (

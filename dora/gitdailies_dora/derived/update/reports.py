@@ -3,9 +3,7 @@
 Reports near a deploy are read from the events, since their rows need not be there yet.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from gitdailies_server.storage.database import Session
 
@@ -39,17 +37,19 @@ class OtherReports:
         self._trusted = not change_log.has_notes(session)
         self._spelled: dict[str, list[str]] = {}
 
-    def with_services(self, deploys: Sequence[Deploy]) -> list[Deploy]:
-        """Return deploys with the services that they take."""
+    def with_services(self, deploys: Sequence[Deploy], old: Collection[str] = ()) -> list[Deploy]:
+        """Return deploys with the services that they take; *old* are ids whose rows these replace."""
         unnamed = [one for one in deploys if one.target.service is None]
-        services = self.services({one.target[:2] for one in unnamed}, trusted=self._trusted)
+        services = self.services({one.target[:2] for one in unnamed}, old, trusted=self._trusted)
         for one in deploys:
             if one.target.service is not None and one.target[:2] in services:
                 services[one.target[:2]].add(one.target.service)
         near = [one for one in unnamed if services[one.target[:2]]]
         return with_services(deploys, self._near(near, statements.NAMED_BETWEEN), _only(services))
 
-    def services(self, places: Iterable[Place], *, trusted: bool = True) -> Services:
+    def services(
+        self, places: Iterable[Place], old: Collection[str] = (), *, trusted: bool = True
+    ) -> Services:
         """Return the services of the rows of each repository and environment, two at most."""
         found: Services = {where: set() for where in places}
         wanted = [(where, _LAST) for where in found]
@@ -59,19 +59,20 @@ class OtherReports:
             named = lookup_many(self._session, columns, rows, statements.SERVICE_BEFORE)
             wanted = [(wanted[number][0], service) for number, service in named if service is not None]
             for where, service in wanted:
-                if trusted or self._is_named(where, service):
+                if trusted or self._is_named(where, service, old):
                     found[where].add(service)
             wanted = [(where, last) for where, last in wanted if len(found[where]) < 2]
         return found
 
-    def _is_named(self, where: Place, service: str) -> bool:
-        """Whether a deploy names a service itself; most often, one of the latest does."""
+    def _is_named(self, where: Place, service: str, old: Collection[str]) -> bool:
+        """Whether a deploy not of *old* names a service itself; most often, one of the latest does."""
         done = 0
         while True:
             page = self._session.execute(
                 statements.LATEST_OF_TARGET, (*where, service, _PAGE, done)
             ).fetchall()
-            if list(lookup_many(self._session, "id", page, statements.WITH_SERVICE)):
+            kept = [row for row in page if row[0] not in old]
+            if list(lookup_many(self._session, "id", kept, statements.WITH_SERVICE)):
                 return True
             if len(page) < _PAGE:
                 return False

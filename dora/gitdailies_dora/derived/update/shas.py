@@ -5,8 +5,6 @@ their first digits in common. Where there are shorter ones, each length is looke
 longer ones, those that begin with the SHA are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 

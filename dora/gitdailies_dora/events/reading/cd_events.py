@@ -12,8 +12,6 @@ come from the package URL of the artifact or from `customData`.
 Sources: https://cdevents.dev/docs/, https://github.com/package-url/purl-spec
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

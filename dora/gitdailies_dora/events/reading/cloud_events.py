@@ -4,8 +4,6 @@ The fields of the event have precedence. If it has no id, time, source or kind, 
 Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

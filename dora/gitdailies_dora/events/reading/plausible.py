@@ -3,8 +3,6 @@
 Pure. A wrong repository or time would count somewhere, and no page would show where.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -27,12 +25,12 @@ _TWO_PARTS = re.compile(r"(github\.com|bitbucket\.org)[:/]", re.IGNORECASE)
 _NAME = re.compile(r"[\w.-]+(/[\w.-]+)+", re.ASCII)
 
 
-def refuse_address(repo: object) -> None:
-    """Raise InvalidEvent for an address in place of a name; it is not repeated, since it may hold a token."""
-    if isinstance(repo, str) and _ADDRESS.match(repo):
-        raise InvalidEvent(
-            "repo: expected a repository like 'larkspur/checkout-api', got an address" + _named(repo), "repo"
-        )
+def address_faults(repo: object) -> list[InvalidEvent]:
+    """Return a fault for an address in place of a name; it is not repeated, since it may hold a token."""
+    if not isinstance(repo, str) or not _ADDRESS.match(repo):
+        return []
+    text = "repo: expected a repository like 'larkspur/checkout-api', got an address"
+    return [InvalidEvent(text + _named(repo), "repo")]
 
 
 def refuse_implausible(event: Event, time: datetime | None, now: datetime) -> None:

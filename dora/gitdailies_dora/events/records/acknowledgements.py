@@ -1,7 +1,5 @@
 """Lines of the review that a person marked as done. Each function runs inside a transaction of its caller."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple

@@ -4,15 +4,13 @@ Events are derived in commit order, so one number says which events the rows inc
 Each function runs inside a transaction of its caller.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.figures.history.settings import FigureSettings
-from gitdailies_dora.sql.bulk import Lookup, execute_many, lookup_many, takes_lists
+from gitdailies_dora.sql.bulk import Lookup, lookup_many, takes_lists
 
 # An event by id, repository and, if it belongs to one, incident.
 EventRef = tuple[str, str, str | None]
@@ -29,19 +27,29 @@ _DUE_NOTES = (
 # The next events behind the last one that the rows include.
 _NEW_EVENTS = "SELECT seq, repo, incident_id, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
 # The moments of the oldest new event and of the oldest due note.
-_OLDEST_NEW_EVENT = "SELECT received_at FROM events WHERE seq > ? ORDER BY seq LIMIT 1"
-_OLDEST_DUE_NOTE = "SELECT due_at FROM figures_changes WHERE due_at <= ? ORDER BY due_at LIMIT 1"
+_OLDEST = """
+SELECT (SELECT received_at FROM events WHERE seq > (SELECT seq FROM figures_read) ORDER BY seq LIMIT 1),
+(SELECT due_at FROM figures_changes WHERE due_at <= ? ORDER BY due_at LIMIT 1)
+"""
 # When the newest event was received.
 _LAST_RECEIVED = "SELECT received_at FROM events ORDER BY seq DESC LIMIT 1"
-# One row for each new event, and for each due note.
-_SOME_NEW_EVENTS = "SELECT 1 FROM events WHERE seq > ? LIMIT ?"
-_SOME_DUE_NOTES = "SELECT 1 FROM figures_changes WHERE due_at <= ? LIMIT ?"
+# How many events are new and notes are due, each up to a number.
+_PENDING = """
+SELECT (SELECT count(*) FROM (SELECT 1 FROM events WHERE seq > (SELECT seq FROM figures_read) LIMIT ?) AS new)
++ (SELECT count(*) FROM (SELECT 1 FROM figures_changes WHERE due_at <= ? LIMIT ?) AS due)
+"""
 
-# The number of the last note of all, also when it is done; and one row for each note that is left.
+# Whether any event is noted.
+_ANY_NOTE = "SELECT 1 FROM figures_changes WHERE due_at <= ? LIMIT 1"
+
+# The number of the last note of all, also when it is done; and of the notes that are left.
 _LAST_NOTE_OF_SQLITE = "SELECT seq FROM sqlite_sequence WHERE name = 'figures_changes'"
 # A sequence begins at its first value, which is the last one, too, once it was given.
 _LAST_NOTE_OF_POSTGRESQL = "SELECT last_value + is_called::int FROM figures_changes_seq_seq"
-_SOME_NOTES = "SELECT 1 FROM figures_changes LIMIT ?"
+_VERSION = (
+    "SELECT seq, coalesce(({}), 0), (SELECT count(*) FROM (SELECT 1 FROM figures_changes LIMIT ?) AS notes)"
+    " FROM figures_read"
+)
 _MOST_NOTES = 100
 
 
@@ -69,21 +77,19 @@ def note_changes(session: Session, events: Iterable[EventRef], due_at: int) -> N
 
 def behind_since(session: Session, now: int) -> int | None:
     """Return until when the rows are complete, or None if they are complete at *now*."""
-    queries = ((_OLDEST_NEW_EVENT, read_until(session)), (_OLDEST_DUE_NOTE, now))
-    found = [session.execute(query, (value,)).fetchone() for query, value in queries]
-    return min((min(row[0], now) for row in found if row is not None), default=None)
+    found = session.execute(_OLDEST, (now,)).fetchone()
+    return min((min(at, now) for at in found if at is not None), default=None)
 
 
 def complete_until(session: Session, now: int) -> int:
     """Return the moment before which every received event is in the rows, at most *now*."""
     behind = behind_since(session, now)
-    return now if behind is None else min(behind, now)
+    return now if behind is None else behind
 
 
 def count_pending(session: Session, now: int, most: int) -> int:
     """Count changes that are not derived yet, up to *most*."""
-    queries = ((_SOME_NEW_EVENTS, read_until(session)), (_SOME_DUE_NOTES, now))
-    return min(most, sum(len(session.execute(query, (value, most)).fetchall()) for query, value in queries))
+    return min(most, int(session.execute(_PENDING, (most, now, most)).fetchone()[0]))
 
 
 class Version(NamedTuple):
@@ -96,18 +102,14 @@ class Version(NamedTuple):
 
 def rows_version(session: Session) -> Version | None:
     """Return the version of the rows, whatever waits to be derived; None if many notes do."""
-    last = session.execute(
-        _LAST_NOTE_OF_POSTGRESQL if takes_lists(session) else _LAST_NOTE_OF_SQLITE
-    ).fetchone()
-    notes = len(session.execute(_SOME_NOTES, (_MOST_NOTES,)).fetchall())
-    if notes == _MOST_NOTES:
-        return None
-    return Version(read_until(session), 0 if last is None else int(last[0]), notes)
+    last = _LAST_NOTE_OF_POSTGRESQL if takes_lists(session) else _LAST_NOTE_OF_SQLITE
+    found = Version(*session.execute(_VERSION.format(last), (_MOST_NOTES,)).fetchone())
+    return None if found.notes == _MOST_NOTES else found
 
 
 def has_notes(session: Session) -> bool:
     """Whether any event is noted to be derived again, now or later."""
-    return session.execute(_SOME_DUE_NOTES, (2**62, 1)).fetchone() is not None
+    return session.execute(_ANY_NOTE, (2**62,)).fetchone() is not None
 
 
 def last_received(session: Session) -> int | None:
@@ -145,7 +147,7 @@ def next_pending(session: Session, settings: FigureSettings, now: int, most: int
 
 def mark_done(session: Session, changes: PendingChanges) -> None:
     """Record that the rows include *changes*."""
-    execute_many(session, "DELETE FROM figures_changes WHERE seq = ?", [(seq,) for seq in changes.notes])
+    session.executemany("DELETE FROM figures_changes WHERE seq = ?", [(seq,) for seq in changes.notes])
     session.execute("UPDATE figures_read SET seq = ?", (changes.read_until,))
 
 

@@ -3,15 +3,12 @@
 `figures.corrections` says what each of them means. People make few of them, so all are read at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.figures.history.corrections import MOVED, NONE, REWORK, Correction, Corrections, key_of
-from gitdailies_dora.sql.bulk import execute_many
 
 _ALL = "SELECT event, what, deploy FROM corrections WHERE what <> 'moved'"
 _ONE = "SELECT event, what, deploy, reason, actor, at FROM corrections WHERE event = ?"
@@ -59,4 +56,4 @@ def delete_one(session: Session, key: str) -> None:
 def delete(session: Session, events: Iterable[str]) -> None:
     """Delete the corrections of events, with these."""
     keys = [(key,) for event in events for key in (event, key_of(event, REWORK), key_of(event, MOVED))]
-    execute_many(session, _DELETE, keys)
+    session.executemany(_DELETE, keys)

@@ -3,8 +3,6 @@
 The hash of its id is enough to recognize a repeat. Each function runs inside a transaction of its caller.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any

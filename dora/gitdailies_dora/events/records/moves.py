@@ -4,8 +4,6 @@ The events get another repository, and keep their ids. A correction of each says
 that a move can be undone. What arrives later of a moved incident goes where its other events are.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 Every place that stores or deletes events counts them here, in the same transaction.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +14,6 @@ from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
 
 from gitdailies_dora.figures.words.silence import patience
-from gitdailies_dora.sql.bulk import execute_many
 
 # Who sent an event, with the key, and when it arrived in microseconds.
 Arrival: TypeAlias = tuple[tuple[int, str, int], int]
@@ -62,13 +59,13 @@ def note(session: Session, arrivals: Iterable[Arrival]) -> None:
     times = defaultdict[tuple[int, str, int], list[int]](list)
     for who, at in arrivals:
         times[who].append(at)
-    execute_many(session, _NOTE, [(*who, len(each), min(each), max(each)) for who, each in times.items()])
+    session.executemany(_NOTE, [(*who, len(each), min(each), max(each)) for who, each in times.items()])
 
 
 def forget(session: Session, events: Iterable[tuple[Mapping[str, Any], int]]) -> None:
     """Count events that were deleted, each with its key, no more. When it came last stays true."""
     counted = Counter((*who_sent(event["kind"], event), key_id) for event, key_id in events)
-    execute_many(session, _SUBTRACT, [(number, *who) for who, number in counted.items()])
+    session.executemany(_SUBTRACT, [(number, *who) for who, number in counted.items()])
     session.execute(_DELETE)
 
 

@@ -13,16 +13,26 @@ Targets are numbers, as in `columns`. Times and durations are whole microseconds
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from math import log1p
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gitdailies_dora.figures.answers.columns import Columns, Durations, Index, Rows, positions, sums_between
+from gitdailies_dora.figures.answers.columns import (
+    Columns,
+    Durations,
+    Index,
+    Rows,
+    begins_of,
+    positions,
+    sums_between,
+)
 from gitdailies_dora.figures.answers.selection import Period, at_local_time, local_time
+from gitdailies_dora.figures.cores import at_once
 from gitdailies_dora.figures.history.facts import EVIDENCE, TIME
 
 Numbers: TypeAlias = NDArray[np.float64]
@@ -38,8 +48,8 @@ _HOURS_A_WEEK = 168
 _NEVER = 2**62
 # Pairs of an incident and a week that are compared at once: a few MiB.
 _MOST_PAIRS = 100_000
-# Deploys that are counted at once: arrays of this size fit into the caches of processors.
-_MOST_DEPLOYS = 100_000
+# Deploys that a core counts at once: arrays of this size fit into its cache.
+_MOST_DEPLOYS = 50_000
 # Beyond this a sum would overflow, and every deploy failed by chance long before.
 _MOST_EXPECTED = 50.0
 
@@ -140,27 +150,38 @@ class Timeline:
     ) -> None:
         # A target and a time are one number. Together they fit: thirty years of nine thousand targets.
         self._keys, self._origin, self.span, self.targets = keys, origin, span, targets
-        self.begins, self.target, since = self.parts(keys)
-        self.at = since + origin
+        numbers = np.arange(targets + 1)
+        self.begins = np.searchsorted(keys, numbers * span)
+        self.target = np.repeat(numbers[:-1], np.diff(self.begins))
+        # What the key of a deploy has of its target.
+        self.of_target = self.target * span
+        self.at = keys - self.of_target + origin
         self.next = self._following() if following is None else following
 
     @classmethod
-    def some_at_once(cls, found: Columns, now: int, chosen: NDArray[np.bool_]) -> Iterator[Timeline]:
-        """Yield the deploys of *chosen* targets up to *now*, and those around them, of some targets each."""
+    def some_at_once(
+        cls, found: Columns, now: int, chosen: NDArray[np.bool_]
+    ) -> Iterator[Callable[[], Timeline]]:
+        """Yield what makes the lines of *chosen* targets up to *now*, with what is around, of some each."""
         deploys, around = found.deploys, found.around
-        target = np.concatenate([np.repeat(deploys["target"], deploys["deploys"]), around["target"]])
+        keys = np.concatenate(
+            [np.repeat(deploys["target"], deploys["deploys"]), around["target"]], dtype=np.int64
+        )
         at = np.concatenate([found.times, around["at"]])
         origin = int(at.min(initial=now))
         span = now - origin + 1
         if not chosen.all():
-            mine = chosen[target]
-            target, at = target[mine], at[mine]
-        keys = target.astype(np.int64) * span + (at - origin)
+            mine = chosen[keys]
+            keys, at = keys[mine], at[mine]
+        keys *= span
+        keys += at
+        keys -= origin
+        del at
         keys.sort()
         begins = np.searchsorted(keys, np.arange(len(found.targets)) * span)
         firsts = np.unique(begins // _MOST_DEPLOYS, return_index=True)[1]
         for part in np.split(keys, begins[firsts[1:]]):
-            yield cls(part, origin, span, len(found.targets))
+            yield partial(cls, part, origin, span, len(found.targets))
 
     def _following(self) -> Durations:
         found: Durations = np.append(self.at[1:], _NEVER)[: len(self.at)]
@@ -173,17 +194,6 @@ class Timeline:
         if mine.all():
             return self
         return Timeline(self._keys[mine], self._origin, self.span, self.targets, self.next[mine])
-
-    def parts(self, keys: Durations) -> tuple[Index, Durations, Durations]:
-        """Return where each target begins in some sorted keys, and the target and the rest of each key.
-
-        It is faster than a division.
-        """
-        numbers = np.arange(self.targets + 1)
-        begins = np.searchsorted(keys, numbers * self.span)
-        counts = np.diff(begins)
-        rest = keys - np.repeat(numbers[:-1] * self.span, counts)
-        return begins, np.repeat(numbers[:-1], counts), rest
 
     def sums(self, values: NDArray[Any]) -> Numbers:
         """Return the sum of the values of each target, one for each deploy; they are whole numbers."""
@@ -201,6 +211,11 @@ class Timeline:
         known = np.flatnonzero(found >= 0)
         found[known[self.target[found[known]] != target[known]]] = -1
         return found
+
+    def rows_of(self, rows: Rows) -> Rows:
+        """Return the rows of these targets; *rows* are in order of the target."""
+        begin = np.searchsorted(rows["target"], self.target[:1]).sum()
+        return rows[begin : np.searchsorted(rows["target"], self.target[-1:], "right").sum()]
 
     def those_of(self, rows: Rows) -> Index:
         """Return the positions of deploys that have rows of their own, in any order."""
@@ -231,26 +246,28 @@ class _Suspects(NamedTuple):
     after: Durations
 
 
-def pools(found: Columns, lines: Iterable[Timeline], period: Period, window: int) -> Pools:
+def pools(found: Columns, lines: Sequence[Callable[[], Timeline]], period: Period, window: int) -> Pools:
     """Return the pools of a period, of the targets of *lines* with a deploy in it; zeros for all others."""
     first, now = period.began_at, period.now
     behind = now + 1 if period.ended_at is None else min(period.ended_at, now + 1)
     rows = found.incidents
     rows = rows[(rows["chance"] == 1) & (rows["at"] >= first) & (rows["at"] < behind)]
-    mine = found._replace(incidents=rows)
-    *sums, shares = zip(*(_pools(mine, line, period, window, behind) for line in lines), strict=True)
+    incidents, failures = (one.take(np.argsort(one["target"])) for one in (rows, found.failures))
+    mine = found._replace(incidents=incidents, failures=failures)
+    parts = at_once(lambda line: _pools(mine, line().during(period, behind), period, window), lines)
+    *sums, shares = zip(*parts, strict=True)
     of_all = (np.sum(of_some, axis=0) for of_some in sums)
     all_ = Pools._make((*of_all, Shares(*map(np.concatenate, zip(*shares, strict=True)))))
     return all_._replace(blind=_blind(found.failures, all_.gaps == 0, first, min(behind, now - window + 1)))
 
 
-def _pools(found: Columns, line: Timeline, period: Period, window: int, behind: int) -> Pools:
+def _pools(found: Columns, line: Timeline, period: Period, window: int) -> Pools:
+    """Return the pools of one line; *found* has its incidents and failures in order of the target."""
     number, now, until = len(found.targets), period.now, period.until
-    line = line.during(period, behind)
     inside = line.at >= period.began_at
     here = line.sums(inside) > 0
-    observed = np.maximum(np.minimum(line.next, until) - np.maximum(line.at, period.began_at), 0)
-    observed *= here[line.target]
+    ends = np.minimum(line.next, until)
+    observed = (ends - np.maximum(line.at, period.began_at)) * here[line.target]
 
     def added(values: NDArray[Any], target: NDArray[Any]) -> Numbers:
         return np.bincount(target, weights=values, minlength=number).astype(np.float64)
@@ -258,20 +275,18 @@ def _pools(found: Columns, line: Timeline, period: Period, window: int, behind: 
     in_all = line.sums(observed)
     suspects = _suspects(found, line, here)
     of = suspects.target
-    sooner = _sooner_in_all(suspects, line, observed, in_all, period)
+    sooner = _sooner_in_all(suspects, line, ends, observed)
     late = [_halves(sooner, in_all[of].astype(np.int64))]
     shares = Shares(of, np.where(in_all[of] > 0, sooner / np.maximum(in_all[of], 1), 0.5))
     rates = [_ratio(2 * added(late[0], of), in_all)]
     if _LEAST_DAYS <= period.days <= _MOST_DAYS:
         in_hours, near = _late_in_same_hours(suspects, line, period, window)
         late.append(in_hours)
-        soon = np.minimum(line.next, np.minimum(line.at + window, until)) - np.maximum(
-            line.at, period.began_at
-        )
+        soon = np.minimum(ends, line.at + window) - np.maximum(line.at, period.began_at)
         rates.append(_ratio(2 * added(in_hours * near, of), line.sums(np.maximum(soon, 0))))
     lates = np.array([added(one, of) for one in late])
     judged = inside & (line.at <= now - window)
-    judged[line.those_of(found.failures[here[found.failures["target"]]])] = False
+    judged[line.those_of(line.rows_of(found.failures))] = False
     gaps = np.minimum(line.next - line.at, window) * judged
     expected = [
         added(np.expm1(np.minimum(rate[line.target] * gaps, _MOST_EXPECTED)), line.target) for rate in rates
@@ -288,7 +303,8 @@ def _blind(failures: Rows, targets: NDArray[np.bool_], first: int, behind: int) 
 
 
 def _suspects(found: Columns, line: Timeline, here: NDArray[np.bool_]) -> _Suspects:
-    rows = found.incidents[here[found.incidents["target"]]]
+    rows = line.rows_of(found.incidents)
+    rows = rows[here[rows["target"]]]
     last = line.last(rows["target"], rows["at"])
     target, at = rows["target"].astype(np.int64), rows["at"]
     after, known = at - line.at[last], np.flatnonzero(last >= 0)
@@ -302,20 +318,16 @@ def _halves(shorter: Durations, whole: Durations) -> Numbers:
     return found
 
 
-def _sooner_in_all(
-    suspects: _Suspects, line: Timeline, observed: Durations, in_all: Numbers, period: Period
-) -> Durations:
+def _sooner_in_all(suspects: _Suspects, line: Timeline, ends: Durations, observed: Durations) -> Durations:
     """Return how much of the observed time of its target is sooner after a deploy than each incident."""
-    lasted = (np.minimum(line.next, period.until) - line.at) * (observed > 0)
+    lasted = (ends - line.at) * (observed > 0)
     # The first one may have begun before the period.
-    early = np.flatnonzero(line.at < period.began_at)
-    before = np.zeros(len(in_all), np.int64)
-    np.add.at(before, line.target[early], lasted[early] - observed[early])
-    ordered = np.sort(line.target * line.span + lasted)
-    begins, _, durations = line.parts(ordered)
-    sums = np.append(0, np.cumsum(durations))
+    before = sums_between(lasted - observed, line.begins)
+    lasted += line.of_target
+    lasted.sort()
+    sums, begins = begins_of(lasted - line.of_target), line.begins
     of, after = suspects.target, suspects.after
-    shorter = np.searchsorted(ordered, of * line.span + after)
+    shorter = np.searchsorted(lasted, of * line.span + after)
     time: Durations = sums[shorter] - sums[begins[of]] + after * (begins[of + 1] - shorter)
     time -= np.minimum(after, before[of])
     return time

@@ -7,10 +7,8 @@ Most questions need the sums of a week and its lead times. So a packed week has 
 the values of each deploy. Only where a segment of time begins within it is a row `split`.
 """
 
-from __future__ import annotations
-
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
@@ -18,6 +16,7 @@ import numpy as np
 from gitdailies_core.values.deploy_target import DeployTarget
 from numpy.typing import NDArray
 
+from gitdailies_dora.figures.cores import at_once
 from gitdailies_dora.figures.history.facts import EVIDENCE, Facts
 from gitdailies_dora.figures.history.incidents import BY_TIME
 from gitdailies_dora.figures.history.remedies import REWORK
@@ -31,8 +30,8 @@ Index: TypeAlias = NDArray[np.intp]
 NO_TIME = -1
 NONE: Durations = np.empty(0, np.int64)
 
-# Runs of more values than this on average are copied faster one after another than value by value.
-_LONG_RUN = 32
+# Runs that are copied at once, so that their positions fit into the caches of processors.
+_MOST_RUNS = 10_000
 
 # Rows of whole words are copied several times as fast as others.
 #
@@ -78,6 +77,18 @@ _REST = ("unknown_commits", "rework", "inferred", "unknown", "nothing_new")
 REST = np.dtype(list(zip(_REST, ("<u4", "<u1", "<u1", "<u1", "<u1"), strict=True)))
 
 
+# The arrays of columns.
+ARRAYS: Mapping[str, np.dtype[Any]] = {
+    "deploys": DEPLOYS,
+    "lead_times": np.dtype("<i8"),
+    "failures": FAILURE,
+    "incidents": INCIDENT,
+    "lead_counts": np.dtype("<u4"),
+    "times": np.dtype("<i8"),
+    "rest": REST,
+}
+
+
 class Columns(NamedTuple):
     """Rows of `DEPLOYS`, `FAILURE` and `INCIDENT`; the field `target` is a position in `targets`.
 
@@ -102,17 +113,14 @@ class Columns(NamedTuple):
         """The bytes of all arrays."""
         return sum(array.nbytes for array in self[1:] if isinstance(array, np.ndarray))
 
-    def begin(self, other: Columns) -> Columns:
-        """Return the first rows, as many as *other* has. They share the memory of all rows."""
-        lengths = other._asdict()
-        return Columns(**{name: rows[: len(lengths[name])] for name, rows in self._asdict().items()})
-
 
 def text_of_target(target: DeployTarget) -> str:
     """Write a target as one text. Names have no tabs."""
     return f"{target.environment}\t{target.repo}\t{target.service or ''}"
 
 
+# Each question has the same ones.
+@lru_cache(maxsize=4096)
 def target_of(text: str) -> DeployTarget:
     """Read what `text_of_target` wrote."""
     environment, repo, service = text.split("\t")
@@ -249,71 +257,65 @@ def of_facts(facts: Facts) -> Columns:
     return columns(deploys, failures, incidents)
 
 
-def joined(parts: Iterable[Columns]) -> Columns:
-    """Put several into one, one after another; a target that is in more than one of them is one target.
+class Joined:
+    """Columns of several parts, one after another; a target that is in more than one of them is one target.
 
-    Each part is asked for once and not kept. So the whole needs no more memory than it has in the end.
+    The memory of the parts that are kept serves one question after another, and is never copied for one.
     """
-    numbers: defaultdict[str, int] = defaultdict()
-    numbers.default_factory = numbers.__len__
-    deploys, failures, incidents = (_Rows(dtype) for dtype in (DEPLOYS, FAILURE, INCIDENT))
-    lead_times, times, lead_counts = _Values(np.int64), _Values(np.int64), _Values(np.uint32)
-    rest = _Values(REST)
-    for part in parts:
-        targets = np.array(list(map(numbers.__getitem__, part.targets)), np.uint32)
-        for whole, rows in ((deploys, part.deploys), (failures, part.failures), (incidents, part.incidents)):
-            whole.add(rows, targets)
-        lead_times.add(part.lead_times)
-        times.add(part.times)
-        lead_counts.add(part.lead_counts)
-        rest.add(part.rest)
-    return Columns(
-        list(numbers),
-        deploys.all(),
-        lead_times.all(),
-        failures.all(),
-        incidents.all(),
-        times.all(),
-        lead_counts.all(),
-        rest.all(),
-    )
+
+    def __init__(self, parts: Iterable[Columns]) -> None:
+        """Each part is asked for once and not kept."""
+        self._numbers: dict[str, int] = {}
+        self._values = {name: _Values(dtype) for name, dtype in ARRAYS.items()}
+        self._add(parts)
+        self._kept = list(self._numbers), {name: one.count for name, one in self._values.items()}
+
+    def with_more(self, parts: Iterable[Columns]) -> Columns:
+        """Return what is kept, and *parts* behind it, for as long as no other question asks."""
+        targets, counts = self._kept
+        self._numbers = {name: number for number, name in enumerate(targets)}
+        for name, count in counts.items():
+            self._values[name].count = count
+        self._add(parts)
+        return Columns(targets=list(self._numbers), **{name: one.all for name, one in self._values.items()})
+
+    def _add(self, parts: Iterable[Columns]) -> None:
+        for part in parts:
+            numbers = [self._numbers.setdefault(name, len(self._numbers)) for name in part.targets]
+            targets = np.array(numbers, np.uint32)
+            for name, values in self._values.items():
+                added = values.add(getattr(part, name))
+                if "target" in (ARRAYS[name].names or ()):
+                    added["target"] = targets.take(added["target"])
+
+
+def joined(parts: Iterable[Columns]) -> Columns:
+    """Put several into one, as `Joined` does."""
+    return Joined(parts).with_more(())
 
 
 class _Values:
-    """Values that are put together."""
+    """The first `count` values of an array with room for more."""
 
-    def __init__(self, dtype: Any) -> None:
-        self._dtype = dtype
-        self._bytes = bytearray()
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self._array = np.empty(0, dtype)
+        self.count = 0
 
-    def add(self, values: NDArray[Any]) -> None:
-        self._bytes += np.ascontiguousarray(values, self._dtype).data
-
+    @property
     def all(self) -> NDArray[Any]:
-        return np.frombuffer(self._bytes, self._dtype)
+        return self._array[: self.count]
 
-
-class _Rows:
-    """Rows that are put together."""
-
-    def __init__(self, dtype: np.dtype[np.void]) -> None:
-        self._dtype = dtype
-        self._bytes = bytearray()
-        # How many rows each part has, and what its numbers of targets become.
-        self._parts: list[tuple[int, Counts]] = []
-
-    def add(self, rows: Rows, targets: Counts) -> None:
-        self._bytes += np.ascontiguousarray(rows).data
-        self._parts.append((len(rows), targets))
-
-    def all(self) -> Rows:
-        found = np.frombuffer(self._bytes, self._dtype)
-        begin = 0
-        for count, targets in self._parts:
-            mine = found["target"][begin : begin + count]
-            mine[:] = targets.take(mine)
-            begin += count
-        return found
+    def add(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Add values, and return them where they are now."""
+        begin, self.count = self.count, self.count + len(values)
+        if self.count > len(self._array):
+            # Memory that nothing was written to is none yet.
+            larger = np.empty(self.count + self.count // 8, self._array.dtype)
+            larger[:begin] = self._array[:begin]
+            self._array = larger
+        added = self._array[begin : self.count]
+        added[:] = values
+        return added
 
 
 def begins_of(counts: NDArray[Any]) -> Durations:
@@ -335,18 +337,20 @@ def sums_between(values: NDArray[Any], at: Index) -> Durations:
 
 def runs(values: NDArray[Any], begins: Durations, chosen: Index) -> NDArray[Any]:
     """Return the values of some runs, one after another; *begins* as `begins_of` has them."""
-    if not len(chosen):
-        return values[:0]
-    first, last = int(chosen[0]), int(chosen[-1])
-    if last - first + 1 == len(chosen) and bool((np.diff(chosen) == 1).all()):
-        # Runs that follow each other are a slice, which copies nothing.
-        return values[begins[first] : begins[last + 1]]
+    edges = [*range(0, len(chosen), _MOST_RUNS), len(chosen)]
+    into = begins_of(np.diff(begins).take(chosen))[edges].tolist()
+    found = np.empty(into[-1], values.dtype)
+    parts = list(zip(map(slice, edges, edges[1:]), map(slice, into, into[1:]), strict=False))
+    at_once(lambda part: _copy(values, begins, chosen[part[0]], found[part[1]]), parts)
+    return found
+
+
+def _copy(values: NDArray[Any], begins: Durations, chosen: Index, into: NDArray[Any]) -> None:
     mine, ends = begins.take(chosen), begins.take(chosen + 1)
-    counts = ends - mine
-    if counts.sum() > _LONG_RUN * len(chosen):
-        slices = map(slice, mine.tolist(), ends.tolist())
-        return np.concatenate([values[one] for one in slices])
-    return values.take(positions(mine, counts))
+    if bool((mine[1:] == ends[:-1]).all()):
+        into[:] = values[mine[0] : ends[-1]]
+    else:
+        into[:] = values.take(positions(mine, ends - mine))
 
 
 def positions(begins: Durations, counts: Durations) -> Index:
@@ -376,16 +380,27 @@ def by_target(found: Columns, began: int) -> Columns:
     )
 
 
-def split(found: Columns, began: Sequence[int]) -> Columns:
-    """Return the same with a row for each deploy of the packed weeks that *began* then. `rest` is gone."""
-    deploys = found.deploys
-    chosen = np.isin(deploys["at"], began)
-    counts = np.where(chosen, deploys["deploys"], 1)
-    rows = np.repeat(deploys, counts)
-    # Where these deploys are among the new rows, and among all deploys.
-    into = np.flatnonzero(np.repeat(chosen, counts))
-    of = np.flatnonzero(np.repeat(chosen, deploys["deploys"]))
-    rows["at"][into], rows["leads"][into], rows["deploys"][into] = found.times[of], found.lead_counts[of], 1
-    for name in _REST:
-        rows[name][into] = found.rest[name][of]
-    return found._replace(deploys=rows, rest=found.rest[:0].copy())
+class Split:
+    """The deploys of *found*, with a row for each one of the packed weeks that *began* then."""
+
+    def __init__(self, found: Columns, began: Sequence[int]) -> None:
+        self._rows = rows = found.deploys
+        self._each = {
+            "at": found.times,
+            "target": np.repeat(rows["target"], rows["deploys"]),
+            "deploys": np.ones(len(found.times), np.uint8),
+            "leads": found.lead_counts,
+            **{name: found.rest[name] for name in _REST},
+        }
+        chosen = np.isin(rows["at"], began)
+        # Rows that are split and rows that are not, in turns.
+        edges = np.array([0, *np.flatnonzero(np.diff(chosen)) + 1, len(rows)])
+        ends = begins_of(rows["deploys"])[edges].tolist()
+        of = zip(map(slice, edges[:-1], edges[1:]), map(slice, ends, ends[1:]), strict=False)
+        self._parts = list(zip(chosen[edges[:-1]].tolist() if len(rows) else (), of, strict=False))
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """Return a field of the rows, as `DEPLOYS` has it."""
+        rows, each = self._rows[name], self._each[name]
+        parts = (each[of[1]] if is_split else rows[of[0]] for is_split, of in self._parts)
+        return np.concatenate([rows[:0].astype(each.dtype), *parts])

@@ -14,8 +14,6 @@ time of a deploy is the median of its commits. Deploys come in clusters, so week
 ranks, and not by the distribution of Poisson. The test of ranks is that of Mann and Whitney (1947).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from math import erfc, exp, lgamma, log, sqrt
 from statistics import NormalDist
@@ -172,8 +170,8 @@ def compare_by_ranks(before: Values, after: Values, least: int) -> Difference:
     after = np.sort(after)
     every = np.sort(np.concatenate([before, after]))
     # Equal values share the mean of their ranks.
-    ranks = (np.searchsorted(every, after) + np.searchsorted(every, after, "right") + 1) / 2
-    beyond = float(ranks.sum()) - second * (number + 1) / 2
+    ranks = int(np.searchsorted(every, after).sum() + np.searchsorted(every, after, "right").sum()) + second
+    beyond = ranks / 2 - second * (number + 1) / 2
     changed = np.flatnonzero(every[1:] != every[:-1]) + 1
     sizes = np.diff(np.concatenate([[0], changed, [number]])).astype(np.float64)
     ties = float((sizes**3 - sizes).sum())

@@ -7,8 +7,6 @@ A deploy that is at least one window old is settled: it is judged. A younger one
 the change fail rate. Until then, only its failures could be known, and the rate would be too high.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Annotated, NamedTuple, TypeAlias
@@ -226,16 +224,6 @@ def _fields(found: Struct) -> Iterator[tuple[str, Struct | float | str | None]]:
     return ((one.encode_name, getattr(found, one.name)) for one in structs.fields(found))
 
 
-def between(low: int, high: int, hundredths: int) -> float:
-    """Return the value that is some *hundredths* of the way from a number to another one."""
-    return low + (high - low) * hundredths / 100 if hundredths else low
-
-
 def ratio(part: float, whole: float) -> float | None:
     """Return a part of a whole; None for a part of nothing."""
     return part / whole if whole else None
-
-
-def seconds(us: float | None) -> float | None:
-    """Return microseconds as seconds."""
-    return None if us is None else us / 1_000_000

@@ -1,7 +1,5 @@
 """The answers about figures: those of `GET /api/metrics` and `GET /api/metrics/series`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 

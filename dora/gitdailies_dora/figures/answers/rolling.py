@@ -5,8 +5,6 @@ and for weeks, and the part of a month that has just begun is not judged by a fe
 a rolling line is smooth by itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import timedelta, tzinfo
 

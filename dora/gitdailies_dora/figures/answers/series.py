@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import chain, dropwhile, repeat
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from gitdailies_core.values.deploy_target import EXAMPLE, DeployTarget
@@ -283,6 +283,7 @@ def summaries(
     firsts: Sequence[int | None],
 ) -> list[Summary]:
     """Return the `summary` of each of several groups, which is faster for all at once."""
+    sums.pool(*(period for period in (question.period, planned.before) if period is not None))
 
     def figures(part: range, period: Period) -> list[Figures]:
         found = sums.together(groups, part)
@@ -321,9 +322,8 @@ def _sides(
     part: range,
     weeks: Sequence[tuple[Bucket, range]],
 ) -> Iterable[Side]:
-    deploys = [
-        sums.deploys(keys, _observed(weeks, first)) for keys, first in zip(groups, firsts, strict=True)
-    ]
+    every = sums.deploys(groups, [of for _, of in weeks])
+    deploys = (of_each[_not_observed(weeks, first) :] for of_each, first in zip(every, firsts, strict=True))
     return map(Side, sums.together(groups, part), sums.drawn(groups, part), deploys)
 
 
@@ -410,13 +410,10 @@ def first_of(question: SeriesQuestion, firsts: Mapping[str, int], key: Key) -> i
     return min((firsts[repo] for repo in question.selected(repos, key)), default=None)
 
 
-def _observed(weeks: Iterable[tuple[Bucket, range]], first: int | None) -> list[range]:
-    """Return the weeks that were observed from their beginning on; they are in order."""
-
-    def is_observed(week: Period) -> bool:
-        return week.observed_from(first) == week.began_at
-
-    return [part for _, part in dropwhile(lambda week: not is_observed(week[0].period), weeks)]
+def _not_observed(weeks: Sequence[tuple[Bucket, range]], first: int | None) -> int:
+    """Return how many weeks, in order, begin before they were observed."""
+    observed = (week.period.observed_from(first) == week.period.began_at for week, _ in weeks)
+    return next((number for number, is_observed in enumerate(observed) if is_observed), len(weeks))
 
 
 def _figures(

@@ -27,6 +27,7 @@ from gitdailies_dora.figures.answers.columns import (
     Durations,
     Index,
     Rows,
+    Split,
     begins_of,
 )
 from gitdailies_dora.figures.answers.selection import Period
@@ -76,11 +77,14 @@ class Cuts(NamedTuple):
 class Sums:
     """The sums of each group. Segments are given as a range of their numbers.
 
-    *keys* has the groups of each target of *found*.
+    *keys* has the groups of each target of *found*. Packed weeks that began at one of *cut* are cut.
     """
 
-    def __init__(self, found: Columns, keys: Sequence[Sequence[Key]], cuts: Cuts) -> None:
+    def __init__(
+        self, found: Columns, keys: Sequence[Sequence[Key]], cuts: Cuts, cut: Sequence[int] = ()
+    ) -> None:
         self._found = found
+        self._deploys = Split(found, cut)
         self._cuts = cuts
         self._targets: defaultdict[Key, list[int]] = defaultdict(list)
         for target, of_target in enumerate(keys):
@@ -89,7 +93,7 @@ class Sums:
         self._pools: dict[Period, Pools] = {}
         self._numbers = {key: number for number, key in enumerate(self._targets)}
         groups = [[self._numbers[key] for key in of_target] for of_target in keys]
-        rows = found.deploys, found.failures, found.incidents[found.incidents["unlinked"] == 1]
+        rows = self._deploys, found.failures, found.incidents[found.incidents["unlinked"] == 1]
         # The last group has no rows. It is that of any other key.
         self._ordered = [_Ordered(some, groups, len(self._numbers) + 1, cuts) for some in rows]
         self._sums = _sums(*rows, *self._ordered)
@@ -123,29 +127,38 @@ class Sums:
 
     def pools(self, keys: Iterable[Key], period: Period) -> Pools:
         """Return what the targets of several groups say about chance in a period."""
-        if period not in self._pools:
+        self.pool(period)
+        return self._pools[period].of(self._targets_of(keys))
+
+    def pool(self, *periods: Period) -> None:
+        """Make the pools of some periods with the same moment, which is faster for all at once."""
+        new = [period for period in periods if period not in self._pools]
+        if new:
             chosen = np.zeros(len(self._found.targets), np.bool_)
             chosen[list(chain.from_iterable(self._targets.values()))] = True
-            lines = Timeline.some_at_once(self._found, period.now, chosen)
-            self._pools[period] = chance.pools(self._found, lines, period, self._cuts.window)
-        return self._pools[period].of(self._targets_of(keys))
+            lines = list(Timeline.some_at_once(self._found, new[0].now, chosen))
+            for period in new:
+                self._pools[period] = chance.pools(self._found, lines, period, self._cuts.window)
 
     def shares(self, keys: Sequence[Key], period: Period) -> list[float]:
         """Return how late after a deploy each incident in the pools of several groups came, from 0 to 1.
 
         It is the share of all moments of a target that are sooner after a deploy; in order.
         """
-        self.pools(keys, period)
+        self.pool(period)
         found = self._pools[period].shares
         return sorted(found.share[np.isin(found.target, self._targets_of(keys))].tolist())
 
     def _targets_of(self, keys: Iterable[Key]) -> Index:
         return np.array(list(chain.from_iterable(self._targets[key] for key in keys)), np.intp)
 
-    def deploys(self, keys: Sequence[Key], parts: Sequence[range]) -> list[int]:
-        """Return the number of deploys of several groups in each of some ranges of segments."""
-        before, _, ended = (one[_DEPLOYS].reshape(len(keys), -1) for one in self._at(keys, parts))
-        found: list[int] = (ended - before).sum(axis=0).tolist()
+    def deploys(self, groups: Sequence[Sequence[Key]], parts: Sequence[range]) -> list[list[int]]:
+        """Return the number of deploys of each of some groups in each of some ranges of segments."""
+        keys = list(chain.from_iterable(groups))
+        before, _, ended = self._at(keys, parts)
+        of_keys = (ended - before)[_DEPLOYS].reshape(len(keys), len(parts))
+        until = np.concatenate([np.zeros((1, len(parts)), np.int64), np.cumsum(of_keys, axis=0)])
+        found: list[list[int]] = np.diff(until[begins_of(np.array(list(map(len, groups))))], axis=0).tolist()
         return found
 
     def drawn(self, groups: Sequence[Sequence[Key]], segments: range) -> list[NDArray[np.float64]]:
@@ -173,7 +186,7 @@ class Sums:
         # Each segment is in order of time.
         for begin, *_, end in self._sums[_DEPLOYS].tolist():
             times[begin:end].sort()
-        leads = columns.runs(found.lead_times, begins_of(found.deploys["leads"]), of_deploys.rows)
+        leads = columns.runs(found.lead_times, begins_of(self._deploys["leads"]), of_deploys.rows)
         # They are many, and nothing else needs them.
         self._found = found._replace(lead_times=NONE)
         durations = (found.failures[name].take(of_failures.rows) for name in ("recovery", "remedied"))
@@ -186,9 +199,11 @@ class Sums:
     def _of_each(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return *values*, one for each deploy, by group and segment."""
         rows = self._ordered[0].rows
-        if len(values) == len(self._found.deploys):
+        deploys = self._deploys["deploys"]
+        # Where every week is split, each row is one deploy.
+        if len(values) == len(deploys):
             return values.take(rows)
-        return columns.runs(values, begins_of(self._found.deploys["deploys"]), rows).copy()
+        return columns.runs(values, begins_of(deploys), rows)
 
 
 class _Ordered:
@@ -197,31 +212,35 @@ class _Ordered:
     `begins` has a row for each group: where each segment of it begins, and where the last one ends.
     """
 
-    def __init__(self, rows: Rows, groups: Sequence[Sequence[int]], count: int, cuts: Cuts) -> None:
+    def __init__(self, rows: Rows | Split, groups: Sequence[Sequence[int]], count: int, cuts: Cuts) -> None:
         """*groups* has the numbers of the groups of each target, less than *count*."""
-        width, most = len(cuts.edges) + 1, max(map(len, groups), default=0)
+        at, width, self._most = rows["at"], len(cuts.edges) + 1, max(map(len, groups), default=0)
+        self._shape = count + 1, width
+        # A number of less than 16 bits is sorted fast.
+        number = np.min_scalar_type((count + 1) * width)
         # The first segment is 1. What is before it, and what is behind the last one, is in no segment.
-        segment = np.searchsorted(np.array(cuts.edges, np.int64), rows["at"], "right")
-        segment = np.tile(segment.astype(np.min_scalar_type(width)), most)
+        segment = np.searchsorted(np.array(cuts.edges, np.int64), at, "right").astype(number)
         # Most targets have one group: the first groups of all rows, then the second ones, and so on.
-        several = [[*of_target, *[count] * (most - len(of_target))] for of_target in groups]
-        table = np.array(several, np.min_scalar_type(count)).reshape(len(groups), most)
-        group = table.T[:, rows["target"]].ravel()
-        cells = np.bincount(group.astype(np.intp) * width + segment, minlength=(count + 1) * width)
-        begins = begins_of(cells)[:-1].reshape(count + 1, width)
-        self.begins: Index = begins[:count, 1:]
-        # Few different small numbers are sorted fast.
-        self.rows: Index = np.lexsort((segment, group))[: begins[count, 0]]
-        if most > 1:
-            self.rows %= len(rows)
+        several = [[*of_target, *[count] * (self._most - len(of_target))] for of_target in groups]
+        table = np.array(several, number).reshape(len(groups), self._most) * number.type(width)
+        self._cells = (table.T[:, rows["target"]] + segment).ravel()
+        self.begins: Index = self._before(np.bincount(self._cells, minlength=(count + 1) * width))
+        self.rows: Index = np.argsort(self._cells, kind="stable")[: self.begins[-1, -1]]
+        if self._most > 1:
+            self.rows %= len(at)
 
-    def sums(self, values: NDArray[Any] | None = None) -> Durations:
-        """Return how many rows of each group, or what sum of their *values*, is before each segment."""
-        return self.begins if values is None else begins_of(values.take(self.rows))[self.begins]
+    def sums(self, values: NDArray[Any]) -> Durations:
+        """Return what sum of the *values* of the rows of each group is before each segment."""
+        cells = self._shape[0] * self._shape[1]
+        values = np.tile(values, self._most) if self._most > 1 else values
+        return self._before(np.bincount(self._cells, values, cells).astype(np.int64))
+
+    def _before(self, cells: Durations) -> Durations:
+        return begins_of(cells)[:-1].reshape(self._shape)[:-1, 1:]
 
 
 def _sums(
-    deploys: Rows,
+    deploys: Split,
     failures: Rows,
     unlinked: Rows,
     of_deploys: _Ordered,
@@ -234,9 +253,9 @@ def _sums(
         [
             *(of_deploys.sums(deploys[name]) for name in _OF_DEPLOYS),
             of_failures.sums(failures["open"]),
-            of_unlinked.sums(),
+            of_unlinked.begins,
             of_unlinked.sums(unlinked["wide"]),
-            of_failures.sums(),
+            of_failures.begins,
             *(of_failures.sums(evidence == number) for number in range(len(EVIDENCE))),
             of_deploys.sums(deploys["leads"]),
             *(of_failures.sums(failures[name] != NO_TIME) for name in ("recovery", "remedied")),

@@ -4,9 +4,9 @@ Sums can be added, so that those of repositories make teams. Medians are never m
 the time of every deploy, every lead time and every recovery.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import chain, pairwise
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -45,18 +45,17 @@ from gitdailies_dora.figures.answers.numbers import (
     Figures,
     Gaps,
     RateInterval,
-    between,
     ratio,
-    seconds,
 )
 from gitdailies_dora.figures.answers.report import Longer, SeriesChange
+from gitdailies_dora.figures.cores import at_once
 from gitdailies_dora.figures.history.facts import EVIDENCE, TIME
 
 # Of the deploys of a period, about this many are compared: enough to see a difference of a tenth.
 MOST_COMPARED = 400
 NO_INTERVAL = RateInterval(None, None)
-# So many values are sorted at once for percentiles: 8 MB.
-_MOST_AT_ONCE = 1_000_000
+# So many values a core sorts at once for percentiles, or those of one sum: 2 MB.
+_MOST_AT_ONCE = 250_000
 _MIXER = np.uint64(0x9E3779B97F4A7C15)
 _LONGER: Mapping[Verdict, Longer] = MappingProxyType(
     {"higher": "longer", "lower": "shorter", "unclear": "unclear", "few": "few"}
@@ -127,28 +126,47 @@ def median(durations: Durations) -> float | None:
     return in_seconds([durations], MEDIAN)[0][0]
 
 
-def in_seconds(several: Sequence[Durations], *hundredths: int) -> list[list[float | None]]:
+def in_seconds(
+    several: Sequence[Durations], *hundredths: int, gaps: bool = False
+) -> list[list[float | None]]:
     """Return percentiles of each of several durations, in seconds; None without durations.
 
-    Of many at once, that is faster.
+    With *gaps*, they are those of the times between several moments. Of many at once, that is faster.
     """
-    if len(several) > 1 and sum(map(len, several)) > _MOST_AT_ONCE:
-        half = len(several) // 2
-        return [*in_seconds(several[:half], *hundredths), *in_seconds(several[half:], *hundredths)]
+    number = np.cumsum(list(map(len, several))) // _MOST_AT_ONCE
+    edges = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(several)]
+    parts = [several[begin:end] for begin, end in pairwise(edges)]
+    work = partial(_in_seconds, hundredths=hundredths, gaps=gaps)
+    return list(chain.from_iterable(at_once(work, parts)))
+
+
+def _in_seconds(
+    several: Sequence[Durations], hundredths: Sequence[int], *, gaps: bool
+) -> list[list[float | None]]:
     counts = np.array(list(map(len, several)), np.int64)
+    if gaps:
+        counts = np.maximum(counts - 1, 0)
     begins = begins_of(counts)
     # The last one is no duration, but the neighbor of one.
-    ordered = np.concatenate([*several, [0]])
-    for begin, end in zip(begins[:-1].tolist(), begins[1:].tolist(), strict=True):
-        if end - begin > 1:
-            ordered[begin:end].sort()
+    ordered = np.empty(begins[-1] + 1, np.int64)
+    ordered[-1] = 0
+    for one, begin, end in zip(several, begins[:-1].tolist(), begins[1:].tolist(), strict=True):
+        values = ordered[begin:end]
+        if gaps:
+            np.subtract(one[1:], one[:-1], out=values)
+        else:
+            values[:] = one
+        values.sort()
     below, rest = np.divmod((counts - 1)[:, None] * hundredths, 100)
     at = begins[:-1, None] + below
-    low, high = ordered[at].tolist(), ordered[at + (rest > 0)].tolist()
-    return [
-        [seconds(between(*one)) for one in zip(*each, strict=True)] if count else [None] * len(hundredths)
-        for count, *each in zip(counts.tolist(), low, high, rest.tolist(), strict=True)
-    ]
+    low = ordered[at]
+    above = (ordered[at + (rest > 0)] - low) * rest
+    beyond = above / 100
+    # Of a larger number, NumPy would lose a bit before the division, and Python does not.
+    large = above >= 2**53
+    beyond[large] = [one / 100 for one in above[large].tolist()]
+    found = ((low + beyond) / 1_000_000).tolist()
+    return [some if count else [None] * len(some) for some, count in zip(found, counts.tolist(), strict=True)]
 
 
 def drawn_lead_times(
@@ -196,7 +214,7 @@ def spreads(found: Sequence[Tally]) -> list[Spread]:
     return list(
         map(
             Spread,
-            in_seconds([one.times[1:] - one.times[:-1] for one in found], MEDIAN, P90),
+            in_seconds([one.times for one in found], MEDIAN, P90, gaps=True),
             in_seconds([one.lead_times for one in found], P25, MEDIAN, P75, P90),
             in_seconds([one.recoveries for one in found], MEDIAN, P90),
             in_seconds([one.remedied for one in found], MEDIAN, P90),

@@ -3,8 +3,6 @@
 The period is divided into equal slots. Each track has one mark at most for each slot.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Sequence
 from heapq import merge

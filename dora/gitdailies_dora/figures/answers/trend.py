@@ -4,8 +4,6 @@ The cuts are at round times on the clock of the time zone, so a day on which the
 one day. The unit is the shortest one that gives few enough buckets to draw.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType

@@ -9,8 +9,6 @@ If the repository lacks the commit of a deploy, the commits of that deploy are u
 before that deploy may have come with it, so a later deploy with such a commit is unknown, too.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType

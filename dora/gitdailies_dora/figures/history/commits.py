@@ -4,8 +4,6 @@ Tools and people shorten them, to seven digits at least. A look-up takes the sam
 look like, also if many of them have their first digits in common.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left, insort
 from typing import Generic, TypeVar
 

@@ -15,8 +15,6 @@ arrival of events does not change it.
 | `moved` | an event of an incident | it came with the repository in place of a deploy |
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias

@@ -13,8 +13,6 @@ says otherwise. Its *evidence* is the first that fits:
 Its recovery is timed by its first outage; without an incident, by its first remedy.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType

@@ -9,8 +9,6 @@ latest deploy in the window before its start. Only counting deploys are candidat
 all of this, and `causedBy: none` says that there is no deploy.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence

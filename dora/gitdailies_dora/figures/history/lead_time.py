@@ -17,8 +17,6 @@ Once deploys of a repository have named several services, a mirror or pushes can
 and no list without `outside` says whose the commits are that it undid.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType

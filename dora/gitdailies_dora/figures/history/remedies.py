@@ -12,8 +12,6 @@ that undoes another. If a deploy begins while an incident of an earlier one is o
 within the hour, the deploy seems to have fixed it: a *fix forward*.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence

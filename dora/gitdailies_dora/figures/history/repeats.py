@@ -26,8 +26,6 @@ A deploy that lists no commits takes the list of the first of its repeats within
 webhook often comes before the step. An empty list of a repeat says that there was nothing to repeat.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

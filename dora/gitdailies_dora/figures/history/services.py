@@ -10,8 +10,6 @@ report without a service takes one, the first that fits:
 Two different runs of one platform are never one deploy.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias

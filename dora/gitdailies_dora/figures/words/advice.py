@@ -1,7 +1,5 @@
 """What a person can do about a verdict: a sentence for each word of a reason, "" where nothing is to do."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 

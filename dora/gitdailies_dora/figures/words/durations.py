@@ -1,7 +1,5 @@
 """Durations as people read them: in reasons, on pages and in reports."""
 
-from __future__ import annotations
-
 NOTHING = "–"
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 

@@ -4,8 +4,6 @@ Answers that are not known are left out, and that page asks for them. The steps 
 dora-team/dora.dev, svelte/quick-check/src/lib/data/metrics_question_responses.json, April 2026.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from urllib.parse import urlencode
 

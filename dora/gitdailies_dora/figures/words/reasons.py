@@ -1,7 +1,5 @@
 """Why an event counts in a figure, or why not: one verdict for each figure that the event concerns."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence

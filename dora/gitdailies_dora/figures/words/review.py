@@ -13,8 +13,6 @@
 A line is done if a person has corrected the event that it is about, or has acknowledged it. Else it is open.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping

@@ -4,8 +4,6 @@ Deploys are a habit: what was deployed in each of four weeks is missed in the fi
 that a source of them is compared with its own longest pause, and never missed within thirty days.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import timedelta

@@ -6,8 +6,6 @@ Everything that happened is a node, in order. A gap is the time from the node be
 time is, if it is more than the time between two events.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Names in gitdailies.yml and in questions that fit nothing known, each with the nearest one. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from types import MappingProxyType

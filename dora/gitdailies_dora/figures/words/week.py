@@ -4,8 +4,6 @@ Incidents of one title that touch are one outage, in any repositories. What is o
 severe, then what took long.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping

@@ -4,11 +4,11 @@ Counts and rates begin at 0. Durations are on a logarithmic axis: one week of si
 all others.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from math import log
 from typing import NamedTuple, TypeVar
+
+from gitdailies_dora.figures.words.durations import duration
 
 _Any = TypeVar("_Any")
 
@@ -73,7 +73,7 @@ def durations(values: Iterable[float | None]) -> Scale:
         low, top = (low, top + 1) if top < last else (low - 1, top)
     every = -(-(top - low + 1) // _MOST_TICKS)
     labeled = range(top, low - 1, -every)
-    ticks = tuple(Tick(_DURATIONS[number], _duration(_DURATIONS[number])) for number in reversed(labeled))
+    ticks = tuple(Tick(_DURATIONS[number], duration(_DURATIONS[number])) for number in reversed(labeled))
     return Scale(ticks, _DURATIONS[low], _DURATIONS[top], logarithmic=True)
 
 
@@ -100,11 +100,3 @@ def _round(least: float) -> float:
             if digit * power >= least:
                 return digit * power
         power *= 10
-
-
-def _duration(seconds: int) -> str:
-    size, word = next(
-        ((size, word) for size, word in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")) if seconds >= size),
-        (1, "s"),
-    )
-    return f"{seconds // size:,} {word}"

@@ -3,8 +3,6 @@
 Every number that a chart draws is in the table below it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple

@@ -1,7 +1,5 @@
 """Small drawings in the rows of a table: bars over time, and a rate with its interval."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from itertools import zip_longest

@@ -3,8 +3,6 @@
 `style.css` has the looks, by the classes of the marks, in light and dark. Text is escaped here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from markupsafe import Markup, escape

@@ -3,8 +3,6 @@
 Positions are percentages of the width, so that marks and text keep their size on a narrow screen.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import NamedTuple

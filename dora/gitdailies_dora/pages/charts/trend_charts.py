@@ -4,8 +4,6 @@ Each bucket has a field as high as the chart, which is not visible. Its title ha
 it under the pointer, and `page.js` reads it out for the keyboard.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from math import sqrt
 from typing import NamedTuple
@@ -15,13 +13,13 @@ from markupsafe import Markup
 from gitdailies_dora.pages.charts import svg
 from gitdailies_dora.pages.charts.axis import Scale, thinned
 
-# In units of the drawing, which is scaled to the width of the page.
-WIDTH, HEIGHT = 400, 190
+# In units of the drawing, as wide as on a phone. The style makes letters smaller in these on a wider card.
+WIDTH, HEIGHT = 340, 164
 _TOP, _RIGHT, _BOTTOM = 10, 12, 28
 _FONT, _LINE, _LETTER, _BOLD = 14, 17, 8.6, 10
 
 # How many labels, and how many letters in all of them, have room below a chart.
-_MOST_LABELS, _LETTERS = 5, 30
+_MOST_LABELS, _LETTERS = 5, 25
 
 _LEAST_RADIUS, _MOST_RADIUS = 1.6, 6.0
 _BAR, _FLAT = 0.7, 2

@@ -1,7 +1,5 @@
 """Actions on deliveries, for owners: on one, or on all that a filter chooses after their number was shown."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 

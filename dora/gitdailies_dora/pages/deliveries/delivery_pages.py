@@ -1,7 +1,5 @@
 """The pages of deliveries: the list of a relay, and one delivery from its arrival to its answers."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

@@ -1,7 +1,5 @@
 """The words of the pages about deliveries: outcomes, actions, the timeline of one delivery. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo

@@ -1,12 +1,10 @@
 """The page of refused requests: wrong proofs at the relays, and wrong requests to the DORA server."""
 
-from __future__ import annotations
-
 from gitdailies_connection.relay.answers import RefusalPage
 from starlette.responses import Response
 
 from gitdailies_dora.accounts.keys import key_store
-from gitdailies_dora.accounts.keys.wrong_requests import WrongRequest, newest_wrong
+from gitdailies_dora.accounts.keys.wrong_requests import WrongRequest, wrong_requests
 from gitdailies_dora.events.problem import PROBLEMS
 from gitdailies_dora.pages.deliveries.delivery_pages import chosen_relay
 from gitdailies_dora.pages.frame.request_context import Visit
@@ -43,7 +41,7 @@ class RefusedPages(PageGroup):
         )
         wrong, keys = [], {}
         if visit.is_owner:
-            wrong = await self._site.store.read(newest_wrong)
+            wrong = await self._site.store.read(wrong_requests)
             keys = {key.id: key for key in await self._site.store.read(key_store.all_keys)}
         return self._site.render(
             visit,
@@ -55,7 +53,7 @@ class RefusedPages(PageGroup):
             remedies=_REMEDIES,
             more=f"/deliveries/refused?relay={relay}&after={found.next}" if found and found.next else None,
             fault=fault,
-            wrong=[(keys[key_id], one, _status(one)) for key_id, one in wrong if key_id in keys],
+            wrong=[(keys[one.key_id], one, _status(one)) for one in wrong if one.key_id in keys],
             unknown=self._site.unknown_keys.newest() if visit.is_owner else [],
             manage=MANAGE,
         )

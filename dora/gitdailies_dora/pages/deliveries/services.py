@@ -1,7 +1,5 @@
 """Settings → Services: those without a line in gitdailies.yml, and where each other one counts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """Corrections by people: the forms on the page of a deploy or an incident, and in the review."""
 
-from __future__ import annotations
-
 from functools import partial
 from urllib.parse import urlencode
 

@@ -1,25 +1,26 @@
 """The pages of events: a list with filters and a search, and one event."""
 
-from __future__ import annotations
-
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from gitdailies_connection.relay.answers import DeliveryPage
 from gitdailies_core.errors import RelayFault
-from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
+from gitdailies_core.events.events import DEPLOYED
 from gitdailies_core.events.ids import is_self_made
+from gitdailies_server.round_trips import together
+from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response, StreamingResponse
 
 from gitdailies_dora.accounts.keys.webhook_key import without_keys
-from gitdailies_dora.derived.read.answers import EventReference
+from gitdailies_dora.derived.read.answers import IncidentDetail
 from gitdailies_dora.derived.read.events import detail, event_filters, event_list
-from gitdailies_dora.derived.read.events.possible_duplicates import beside
+from gitdailies_dora.derived.read.events.possible_duplicates import Beside, beside
+from gitdailies_dora.derived.read.events.related import RelatedReader
 from gitdailies_dora.derived.read.figures.known_names import NO_FILTERS, Filters
 from gitdailies_dora.events import listing, queries
 from gitdailies_dora.events.listing import StoredEvent
@@ -36,9 +37,8 @@ from gitdailies_dora.events.query import (
     wanted_of,
 )
 from gitdailies_dora.events.strict_order import LatestEvents
-from gitdailies_dora.figures.history.settings import PRODUCTION
+from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings
 from gitdailies_dora.pages.events import event_view
-from gitdailies_dora.pages.events.event_view import EventView
 from gitdailies_dora.pages.frame.event_links import commit_url
 from gitdailies_dora.pages.frame.event_summary import TITLES, EventSummary, event_summary
 from gitdailies_dora.pages.frame.formatting import BEHIND_US, csv_line, moment, window
@@ -209,39 +209,41 @@ class EventPages(PageGroup):
 
     async def one(self, visit: Visit) -> Response:
         """Show the event with a number."""
-        return await self._event(visit, await self._row(visit))
+        return await self._event(visit, partial(listing.event_numbered, seq=_number(visit)))
 
     async def named(self, visit: Visit) -> Response:
         """Show the event with an id: the page of an event whose id the path or the query names."""
         id_ = visit.request.path_params.get("id") or visit.fields.get("id", "")
-        row = await self._site.store.read(partial(listing.event_with_id, id_=id_))
-        return await self._event(visit, row)
+        return await self._event(visit, partial(listing.event_with_id, id_=id_))
 
     async def incident(self, visit: Visit) -> Response:
         """Show an incident, by the id of its start or by the sender's id."""
         id_ = visit.request.path_params["id"]
-        row = await self._site.store.read(partial(listing.event_with_id, id_=id_))
-        if row is None or row.kind != INCIDENT_STARTED:
-            row = await self._site.store.read(partial(listing.newest_start, incident=id_)) or row
-        return await self._event(visit, row)
+        return await self._event(visit, partial(listing.incident_with_id, id_=id_))
 
     async def with_wrong_correction(self, visit: Visit, id_: str, refused: Refusal) -> Response:
         """Show an event with its correction as it was filled in; raises *refused* if there is none."""
-        row = await self._site.store.read(partial(listing.event_with_id, id_=id_))
-        if row is None:
+        find = partial(listing.event_with_id, id_=id_)
+        if await self._site.store.read(find) is None:
             raise refused
         wrong = wrong_of(refused.problem.detail, ("deploy", "reason", "what"))
-        return await self._event(visit, row, wrong, refused.problem.status)
+        return await self._event(visit, find, wrong, refused.problem.status)
 
     async def _event(
-        self, visit: Visit, row: StoredEvent | None, wrong: Wrong | None = None, status: int = 200
+        self,
+        visit: Visit,
+        find: Callable[[Session], StoredEvent | None],
+        wrong: Wrong | None = None,
+        status: int = 200,
     ) -> Response:
         """Show an event: what it counts for, what is related to it, and whether it was counted twice."""
-        row = here(row)
-        await self._site.catch_up()
         settings = self._site.settings
+        shown = partial(_shown, find=find, settings=settings)
+        row, found, twice, stored = here(
+            await self._site.current(lambda: partial(shown, now=to_us(self._site.clock())))
+        )
         event = event_summary(row, settings.renames)
-        view, texts = await self._view(event.about), event.texts
+        view, texts = event_view.view(found, event.about, settings, stored), event.texts
         return self._site.render(
             visit,
             "event.html",
@@ -250,7 +252,7 @@ class EventPages(PageGroup):
             content=json.loads(listing.shown(row.body, settings.renames)),
             view=view,
             found=view.found,
-            twice=await self._site.store.ask(partial(beside, id_=row.id)),
+            twice=twice,
             elsewhere=settings.environment(texts.get("environment"), texts.get("tier")) != PRODUCTION,
             relay=await self._relay_of(row.id, texts.get("reporter", "")),
             window=window(settings.window.total_seconds()),
@@ -262,19 +264,6 @@ class EventPages(PageGroup):
             wrong=wrong.beside if wrong else {},
             typed={name: without_keys(visit.fields.get(name, "")) for name in ("what", "deploy", "reason")},
         )
-
-    async def _view(self, about: EventReference) -> EventView:
-        """Return what the page shows beside an event; raises Refusal if it was deleted meanwhile."""
-        ask, settings = self._site.store.ask, self._site.settings
-        asked: dict[str, Any] = {"id_": about.id, "settings": settings, "now": to_us(self._site.clock())}
-        if about.kind == DEPLOYED:
-            return event_view.deploy_view(here(await ask(partial(detail.deploy, **asked))), about, settings)
-        if about.kind == INCIDENT_STARTED:
-            incident = here(await ask(partial(detail.incident, **asked)))
-            ids = [near.id for near in incident.attribution.near]
-            stored = await self._site.store.read(partial(queries.stored, ids=ids))
-            return event_view.incident_view(incident, about, settings, stored)
-        return event_view.end_view(here(await ask(partial(detail.event, **asked))), about, settings)
 
     async def _relay_of(self, id_: str, reporter: str) -> str:
         """Return the relay that has a delivery of an event; "" if none has, or none answers at once.
@@ -311,8 +300,26 @@ class EventPages(PageGroup):
         return self._site.redirect("/events")
 
     async def _row(self, visit: Visit) -> StoredEvent | None:
-        seq = min(visit.request.path_params["seq"], 2**62)
-        return await self._site.store.read(partial(listing.event_numbered, seq=seq))
+        return await self._site.store.read(partial(listing.event_numbered, seq=_number(visit)))
+
+
+def _number(visit: Visit) -> int:
+    return min(int(visit.request.path_params["seq"]), 2**62)
+
+
+def _shown(
+    session: Session, find: Callable[[Session], StoredEvent | None], settings: FigureSettings, now: int
+) -> tuple[StoredEvent, Any, Beside | None, Mapping[str, Any]] | None:
+    """Return an event, its detail, the deploy that it belongs to, and stored deploys near an incident."""
+    reader = RelatedReader(session, settings, now)
+    event = reader.begin(find)
+    if event is None:
+        return None
+    found, twice = together(
+        session, partial(detail.of_kind, reader, event), partial(beside, session, event.id)
+    )
+    near = found.attribution.near if isinstance(found, IncidentDetail) else ()
+    return event.row, found, twice, queries.stored(session, [one.id for one in near])
 
 
 def _given(visit: Visit) -> dict[str, str]:

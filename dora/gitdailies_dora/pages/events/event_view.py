@@ -1,7 +1,5 @@
 """Turn the detail of an event, as the API has it, into what its page shows: sentences, links and times."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -130,6 +128,20 @@ class EventView:
     near: Sequence[tuple[str, EventLink]] = ()
     end_command: str = ""
     occurrences: Sequence[EventLink] = ()
+
+
+def view(
+    found: answers.DeployDetail | answers.IncidentDetail | answers.EventDetail,
+    about: answers.EventReference,
+    settings: FigureSettings,
+    stored: Mapping[str, tuple[int, Mapping[str, Any]]],
+) -> EventView:
+    """Return what the page of the event *about* shows; *stored* has the deploys near an incident."""
+    if isinstance(found, answers.DeployDetail):
+        return deploy_view(found, about, settings)
+    if isinstance(found, answers.IncidentDetail):
+        return incident_view(found, about, settings, stored)
+    return end_view(found, about, settings)
 
 
 def deploy_view(

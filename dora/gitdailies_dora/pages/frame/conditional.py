@@ -1,7 +1,5 @@
 """Tags of answers: a client that has the answer already gets 304 in its place. Pure."""
 
-from __future__ import annotations
-
 from hashlib import sha256
 
 from starlette.requests import Request

@@ -1,7 +1,5 @@
 """The documentation that the server has: which files are pages, and which of them a page leads to."""
 
-from __future__ import annotations
-
 import posixpath
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Where an event, a commit or a name leads: the addresses of pages, and of the places that an event names."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -166,7 +164,10 @@ def commit_url(address: str, repo: str, sha: str) -> str:
     *address* is the one that the event names, such as that of its CI run. It shows where the repository is,
     if it is below the repository's own address on GitHub, or on a GitLab.
     """
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # such as https://[x, which an event may have
+        return events_url(q=sha)
     path = f"/{repo.strip('/')}/"
     if parts.scheme in ("http", "https") and parts.path.casefold().startswith(path.casefold()):
         rest, base = parts.path[len(path) :], f"{parts.scheme}://{parts.netloc}{parts.path[: len(path)]}"

@@ -1,7 +1,5 @@
 """What pages show of a stored event: its title, where it happened, and facts with their links."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The title of an event: what it is about, short enough for a list or a heading."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from gitdailies_core.events.events import DEPLOYED

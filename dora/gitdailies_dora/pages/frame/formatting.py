@@ -1,7 +1,5 @@
 """Numbers, times and addresses as people read them, and text without characters that deceive."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,43 +1,21 @@
 """Forms. Their fields are checked by the functions that commands and the API use."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, time, timedelta
+from functools import partial
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 from gitdailies_connection.config.sections.settings import NO_TEAM
 from gitdailies_core.errors import UsageError
-from gitdailies_core.events.events import KINDS
-from wtforms import (
-    BooleanField,
-    DateField,
-    Field,
-    Form,
-    HiddenField,
-    PasswordField,
-    RadioField,
-    SelectMultipleField,
-    StringField,
-    ValidationError,
-)
-from wtforms.validators import InputRequired, Optional
 
 from gitdailies_dora.accounts import people
-from gitdailies_dora.accounts.keys import webhook_key as keys
-from gitdailies_dora.accounts.screens import LONGEST_DAYS
 from gitdailies_dora.figures.history.teams import NO_TEAM_TITLE, Teams
+from gitdailies_dora.pages.frame.request_context import FormFields
 
-# A token that somebody forgets ends by itself.
-LONGEST_TOKEN_DAYS = 366
-EVERY, SOME, NONE = "every", "some", "none"
 # The field of a form with the last day of a period, in place of `to`.
 THROUGH = "through"
-
-# The text of each choice.
-SENDS_WORDS = {EVERY: "Every kind of event", SOME: "Only some kinds of event", NONE: "Nothing"}
-KIND_WORDS = {kind.word: kind.title for kind in KINDS}
 
 
 def team_choices(teams: Teams) -> list[tuple[str, str]]:
@@ -76,16 +54,6 @@ def _moved(text: str, days: int) -> str:
         return text
 
 
-def _words(choices: Iterable[str]) -> Any:
-    """Return choices without labels, which WTForms accepts although its types do not."""
-    return list(choices)
-
-
-def field_error(error: UsageError) -> str:
-    """Return an error as the sentence next to its field, without the name of the field."""
-    return sentence(str(error).partition(": ")[2])
-
-
 def sentence(text: str) -> str:
     """Return a text with a full stop and a capital, unless it begins with the name of a repository."""
     return f"{text}." if "/" in text.partition(" ")[0] else f"{text[:1].upper()}{text[1:]}."
@@ -106,156 +74,64 @@ def wrong_of(detail: str, fields: Sequence[str]) -> Wrong:
     return Wrong(above=sentence(text) if name == "form" else f"{detail}.")
 
 
-def _check(check: Callable[[], object]) -> None:
-    """Run a check that raises UsageError as a check of a form."""
-    try:
-        check()
-    except UsageError as error:
-        raise ValidationError(field_error(error)) from None
+class Form:
+    """A form: what its fields contain, and a sentence beside each field that is wrong."""
 
-
-class SignIn(Form):
-    """Name and password."""
-
-    name = StringField("Name", [InputRequired("Enter a name.")])
-    password = PasswordField("Password", [InputRequired("Enter a password.")])
-    next = HiddenField()
-
-
-class NewPassword(Form):
-    """A new password, which is entered twice because it is not visible."""
-
-    password = PasswordField("Password", [InputRequired("Enter a password.")])
-    again = PasswordField("Password again")
-
-    # The name of the person; a password must differ from it.
-    person_name = ""
-
-    def validate_password(self, field: Field) -> None:
-        _check(lambda: people.checked_password(field.data or "", self.person_name))
-
-    def validate_again(self, field: Field) -> None:
-        if field.data != self.password.data:
-            raise ValidationError("The passwords differ. Enter the same one twice.")
-
-
-class Join(NewPassword):
-    """The form behind a one-time link."""
-
-    name = StringField("Name", [InputRequired("Enter a name.")])
-
-    def validate_name(self, field: Field) -> None:
-        _check(lambda: people.checked_name(field.data or ""))
-        self.person_name = field.data or ""
-
-
-class ChangePassword(NewPassword):
-    """A new password for a person who knows the current one."""
-
-    current = PasswordField("Current password", [InputRequired("Enter your current password.")])
-    password = PasswordField("New password", [InputRequired("Enter a password.")])
-    again = PasswordField("New password again")
-
-
-class RoleForm(Form):
-    """The role of a person."""
-
-    role = RadioField("Role", choices=_words(reversed(people.ROLES)), default=people.MEMBER)
-
-
-class _Expiring(Form):
-    """A name, and the last day; *expires* is the field of each form."""
-
-    name = StringField("Name", [InputRequired("Enter a name.")])
-    expires: DateField
-
-    now: datetime = datetime.max.replace(tzinfo=UTC)
+    def __init__(self, given: FormFields) -> None:
+        self.given = given
+        self.wrong: dict[str, str] = {}
 
     @property
-    def expires_at(self) -> datetime | None:
-        """The moment of expiry: the end of the chosen day, in the time zone of *now*."""
-        return None if self.expires.data is None else _end_of(self.expires.data, self.now.tzinfo)
+    def status(self) -> int:
+        """The status of a page that shows the form."""
+        return 422 if self.wrong else 200
 
-    def validate_name(self, field: Field) -> None:
-        _check(lambda: keys.checked_name(field.data or ""))
+    def text(self, name: str) -> str:
+        """Return the text of a field; "" if the form lacks it."""
+        return self.given.get(name, "")
 
-    def validate_expires(self, _: Field) -> None:
-        if self.expires_at is not None and self.expires_at <= self.now:
-            raise ValidationError("Choose a day in the future.")
+    def checked(self, name: str, empty: str, check: Callable[[str], object] = str) -> str:
+        """Return what a field contains. *empty* is what to do if it is empty; *check* raises UsageError."""
+        text = self.text(name)
+        if not text:
+            self.wrong[name] = empty
+        else:
+            with self.beside(name):
+                check(text)
+        return text
 
+    @contextmanager
+    def beside(self, name: str) -> Iterator[None]:
+        """Show a UsageError beside a field, without the name of the field."""
+        try:
+            yield
+        except UsageError as error:
+            self.wrong[name] = sentence(str(error).partition(": ")[2])
 
-class NewKey(_Expiring):
-    """Name, rights and expiry of a new key."""
+    def new_password(self, person: str) -> str:
+        """Return the new password of a person, which is entered twice because it is not visible."""
+        text = self.checked("password", "Enter a password.", partial(people.checked_password, name=person))
+        if text != self.text("again"):
+            self.wrong["again"] = "The passwords differ. Enter the same one twice."
+        return text
 
-    sends = RadioField("May send", choices=_words(SENDS_WORDS), default=EVERY)
-    kinds = SelectMultipleField("Kinds", choices=_words(KIND_WORDS))
-    reads = BooleanField("May read events")
-    deletes = BooleanField("May delete events")
-    corrects = BooleanField("May correct how events are counted")
-    repos = StringField("Only for these repositories")
-    environments = StringField("Only for these environments")
-    expires = DateField("Expires", [Optional()])
+    def expires_at(self, now: datetime, longest_days: int | None = None) -> datetime | None:
+        """Return the end of the day in `expires`, in the time zone of *now*; None if it is empty or wrong.
 
-    words: ClassVar = {**SENDS_WORDS, **KIND_WORDS}
-
-    @property
-    def allow(self) -> frozenset[str]:
-        """The chosen rights, in the words of `keys`."""
-        sends = {EVERY: [keys.SEND], SOME: self.kinds.data or [], NONE: []}[self.sends.data or EVERY]
-        more = [
-            (keys.READ, self.reads.data),
-            (keys.DELETE, self.deletes.data),
-            (keys.CORRECT, self.corrects.data),
-        ]
-        return frozenset([*sends, *(word for word, chosen in more if chosen)])
-
-    @property
-    def limits(self) -> keys.Limits:
-        """The chosen limits; raises UsageError."""
-        return keys.Limits.make(_listed(self.repos), _listed(self.environments))
-
-    def validate_repos(self, _: Field) -> None:
-        _check(lambda: keys.checked_limits(self.limits, self.allow))
-
-    def validate_kinds(self, field: Field) -> None:
-        if self.sends.data == SOME and not field.data:
-            raise ValidationError("Choose at least one kind.")
-
-    def validate_sends(self, field: Field) -> None:
-        if field.data == NONE and not (self.reads.data or self.deletes.data or self.corrects.data):
-            raise ValidationError("Choose at least one permission.")
-
-
-class _ForDays(_Expiring):
-    """A last day that must be chosen, and is not far away."""
-
-    expires = DateField("Expires", [InputRequired("Choose a day.")])
-    longest_days = 0
-
-    def validate_expires(self, field: Field) -> None:
-        super().validate_expires(field)
-        if self.expires_at is not None and self.expires_at > self.now + timedelta(days=self.longest_days + 1):
-            raise ValidationError(f"Choose a day within {self.longest_days} days.")
-
-
-class NewToken(_ForDays):
-    """Name and expiry of a new read token."""
-
-    longest_days = LONGEST_TOKEN_DAYS
-
-
-class NewScreen(_ForDays):
-    """Name and expiry of a new link for a screen."""
-
-    longest_days = LONGEST_DAYS
-
-
-def _listed(field: Field) -> list[str]:
-    """Return the names in a text, which has commas between them."""
-    return [name for name in map(str.strip, (field.data or "").split(",")) if name]
-
-
-def _end_of(day: date, zone: tzinfo | None) -> datetime:
-    """Return the end of a day in a time zone."""
-    start = datetime(day.year, day.month, day.day, tzinfo=zone)
-    return start + min(timedelta(days=1), datetime.max.replace(tzinfo=zone) - start)
+        With *longest_days*, a day must be chosen, at most that far away.
+        """
+        text = self.text("expires")
+        if not text:
+            self.wrong |= {} if longest_days is None else {"expires": "Choose a day."}
+            return None
+        try:
+            day = datetime.combine(date.fromisoformat(text), time.min, now.tzinfo)
+        except ValueError:
+            self.wrong["expires"] = "Enter a day like 2026-11-30."
+            return None
+        end = day + min(timedelta(days=1), datetime.max.replace(tzinfo=now.tzinfo) - day)
+        if end <= now:
+            self.wrong["expires"] = "Choose a day in the future."
+        elif longest_days is not None and end > now + timedelta(days=longest_days + 1):
+            self.wrong["expires"] = f"Choose a day within {longest_days} days."
+        return end

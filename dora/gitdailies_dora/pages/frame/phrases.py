@@ -1,7 +1,5 @@
 """Sentences about figures: a rate with its interval, and what became of a figure since the period before."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo

@@ -1,7 +1,5 @@
 """The relays that the pages ask, each in threads of its own, so that one that hangs holds up nothing else."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

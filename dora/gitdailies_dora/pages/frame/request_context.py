@@ -1,19 +1,18 @@
 """The context of a request for a page: the person, the form, and whether it came from our own pages."""
 
-from __future__ import annotations
-
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 from urllib.parse import parse_qsl
 
 from gitdailies_core.error_text import got
-from gitdailies_core.errors import BodyTooLarge
 from gitdailies_server.http.client_address import HOST
 from starlette.datastructures import ImmutableMultiDict
 from starlette.requests import Request
 
 from gitdailies_dora.accounts.people import Person, form_token
+from gitdailies_dora.events.bodies import read_body
 from gitdailies_dora.events.problem import refusal
 
 FORM_FIELD = "form_token"
@@ -21,13 +20,8 @@ _FORM_BYTES = 32 * 1024
 _MOST_FIELDS = 100
 # The port that a browser leaves out.
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-
-
-class FormFields(ImmutableMultiDict[str, str]):
-    """The fields of a form or of a query, as WTForms reads them."""
-
-    def getlist(self, key: str) -> list[str]:
-        return [value for name, value in self.multi_items() if name == key]
+# The fields of a form or of a query.
+FormFields: TypeAlias = ImmutableMultiDict[str, str]
 
 
 @dataclass(frozen=True)
@@ -136,16 +130,11 @@ def query_of(request: Request) -> FormFields:
 
 
 async def form_of(request: Request) -> FormFields:
-    """Read a posted form; raises Refusal for another body and BodyTooLarge for a larger one."""
+    """Read a posted form; raises Refusal for another body, and what `read_body` raises."""
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media != "application/x-www-form-urlencoded":
         raise refusal("media-type", f"Content-Type: expected a form, got {got(media)}")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _FORM_BYTES:
-            raise BodyTooLarge(f"body: expected at most {_FORM_BYTES} bytes for a form, got more")
-    return _fields(body.decode("latin-1"))
+    return _fields((await read_body(request, _FORM_BYTES, "a form")).decode("latin-1"))
 
 
 def local_path(text: str) -> str:

@@ -1,11 +1,8 @@
 """What all pages share: the signed-in person, the right to open a page, templates, headers."""
 
-from __future__ import annotations
-
 import json
 import math
 import os
-import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -114,11 +111,12 @@ def here(found: Value | None) -> Value:
 
 
 class Site:
-    """The pages of one server; `catch_up` brings the figures up to date."""
+    """The pages of one server; `catch_up` brings the figures up to date, `current` asks when they are."""
 
     def __init__(self, here: Installation) -> None:
         self.store, self.log, self.clock, self.public = here.store, here.log, here.clock, here.public
-        self.settings, self.catch_up, self.teams = here.figures, here.deriver.catch_up, here.teams
+        self.settings, self.teams = here.figures, here.teams
+        self.catch_up, self.current = here.deriver.catch_up, here.deriver.current
         self.unknown_keys = here.unknown_keys
         self.configured = here.settings
         self.ways_in = here.settings.sign_in
@@ -167,7 +165,7 @@ class Site:
                 just_done=SAID.get(said, ""),
                 form_field=FORM_FIELD,
                 timezone=self.settings.zone,
-                store_fault=self.store.fault if visit.person else "",
+                store_fault=self.store.writer.fault if visit.person else "",
                 navigation=[
                     (
                         path,
@@ -234,33 +232,29 @@ class Site:
 
     async def sign_in(self, visit: Visit, person: people.Person, path: str) -> Response:
         """Begin a session with a new token; the cookie that the visitor had is not used again."""
-        token = people.new_token(secrets.token_urlsafe)
-        await self.write(people_store.sign_in, hash_=people.hash_of(token), person=person)
+        token, hash_ = people_store.new_token()
+        await self.write(people_store.sign_in, hash_=hash_, person=person)
         seconds = int(ABSOLUTE.total_seconds())
         return self.redirect(path, cookie_header(token, secure=visit.secure, seconds=seconds))
 
-    def delete_cookie(self, visit: Visit, path: str) -> Response:
-        """Redirect a visitor and delete their cookie."""
-        return self.redirect(path, cookie_header("", secure=visit.secure, seconds=0))
-
     async def _visit(self, request: Request) -> Visit:
         visit = self._anonymous(request)
-        known = await self.visitors.of_proxy(request.headers)
-        if known is None and cookie_name(secure=visit.secure) in request.cookies:
-            known = await self.visitors.of_session(visit.token, is_used=RENEWAL not in request.headers)
-        if known is None or (known.person is None and not known.denied):
-            cookie = cookie_name(secure=visit.secure, suffix=SCREEN)
-            token = request.cookies.get(cookie, "")
-            screen = await self.visitors.screen(token) if token else None
-            return visit if screen is None or screen.review else replace(visit, screen=screen.name)
-        return replace(visit, person=known.person, by_proxy=known.by_proxy, denied=known.denied)
+        if found := await self.visitors.of_proxy(request.headers):
+            return replace(visit, person=found.person, by_proxy=True, denied=found.reason)
+        if cookie_name(secure=visit.secure) in request.cookies:
+            person = await self.visitors.of_session(visit.token, is_used=RENEWAL not in request.headers)
+            if person is not None:
+                return replace(visit, person=person)
+        token = request.cookies.get(cookie_name(secure=visit.secure, suffix=SCREEN), "")
+        screen = await self.visitors.screen(token) if token else None
+        return visit if screen is None or screen.review else replace(visit, screen=screen.name)
 
     def _anonymous(self, request: Request) -> Visit:
         origin = origin_of(request, self.public)
         token = request.cookies.get(cookie_name(secure=origin.startswith("https:")), "")
         return Visit(
             request=request,
-            token=token or people.new_token(secrets.token_urlsafe),
+            token=token or people_store.new_token()[0],
             person=None,
             origin=origin,
             fields=FormFields(),
@@ -272,7 +266,8 @@ class Site:
         if page.needs == FIGURES and visit.screen:
             return await page.handler(visit)
         if page.needs != EVERYONE and visit.person is None:
-            back = _with_query(visit) if page.method == "GET" else "/"
+            # Signing in leads to an address that was shared.
+            back = visit.path + (f"?{visit.query}" if visit.query else "") if page.method == "GET" else "/"
             return self.redirect(f"/sign-in?next={quote(back, safe='/')}")
         if visit.person is not None and not _may(visit.person, page.needs):
             who = OWNERS if page.needs == OWNERS else f"{page.needs} and {OWNERS}"
@@ -382,11 +377,6 @@ def _sentence(detail: str) -> str:
     """Return the detail of a problem for a person: about a form, a sentence, since the title names it."""
     text = detail.removeprefix("form: ")
     return detail if text == detail else sentence(text)
-
-
-def _with_query(visit: Visit) -> str:
-    """Return the full path that a visitor requested, so that signing in leads to a shared address."""
-    return f"{visit.path}?{visit.query}" if visit.query else visit.path
 
 
 def _versioned(name: str) -> str:

@@ -1,13 +1,9 @@
 """The card of each figure: its number, the counts behind it, and its trend as a chart and a table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
-
-from markupsafe import Markup
 
 from gitdailies_dora.derived.read.figures.repository_page import ShownBucket
 from gitdailies_dora.figures.answers import numbers
@@ -18,7 +14,6 @@ from gitdailies_dora.figures.answers.numbers import (
     DeploymentReworkRate,
     FailedDeploymentRecoveryTime,
     Figures,
-    RateInterval,
 )
 from gitdailies_dora.figures.words.rates import behind, fail_rate, too_new
 from gitdailies_dora.pages.charts import figure_charts
@@ -76,32 +71,34 @@ class CardContext(NamedTuple):
 class CardLayout(Generic[Figure]):
     """How the card of a figure looks.
 
-    *of* takes the figure from the five. *headlines* writes the numbers at the top; without one, *nothing*
-    says why. *counts* are shown below it, *folded* ones above the table of the trend, and *columns* in it.
-    *measure* says how it is drawn, and *value* what of a bucket. *basis* is the count behind the number; a
-    small one is shown with a warning, unless the figure is *exact* with any count.
+    *of* takes the figure from the five, or from those over four weeks. *headlines* writes the numbers at the
+    top; without one, *nothing* says why. *counts* are shown below it, *folded* ones above the table of the
+    trend, and *columns* in it. *measure* says how it is drawn, *value* what of a bucket, and *rolled* what of
+    four weeks. *basis* is the count behind the number; a small one is shown with a warning, unless the figure
+    is *exact* with any count.
     """
 
     name: str
     explanation: str
-    of: Callable[[Figures], Figure]
+    of: Callable[[Any], Figure]
     headlines: Callable[[Figure, CardContext], list[Headline]]
     nothing: str
     basis: Callable[[Figure], int]
     counts: Cells[Figure]
     columns: Cells[Figure]
     measure: Measure
-    value: Callable[[ShownBucket], BucketValue]
+    value: Callable[[Figure, ShownBucket], BucketValue]
+    rolled: Callable[[Any], tuple[Any, int, int]] | None = None
     folded: Cells[Figure] = ()
     exact: bool = False
 
-
-def _frequency(found: DeploymentFrequency, context: CardContext) -> list[Headline]:
-    return [Headline(*phrases.frequency(found, context.observed))] if found.days else []
-
-
-def _lead_time(found: ChangeLeadTime, _: CardContext) -> list[Headline]:
-    return [] if found.median is None else [Headline(duration(found.median))]
+    def drawn(self, bucket: ShownBucket) -> BucketValue:
+        """Return what is drawn of a bucket."""
+        value, rolling = self.value(self.of(bucket.figures), bucket), bucket.figures.rolling
+        if rolling is None or self.rolled is None:
+            return value
+        rolled = self.rolled(self.of(rolling))
+        return value if rolled[0] is None else value._replace(rolled=Rolled(*rolled))
 
 
 def _fail_rate(found: ChangeFailRate, context: CardContext) -> list[Headline]:
@@ -116,15 +113,11 @@ def _fail_rate(found: ChangeFailRate, context: CardContext) -> list[Headline]:
 
 def _recovery(found: FailedDeploymentRecoveryTime, _: CardContext) -> list[Headline]:
     by_remedy = found.by_remedy.median
-    lines = [] if found.median is None else [Headline(duration(found.median))]
+    lines = [] if found.median is None else [Headline(duration(found.median), "median")]
     if by_remedy is not None:
-        lines = [one._replace(of="by incidents") for one in lines]
-        lines.append(Headline(duration(by_remedy), "by the remedy, without an incident"))
+        lines = [one._replace(of="median, by incidents") for one in lines]
+        lines.append(Headline(duration(by_remedy), "median, by the remedy, without an incident"))
     return lines
-
-
-def _rework(found: DeploymentReworkRate, _: CardContext) -> list[Headline]:
-    return [_part(found.rework, found.deploys, "rework")] if found.deploys else []
 
 
 def _part(some: int, whole: int, result: str) -> Headline:
@@ -134,60 +127,6 @@ def _part(some: int, whole: int, result: str) -> Headline:
 
 def _half(low: float | None, high: float | None, of: int) -> tuple[float, float] | None:
     return None if low is None or high is None or of < LEAST_FOR_HALF else (low, high)
-
-
-def _range(interval: RateInterval) -> tuple[float, float] | None:
-    return None if interval.low is None or interval.high is None else (interval.low, interval.high)
-
-
-def _rolled(value: float | None, some: int, whole: int) -> Rolled | None:
-    return None if value is None else Rolled(value, some, whole)
-
-
-def _frequency_of(bucket: ShownBucket) -> BucketValue:
-    found = bucket.figures.deployment_frequency
-    return BucketValue(found.deploys, found.deploys, days=found.days)
-
-
-def _lead_time_of(bucket: ShownBucket) -> BucketValue:
-    found, rolling = bucket.figures.change_lead_time, bucket.figures.rolling
-    rolled = None
-    if rolling is not None:
-        over = rolling.change_lead_time
-        rolled = _rolled(over.median, over.commits, over.commits)
-    return BucketValue(
-        found.median, found.commits, spread=_half(found.p25, found.p75, found.commits), rolled=rolled
-    )
-
-
-def _fail_rate_of(bucket: ShownBucket) -> BucketValue:
-    found, rolling = bucket.figures.change_fail_rate, bucket.figures.rolling
-    rolled = None
-    if rolling is not None:
-        over = rolling.change_fail_rate
-        shown = None if over.settled < FEW else numbers.ratio(over.failed, over.settled)
-        rolled = _rolled(shown, over.failed, over.settled)
-    value = numbers.ratio(found.failed, found.settled)
-    return BucketValue(value, found.settled, found.failed, found.failed - found.evidence.time, rolled=rolled)
-
-
-def _recovery_of(bucket: ShownBucket) -> BucketValue:
-    found, rolling = bucket.figures.failed_deployment_recovery_time, bucket.figures.rolling
-    rolled = None
-    if rolling is not None:
-        over = rolling.failed_deployment_recovery_time
-        rolled = _rolled(over.median, over.recovered, over.recovered)
-    spread = _half(bucket.recovery_p25, bucket.recovery_p75, found.recovered)
-    return BucketValue(found.median, found.recovered, spread=spread, rolled=rolled)
-
-
-def _rework_of(bucket: ShownBucket) -> BucketValue:
-    found, rolling = bucket.figures.deployment_rework_rate, bucket.figures.rolling
-    rolled = None
-    if rolling is not None:
-        over = rolling.deployment_rework_rate
-        rolled = _rolled(over.value, over.rework, over.deploys)
-    return BucketValue(found.value, found.deploys, found.rework, spread=_range(found.interval), rolled=rolled)
 
 
 _UNKNOWN: Cells[ChangeLeadTime] = (
@@ -221,7 +160,7 @@ FREQUENCY = CardLayout[DeploymentFrequency](
     "All deploys, including rollbacks and hotfixes, divided by the days of the period up to now. Days "
     "count from the day of the first event on. Gap: the time between a deploy and the next.",
     lambda figures: figures.deployment_frequency,
-    _frequency,
+    lambda found, context: [Headline(*phrases.frequency(found, context.observed))] if found.days else [],
     "nothing happened yet",
     lambda found: found.deploys,
     (
@@ -237,7 +176,7 @@ FREQUENCY = CardLayout[DeploymentFrequency](
         ("Median gap", lambda found: duration(found.gaps.median)),
     ),
     Measure("Deployment frequency", COUNTS, "deploy", "deploys"),
-    _frequency_of,
+    lambda found, _: BucketValue(found.deploys, found.deploys, days=found.days),
     exact=True,
 )
 LEAD_TIME = CardLayout[ChangeLeadTime](
@@ -247,7 +186,7 @@ LEAD_TIME = CardLayout[ChangeLeadTime](
     "Unknown deploys: such as the first one there; the page of each says why. "
     "Unknown commits: those without a time, or with a time after their deploy.",
     lambda figures: figures.change_lead_time,
-    _lead_time,
+    lambda found, _: [] if found.median is None else [Headline(duration(found.median), "median")],
     "no commit with a known lead time; the page of each unknown deploy says why",
     lambda found: found.commits,
     (("90th percentile", lambda found: duration(p90(found.p90, found.commits))), *_UNKNOWN),
@@ -257,7 +196,10 @@ LEAD_TIME = CardLayout[ChangeLeadTime](
         *_UNKNOWN,
     ),
     Measure("Change lead time", DURATIONS, "commit", "commits"),
-    _lead_time_of,
+    lambda found, _: BucketValue(
+        found.median, found.commits, spread=_half(found.p25, found.p75, found.commits)
+    ),
+    rolled=lambda over: (over.median, over.commits, over.commits),
 )
 FAIL_RATE = CardLayout[ChangeFailRate](
     numbers.FAIL_RATE,
@@ -275,7 +217,17 @@ FAIL_RATE = CardLayout[ChangeFailRate](
     _FAILED[-1:],
     (("Failed", lambda found: fraction(found.failed, found.settled)), *_FAILED),
     Measure("Change fail rate", PARTS, "settled deploy", "settled deploys", "failed", "Failed"),
-    _fail_rate_of,
+    lambda found, _: BucketValue(
+        numbers.ratio(found.failed, found.settled),
+        found.settled,
+        found.failed,
+        found.failed - found.evidence.time,
+    ),
+    rolled=lambda over: (
+        None if over.settled < FEW else numbers.ratio(over.failed, over.settled),
+        over.failed,
+        over.settled,
+    ),
     folded=(
         ("By chance, about", lambda found: count(found.by_chance)),
         *_FAILED[:-1],
@@ -302,7 +254,12 @@ RECOVERY = CardLayout[FailedDeploymentRecoveryTime](
     Measure(
         "Failed deployment recovery time", DURATIONS, "recovered deploy", "recovered deploys", "", "Recovered"
     ),
-    _recovery_of,
+    lambda found, bucket: BucketValue(
+        found.median,
+        found.recovered,
+        spread=_half(bucket.recovery_p25, bucket.recovery_p75, found.recovered),
+    ),
+    rolled=lambda over: (over.median, over.recovered, over.recovered),
 )
 REWORK = CardLayout[DeploymentReworkRate](
     numbers.REWORK,
@@ -310,40 +267,27 @@ REWORK = CardLayout[DeploymentReworkRate](
     "commit is a rollback. Fixes that are inferred: a deploy came shortly before the end of an incident of "
     "an earlier one, so it seems to be a fix.",
     lambda figures: figures.deployment_rework_rate,
-    _rework,
+    lambda found, _: [_part(found.rework, found.deploys, "rework")] if found.deploys else [],
     "no deploy",
     lambda found: found.deploys,
     _REWORKED,
     (("Rate", lambda found: percent(found.value)), *_REWORKED),
     Measure("Deployment rework rate", RATES, "deploy", "deploys", "rework", "Rework"),
-    _rework_of,
+    lambda found, _: BucketValue(
+        found.value,
+        found.deploys,
+        found.rework,
+        spread=_half(found.interval.low, found.interval.high, LEAST_FOR_HALF),
+    ),
+    rolled=lambda over: (over.value, over.rework, over.deploys),
 )
-LAYOUTS: tuple[CardLayout[Any], ...] = (FREQUENCY, LEAD_TIME, FAIL_RATE, RECOVERY, REWORK)
-
-
-class Card(NamedTuple):
-    """A figure as the template shows it; `chart` is "" if there is nothing to draw.
-
-    `few` is a sentence if the number is based on few events, else "".
-    """
-
-    name: str
-    title: str
-    explanation: str
-    headlines: list[Headline]
-    nothing: str
-    few: str
-    counts: list[tuple[str, Piece]]
-    folded: list[tuple[str, Piece]]
-    chart: Markup | str
-    caption: str
-    columns: list[str]
-    rows: list[list[str]]
+# As DORA groups them: throughput, then instability. The widest is the last one, so that no row has a hole.
+LAYOUTS: tuple[CardLayout[Any], ...] = (FREQUENCY, LEAD_TIME, RECOVERY, REWORK, FAIL_RATE)
 
 
 def cards(
     figures: Figures, buckets: Sequence[ShownBucket], trends: Trends, context: CardContext, open_now: Piece
-) -> list[Card]:
+) -> list[dict[str, Any]]:
     """Return the card of every figure; *open_now* is the number of open incidents, a link to their list."""
     more = {numbers.RECOVERY: [("Open incidents", open_now)]}
     return [_card(layout, figures, buckets, trends, context, more.get(layout.name, [])) for layout in LAYOUTS]
@@ -356,10 +300,14 @@ def _card(
     trends: Trends,
     context: CardContext,
     more: list[tuple[str, Piece]],
-) -> Card:
+) -> dict[str, Any]:
+    """Return a figure as the template shows it; `chart` is "" if there is nothing to draw.
+
+    `few` is a sentence if the number is based on few events, else "".
+    """
     found = layout.of(figures)
     headlines = layout.headlines(found, context)
-    drawn = figure_charts.drawn(layout.measure, list(map(layout.value, buckets)), trends)
+    drawn = figure_charts.drawn(layout.measure, list(map(layout.drawn, buckets)), trends)
     # The columns of the chart come right after the value.
     at = 1 if drawn.columns else 0
     columns = [heading for heading, _ in layout.columns]
@@ -368,20 +316,20 @@ def _card(
         [(label, Piece(write(found), context.listed.get(label, ""))) for label, write in cells]
         for cells in (layout.counts, layout.folded)
     )
-    return Card(
-        name=layout.name,
-        title=layout.measure.title,
-        explanation=layout.explanation.format(window=context.window),
-        headlines=headlines,
-        nothing="" if headlines else layout.nothing,
-        few="" if layout.exact else _few(layout.measure, layout.basis(found)),
-        counts=counts + more,
-        folded=folded,
-        chart=drawn.chart,
-        caption=drawn.caption,
-        columns=[*columns[:at], *drawn.columns, *columns[at:]],
-        rows=[[*row[:at], *cells, *row[at:]] for row, cells in zip(rows, drawn.cells, strict=True)],
-    )
+    return {
+        "name": layout.name,
+        "title": layout.measure.title,
+        "explanation": layout.explanation.format(window=context.window),
+        "headlines": headlines,
+        "nothing": "" if headlines else layout.nothing,
+        "few": "" if layout.exact else _few(layout.measure, layout.basis(found)),
+        "counts": counts + more,
+        "folded": folded,
+        "chart": drawn.chart,
+        "caption": drawn.caption,
+        "columns": [*columns[:at], *drawn.columns, *columns[at:]],
+        "rows": [[*row[:at], *cells, *row[at:]] for row, cells in zip(rows, drawn.cells, strict=True)],
+    }
 
 
 def _few(measure: Measure, number: int) -> str:

@@ -1,7 +1,5 @@
 """How chance was taken off a change fail rate, for people: the counts of a sentence, and dots. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

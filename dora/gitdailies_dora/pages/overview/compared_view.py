@@ -1,11 +1,7 @@
 """Turn two teams, or two repositories, into what their page shows: five cards, each with a chart of both."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
-
-from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_dora.derived.read.figures.compared import Compared
 from gitdailies_dora.figures.answers.comparison import is_clear
@@ -18,8 +14,8 @@ from gitdailies_dora.pages.frame import phrases
 from gitdailies_dora.pages.frame.event_links import urls_of_counts
 from gitdailies_dora.pages.frame.formatting import BEHIND_US, amount, dora_url, moment, unbroken_units
 from gitdailies_dora.pages.overview.cards import LAYOUTS, CardLayout
-from gitdailies_dora.pages.overview.overview_view import BUCKET_LABELS, bucket_title, period_words
-from gitdailies_dora.pages.overview.repository_view import form, marks
+from gitdailies_dora.pages.overview.overview_view import period_words
+from gitdailies_dora.pages.overview.repository_view import form, trends_of
 
 # The field of the second team or repository.
 WITH = "with"
@@ -42,18 +38,8 @@ def context(
         ]
         for one in found.groups
     ]
-    changed = marks(cut, [(to_us(one.at), phrases.setting(one.subject)) for one in reversed(found.changed)])
     trends = [
-        Trends(
-            unit=question.interval,
-            buckets=cut,
-            labels=[BUCKET_LABELS[question.interval].format(bucket.local_begin) for bucket in cut],
-            titles=[bucket_title(question.interval, bucket) for bucket in cut],
-            counted=[group.first is not None and group.first <= bucket.period.until for bucket in cut],
-            settled_until=period.until,
-            marks=changed,
-        )
-        for group in found.groups
+        trends_of(question.interval, cut, group.first, period.until, found.changed) for group in found.groups
     ]
     return {
         **form(filters, found.choices),
@@ -79,7 +65,7 @@ def _card(
     layout: CardLayout[Any], found: Compared, trends: list[Trends], listed: list[list[dict[str, str]]]
 ) -> dict[str, Any]:
     names = [group.name for group in found.groups]
-    values = [[layout.value(bucket) for bucket in group.buckets] for group in found.groups]
+    values = [[layout.drawn(bucket) for bucket in group.buckets] for group in found.groups]
     unit = phrases.unit_of(group.figures for group in found.groups)
     figures = [unbroken_units(_value(layout.name, group.figures, unit)) for group in found.groups]
     drawn = drawn_both(layout.measure, names, values, trends)

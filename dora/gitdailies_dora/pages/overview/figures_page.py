@@ -1,13 +1,12 @@
 """The DORA page: the overview of all repositories, or five figures of one with trends and a timeline."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 from gitdailies_core.error_text import got
+from gitdailies_server.round_trips import only_if, together
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response
@@ -84,19 +83,17 @@ class DoraPage(PageGroup):
             self._asked(filters)
         except Refusal as refused:
             return self._error(visit, refused.problem.detail)
-        await self._site.catch_up()
         if whole := await self._site.whole_name(visit):
             return whole
-        # The rows may now include events later than the first moment.
-        question, twice = self._asked(filters), filters.get(WITH, "")
-        if question.pair is None:
+        twice = filters.get(WITH, "") if self._asked(filters).pair is None else ""
+        if twice:
             filters.pop(WITH, None)
-        shown = partial(_shown, filters=filters, question=question, settings=self._site.settings)
-        template, context = await self._site.store.ask(shown)
+        shown = partial(_shown, filters=filters, settings=self._site.settings)
+        template, context = await self._site.current(lambda: partial(shown, question=self._asked(filters)))
         context["waiting"] = () if filters.get("view") == WALL else await self._site.relays.unmapped()
         if (suspects := context.get("alone")) and not visit.screen:
             context["lines"] = await self._site.relays.lines_to(suspects)
-        if twice and question.pair is None:
+        if twice:
             context["wrong"] = {WITH: "It is the one that is shown: choose another."}
         choices = team_choices(self._site.teams)
         page = self._site.render(
@@ -111,10 +108,10 @@ class DoraPage(PageGroup):
         if form not in FORMS:
             raise refusal("request", f"format: expected one of {', '.join(FORMS)}, got {got(form)}")
         self._asked(filters)
-        await self._site.catch_up()
-        found = self._asked(filters).all
-        exported = partial(_exported, question=found.question, settings=self._site.settings, form=form)
-        body, media_type = await self._site.store.ask(exported)
+        exported = partial(_exported, settings=self._site.settings, form=form)
+        body, media_type = await self._site.current(
+            lambda: partial(exported, question=self._asked(filters).all.question)
+        )
         headers = {"content-disposition": f'attachment; filename="dora.{form}"'}
         return Response(body, media_type=media_type, headers=headers)
 
@@ -210,19 +207,26 @@ def _shown(
         return "compared.html", compared_view.context(both, filters, question.all.question, settings)
     chosen = filters.get("repo") or filters.get("service")
     on_wall = filters.get("view") == WALL
-    if not chosen and len(set(spellings.names(session, settings.renames).values())) > 1:
-        found = overview(
-            session, question.all.question, question.one.selection, settings, live=question.all.live
-        )
+
+    def are_several() -> bool:
+        return len(set(spellings.names(session, settings.renames).values())) > 1
+
+    every = question.all
+    every_of = partial(overview, session, every.question, question.one.selection, settings, live=every.live)
+    if not chosen and (of_all := only_if(session, are_several, every_of)):
+        (found,) = of_all
         shown = overview_view.context(
             found, filters, settings, sort=question.sort, page=question.page, on_wall=on_wall
         )
         more = {"rotate": filters.get("rotate", RENEWED), **dora_view.form(filters, found.choices)}
         return "wall.html" if on_wall else "overview.html", {**more, **shown}
-    every = question.all.question.without_groups()
-    unit = trend.buckets(every.period)[0]
-    asked_for = replace(every, interval=unit, rolling_weeks=ROLLING_WEEKS)
-    page = repository_page(session, question.one, asked_for, settings)
-    open_now = len(open_incidents(session, every, live=question.all.live))
-    context = dora_view.context(page, filters, question.one, unit, settings, open_now)
+    whole = question.all.question.without_groups()
+    unit = trend.buckets(whole.period)[0]
+    asked_for = replace(whole, interval=unit, rolling_weeks=ROLLING_WEEKS)
+    page, open_now = together(
+        session,
+        partial(repository_page, session, question.one, asked_for, settings),
+        partial(open_incidents, session, whole, live=question.all.live),
+    )
+    context = dora_view.context(page, filters, question.one, unit, settings, len(open_now))
     return "wall-one.html" if on_wall else "dora.html", {**context, "rotate": RENEWED, "turned": ""}

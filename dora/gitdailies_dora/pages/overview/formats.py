@@ -1,7 +1,5 @@
 """Answers about figures as JSON, CSV and Markdown."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence

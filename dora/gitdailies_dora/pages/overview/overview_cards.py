@@ -1,7 +1,5 @@
 """The five cards of the overview. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -93,13 +91,6 @@ def cards(whole: Summary, open_now: Piece, units: Units, context: CardContext) -
             if lead.commits
             else without,
         ),
-        FAIL_RATE: (
-            fail_rate(fail),
-            [
-                behind(fail, context.window) if fail.failed else "",
-                too_new(fail, context.window) if fail.pending or fail.failed_pending else "",
-            ],
-        ),
         RECOVERY: (
             duration(recovery.median if recovery.recovered else recovery.by_remedy.median),
             [
@@ -115,6 +106,13 @@ def cards(whole: Summary, open_now: Piece, units: Units, context: CardContext) -
             [
                 _percent(rework.rework, rework.deploys, rework.interval),
                 amount(rework.inferred, "inferred fix", "inferred fixes") if rework.inferred else "",
+            ],
+        ),
+        FAIL_RATE: (
+            fail_rate(fail),
+            [
+                behind(fail, context.window) if fail.failed else "",
+                too_new(fail, context.window) if fail.pending or fail.failed_pending else "",
             ],
         ),
     }

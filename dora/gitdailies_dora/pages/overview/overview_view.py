@@ -1,11 +1,8 @@
 """Turn the data of the overview into what its template shows. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from gitdailies_core.values.deploy_target import EXAMPLE
 
@@ -70,39 +67,23 @@ _LONG = {
 }
 
 
-class Sort(NamedTuple):
-    """A way to sort rows: its word in the address, the heading of its column, and what decides.
-
-    A larger value comes first, and a row without one last.
-    """
-
-    word: str
-    title: str
-    value: Callable[[Tally, int], float | None]
-
-
-# The first one holds unless another is asked for. `name` sorts by the alphabet.
-SORTS: Mapping[str, Sort] = MappingProxyType(
-    {
-        one.word: one
-        for one in (
-            Sort("deploys", "Deploys", lambda found, _: found.deploys),
-            Sort("name", "Repository", lambda _found, _: None),
-            Sort("lead", "Lead time", lambda found, _: median(found.lead_times)),
-            Sort("fail", "Fail rate", lambda found, _: ratio(found.failed, found.settled)),
-            Sort("recovery", "Recovery", lambda found, _: median(found.recoveries)),
-            Sort("rework", "Rework", lambda found, _: ratio(found.rework, found.deploys)),
-            Sort("open", "Open now", lambda _, open_now: open_now),
-        )
-    }
-)
+# Ways to sort rows, by the word in the address: the heading of the column, and what decides. A larger value
+# comes first, and a row without one last. The first way holds unless another is asked for. `name` sorts by
+# the alphabet.
+SORTS: Mapping[str, tuple[str, Callable[[Tally, int], float | None]]] = {
+    "deploys": ("Deploys", lambda found, _: found.deploys),
+    "name": ("Repository", lambda _found, _: None),
+    "lead": ("Lead time", lambda found, _: median(found.lead_times)),
+    "fail": ("Fail rate", lambda found, _: ratio(found.failed, found.settled)),
+    "recovery": ("Recovery", lambda found, _: median(found.recoveries)),
+    "rework": ("Rework", lambda found, _: ratio(found.rework, found.deploys)),
+    "open": ("Open now", lambda _, open_now: open_now),
+}
 FIRST_SORT = next(iter(SORTS))
 
 # What the rows are: repositories by team, repositories of all teams in one order, or teams.
 BY_TEAM, FLAT, TEAMS_ONLY = "by-team", "repositories", "teams"
-LAYOUTS: Mapping[str, str] = MappingProxyType(
-    {BY_TEAM: "Repositories by team", FLAT: "Repositories of all teams", TEAMS_ONLY: "Teams only"}
-)
+LAYOUTS = {BY_TEAM: "Repositories by team", FLAT: "Repositories of all teams", TEAMS_ONLY: "Teams only"}
 
 
 def context(
@@ -152,8 +133,8 @@ def context(
         "counts_of": listed,
         "unit": question.interval,
         "sorts": [
-            (one.word, one.title, dora_url(filters, sort=one.word, page=None), one.word == sort)
-            for one in SORTS.values()
+            (word, title, dora_url(filters, sort=word, page=None), word == sort)
+            for word, (title, _) in SORTS.items()
         ],
         "sort": sort,
         "common": None if drawn.common is None else unbroken(percent(drawn.common)),
@@ -227,7 +208,7 @@ def _sorted(found: Overview, sort: str, layout: str) -> list[Key]:
         value = None
         if sort != "name":
             (total,) = read.sums.together([together], read.planned.total)
-            value = SORTS[sort].value(total, sum(found.open_now[one] for one in together))
+            value = SORTS[sort][1](total, sum(found.open_now[one] for one in together))
         return value is None, -(value or 0), name.casefold()
 
     def of_row(key: Key) -> tuple[Any, ...]:
@@ -252,7 +233,7 @@ class _Drawing:
         self.whole = whole
         # One unit for all rows, on every page: that of the mean row with deploys.
         often, read = self.whole.total.deployment_frequency.value or 0, found.found
-        deploying = sum(any(read.sums.deploys([key], [read.planned.total])) for key in read.keys)
+        deploying = sum(map(any, read.sums.deploys([(key,) for key in read.keys], [read.planned.total])))
         self.unit = rate_unit(often / max(deploying, 1))
         self.common = whole.total.change_fail_rate.value
         self.top = 1.0 if (self.common or 0) > _USUAL_TOP * 0.75 else _USUAL_TOP
@@ -277,7 +258,7 @@ class _Drawing:
         recovery, rework = total.failed_deployment_recovery_time, total.deployment_rework_rate
         observed = phrases.observed(frequency, question.period.zone)
         often, within = phrases.frequency(frequency, observed, self.unit)
-        counts = read.sums.deploys(keys, [part for _, part in read.planned.buckets])
+        (counts,) = read.sums.deploys([keys], [part for _, part in read.planned.buckets])
         whole = [bucket.whole for bucket, _ in read.planned.buckets]
         place = {"team": keys[0][0]} if question.teams_known else {}
         place |= {} if of_team else {"repo": title}

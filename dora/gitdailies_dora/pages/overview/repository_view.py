@@ -1,7 +1,5 @@
 """Turn the data of the DORA page into what its template shows: text, addresses and drawings."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from functools import partial
@@ -11,6 +9,7 @@ from gitdailies_core.events.events import INCIDENT_STARTED, KINDS
 from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
 
+from gitdailies_dora.accounts.audit import AuditLine
 from gitdailies_dora.derived.read.answers import EventReference
 from gitdailies_dora.derived.read.figures.names import Choices
 from gitdailies_dora.derived.read.figures.repository_page import RepositoryPage, TimelineEvent
@@ -100,7 +99,6 @@ def context(
     listed = [_listed(event, found.events, zone) for event in found.tracks.listed]
     total = sum(found.tracks.counts.values())
     cut = [one.bucket for one in found.buckets]
-    labels = [BUCKET_LABELS[unit].format(bucket.local_begin) for bucket in cut]
     figures, before, changed = found.figures
     often = rate_unit(figures.deployment_frequency.value)
     observed = phrases.observed(figures.deployment_frequency, zone)
@@ -114,9 +112,10 @@ def context(
     buckets = [_bucket(unit, *one, part_url) for one in zip(cut, listed_in, strict=True)]
     # Their list is about the present moment.
     opened_now = Piece(count(open_now), open_incidents_url(**filled) if open_now and question.live else "")
-    trends = _trends(found, unit, cut, labels, period.now - settings.window_us)._replace(listed=listed_in)
-    if on_wall:  # a screen shows no titles of incidents
-        trends = trends._replace(outages=())
+    heading, settled_until = _HEADINGS.get(unit, ""), period.now - settings.window_us
+    trends = trends_of(unit, cut, found.began_at, settled_until, found.changed, heading)
+    # A screen shows no titles of incidents.
+    trends = trends._replace(listed=listed_in, outages=() if on_wall else _outages(found, cut))
     in_words = CardContext(window(settings.window.total_seconds()), observed, listed_at)
     repos = found.choices.repos
     return {
@@ -143,14 +142,14 @@ def context(
         "untold": found.untold,
         "chance": explained(figures.change_fail_rate, found.shares),
         "decide": listed_at.get("May have failed", ""),
-        "heading": _HEADINGS.get(unit, unit.capitalize()),
+        "heading": heading or unit.capitalize(),
         "buckets": buckets,
         "counts_of": listed_at,
         "word": unit,
         "gray": GRAY,
-        "has_line": any(layout.value(one).rolled is not None for one in found.buckets for layout in LAYOUTS),
+        "has_line": any(layout.drawn(one).rolled is not None for one in found.buckets for layout in LAYOUTS),
         "tracks": tracks.tracks(found.tracks, period, found.events, part_url),
-        "ticks": tracks.ticks(period, _tick_labels(cut, labels)),
+        "ticks": tracks.ticks(period, _tick_labels(cut, trends.labels)),
         "listed": listed,
         "total": count(total),
         "left": count(total - len(listed)) if total > LISTED else "",
@@ -166,29 +165,36 @@ def context(
     }
 
 
-def _trends(
-    found: RepositoryPage, unit: str, cut: Sequence[Bucket], labels: list[str], settled_until: int
+def trends_of(
+    unit: str,
+    cut: Sequence[Bucket],
+    began_at: int | None,
+    settled_until: int,
+    changed: Sequence[AuditLine],
+    heading: str = "",
 ) -> Trends:
-    """Return what the charts draw; they begin with the first event."""
-    heading = _HEADINGS.get(unit, "")
+    """Return what charts draw over buckets of a *unit*; they begin with the first event."""
     # "Week of 2 Mar 2026", and a day by its name alone.
     before = f"{heading} " if " " in heading else ""
-    began_at, named = found.began_at, found.events
+    return Trends(
+        unit=unit,
+        buckets=cut,
+        labels=[BUCKET_LABELS[unit].format(bucket.local_begin) for bucket in cut],
+        titles=[before + bucket_title(unit, bucket) for bucket in cut],
+        counted=[began_at is not None and bucket.period.until >= began_at for bucket in cut],
+        settled_until=settled_until,
+        marks=marks(cut, [(to_us(one.at), phrases.setting(one.subject)) for one in reversed(changed)]),
+    )
+
+
+def _outages(found: RepositoryPage, cut: Sequence[Bucket]) -> list[tuple[float, str]]:
+    named = found.events
     incidents = [
         (one.at, title_of(about).short)
         for one in found.tracks.listed
         if one.id in named and (about := named[one.id].about).kind == INCIDENT_STARTED
     ]
-    return Trends(
-        unit=unit,
-        buckets=cut,
-        labels=labels,
-        titles=[before + bucket_title(unit, bucket) for bucket in cut],
-        counted=[began_at is not None and bucket.period.until >= began_at for bucket in cut],
-        settled_until=settled_until,
-        marks=marks(cut, [(to_us(one.at), phrases.setting(one.subject)) for one in reversed(found.changed)]),
-        outages=marks(cut, incidents),
-    )
+    return marks(cut, incidents)
 
 
 def marks(cut: Sequence[Bucket], moments: Sequence[tuple[int, str]]) -> list[tuple[float, str]]:
@@ -235,7 +241,7 @@ def _bucket(unit: str, bucket: Bucket, listed: Mapping[str, str], part_url: Any)
     }
 
 
-def _tick_labels(buckets: Sequence[Bucket], labels: list[str]) -> dict[int, str]:
+def _tick_labels(buckets: Sequence[Bucket], labels: Sequence[str]) -> dict[int, str]:
     # The first bucket has no label if it is not whole: the label would be too close to the next.
     found = {
         bucket.period.began_at: label

@@ -1,8 +1,5 @@
 """The review of a week: what needs a decision, and the forms that decide it."""
 
-from __future__ import annotations
-
-import secrets
 from datetime import timedelta
 from functools import partial
 from urllib.parse import urlencode
@@ -10,7 +7,7 @@ from urllib.parse import urlencode
 from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response
 
-from gitdailies_dora.accounts import people, screen_store
+from gitdailies_dora.accounts import people_store, screen_store
 from gitdailies_dora.accounts.screens import LINK_IS_OVER, SHARED, SHARED_FOR, SHARED_REVIEW, Screen
 from gitdailies_dora.derived.correcting import checked_reason
 from gitdailies_dora.derived.read import review as derived_review
@@ -57,9 +54,8 @@ class ReviewPage(PageGroup):
         given = {name: visit.fields.get(name, "") for name in PARAMETERS if visit.fields.get(name)}
         question = review_question(given, self._site.settings, self._site.teams, to_us(self._site.clock()))
         named = {**given, "week": question.week.name}
-        token, until = people.new_token(secrets.token_urlsafe), self._site.clock() + SHARED_FOR
+        (token, hash_), until = people_store.new_token(), self._site.clock() + SHARED_FOR
         shown = f"{SHARED_REVIEW}{urlencode(named)}"
-        hash_ = people.hash_of(token)
         await self._write(visit, screen_store.add, hash_=hash_, name=shown, expires_at=until)
         self._site.log.info("review shared", review=shown, person=visit.user.name)
         address = f"{visit.origin}{SHARED}{token}"

@@ -1,7 +1,5 @@
 """The review of a week as people read it: a sentence with links for each line, as a page and as Markdown."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
@@ -315,7 +313,7 @@ def _doubtful(line: answers.DoubtfulTarget) -> list[Piece]:
         return [*named, Piece(told), link(line.deploys[0]), Piece(".")]
     times = "once" if line.number == 1 else f"{count(line.number)} times"
     deploys = joined([link(one) for one in line.deploys])
-    last = [Piece(f", {times} in this week. The last are "), *deploys, Piece(".")]
+    last = [Piece(f", {times} this week. The last are "), *deploys, Piece(".")]
     return [Piece("Two workflows deployed one commit to "), *of, *last]
 
 
@@ -339,7 +337,7 @@ def _silent(line: answers.SilentSender) -> list[Piece]:
         who = [Piece(f"{line.name} of "), *who]
     return [
         *who,
-        Piece(" deployed in each of the four weeks before, but not in this week. The last deploy is "),
+        Piece(" deployed in each of the four weeks before, but not this week. The last deploy is "),
         link(line.last),
         Piece("."),
     ]

@@ -1,7 +1,5 @@
 """How a week went, as people read it: figures beside those of the week before, and what happened. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import timedelta, tzinfo
 from types import MappingProxyType
@@ -14,16 +12,13 @@ from gitdailies_dora.derived.read import answers
 from gitdailies_dora.figures.answers.comparison import is_clear
 from gitdailies_dora.figures.answers.numbers import FIGURES
 from gitdailies_dora.figures.answers.selection import at_local_time, local_time
-from gitdailies_dora.figures.history.incidents import BY_CAUSE, BY_HAND, BY_TIME, NO_CAUSE
+from gitdailies_dora.figures.history.incidents import BY_CAUSE, BY_HAND, NO_CAUSE
 from gitdailies_dora.figures.words.week import severity_rank
 from gitdailies_dora.pages.frame import phrases
 from gitdailies_dora.pages.frame.event_links import Piece, event_url, joined, link, opened, repository_url
 from gitdailies_dora.pages.frame.event_titles import name_of, short
 from gitdailies_dora.pages.frame.formatting import amount, day_and_time, duration
 
-# What is said of the deploys that an incident is attributed to.
-_BY_EVIDENCE, _BY_TIME = ("Caused by ", ""), ("{} after ", ", which may have caused it")
-_CAUSES = {BY_CAUSE: _BY_EVIDENCE, BY_HAND: _BY_EVIDENCE, BY_TIME: _BY_TIME}
 _NONE: Mapping[str, str] = MappingProxyType({})
 # So many repositories of an outage are named.
 _NAMED = 3
@@ -130,19 +125,19 @@ def _cause(one: answers.Happening) -> list[Piece]:
     if not one.deploys:
         said = "No deploy caused it" if one.how == NO_CAUSE else "No deploy is known to have caused it"
         return [Piece(f". {said}.")]
-    said, rest = _CAUSES.get(one.how, _BY_TIME)
-    return [
-        Piece(f". {said.format(_late(one))}"),
-        *joined(list(map(link, one.deploys))),
-        *(repaired or [Piece(rest)]),
-        Piece("."),
-    ]
-
-
-def _late(one: answers.Happening) -> str:
-    """Return how long after the latest of its deploys an incident began."""
-    deployed = max(to_us(parse(deploy.time, "time")) for deploy in one.deploys)
-    return duration((to_us(parse(one.time, "time")) - deployed) / 1_000_000)
+    if one.how in (BY_CAUSE, BY_HAND):
+        return [Piece(". Caused by "), *joined(list(map(link, one.deploys))), *repaired, Piece(".")]
+    began = to_us(parse(one.time, "time"))
+    deployed = {ref.id: to_us(parse(ref.time, "time")) for ref in one.deploys}
+    before = [ref for ref in one.deploys if deployed[ref.id] <= began]
+    # Incidents that overlap are one outage: a deploy of a later one may have come after its beginning.
+    after = [ref for ref in one.deploys if ref not in before]
+    more = [Piece(". More incidents came after "), *joined(list(map(link, after)))] if after else []
+    if before:
+        late = duration((began - max(deployed[ref.id] for ref in before)) / 1_000_000)
+        rest = repaired or [Piece(", which may have caused it")]
+        return [Piece(f". {late} after "), *joined(list(map(link, before))), *rest, *more, Piece(".")]
+    return [*more, *repaired, Piece(".")]
 
 
 def _seconds(one: answers.Happening, now: int) -> float | None:

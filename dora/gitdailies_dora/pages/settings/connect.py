@@ -1,7 +1,5 @@
 """The first page, and Connect: what is connected, what is silent, and what to paste next."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -1,9 +1,6 @@
 """The pages of people, of the audit trail, and of the settings that make the figures."""
 
-from __future__ import annotations
-
 import asyncio
-import secrets
 import shlex
 from collections import Counter
 from functools import partial
@@ -19,9 +16,9 @@ from gitdailies_dora.accounts import audit, people, people_store
 from gitdailies_dora.accounts.people import Person
 from gitdailies_dora.accounts.single_sign_on import identities
 from gitdailies_dora.pages.frame.formatting import amount
-from gitdailies_dora.pages.frame.forms import RoleForm, field_error
+from gitdailies_dora.pages.frame.forms import Form
 from gitdailies_dora.pages.frame.phrases import setting
-from gitdailies_dora.pages.frame.request_context import Visit
+from gitdailies_dora.pages.frame.request_context import FormFields, Visit
 from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup, here, no_such_page
 
 PEOPLE, AUDIT = "/settings/people", "/settings/audit"
@@ -85,17 +82,17 @@ class PeoplePages(PageGroup):
             Page(AUDIT, self.trail, needs=OWNERS),
         ]
 
-    async def show(self, visit: Visit, form: RoleForm | None = None, status: int = 200) -> Response:
+    async def show(self, visit: Visit, form: Form | None = None) -> Response:
         """List the people who may sign in, with the form that invites; *removed* is who no longer may."""
-        given = visit.fields.get("removed", "")
+        form, given = form or Form(FormFields()), visit.fields.get("removed", "")
         known = await self._anyone(int(given)) if given.isdecimal() and len(given) < 18 else None
         found = await self._site.store.read(people_store.all_people)
         owners = sum(person.is_owner for person in found)
         return self._site.render(
             visit,
             "people.html",
-            status,
-            form=form or RoleForm(),
+            form.status,
+            form=form,
             people=found,
             owners=owners,
             removed=known[0] if known and not known[1] else None,
@@ -108,31 +105,28 @@ class PeoplePages(PageGroup):
         """Create a one-time link and show it once."""
         if not self._site.ways_in.passwords:
             raise no_such_page()
-        form = RoleForm(visit.fields)
-        if not form.validate():
-            return await self.show(visit, form, 422)
-        token = people.new_token(secrets.token_urlsafe)
-        role = people.checked_role(form.role.data or "")
-        await self._write(visit, people_store.invite, hash_=people.hash_of(token), role=role, by=visit.user)
+        form, (token, hash_) = Form(visit.fields), people_store.new_token()
+        with form.beside("role"):
+            role = people.checked_role(form.text("role"))
+            await self._write(visit, people_store.invite, hash_=hash_, role=role, by=visit.user)
+        if form.wrong:
+            return await self.show(visit, form)
         link = f"{visit.origin}{people.JOIN}{token}"
-        return self._site.render(visit, "invited.html", link=link, role=form.role.data)
+        return self._site.render(visit, "invited.html", link=link, role=role)
 
     async def edit(self, visit: Visit) -> Response:
         """Show a person, with the forms for another role and a new password."""
         person = await self._person_here(visit)
-        return self._member(visit, person, RoleForm(data={"role": person.role}))
+        return self._member(visit, person, Form(FormFields({"role": person.role})))
 
     async def change_role(self, visit: Visit) -> Response:
         """Change what a person may do, from their next request on."""
-        person, form = await self._person_here(visit), RoleForm(visit.fields)
-        if not form.validate():
-            return self._member(visit, person, form, 422)
-        role = people.checked_role(form.role.data or "")
-        try:
+        person, form = await self._person_here(visit), Form(visit.fields)
+        with form.beside("role"):
+            role = people.checked_role(form.text("role"))
             await self._write(visit, people_store.change_role, id_=person.id, role=role)
-        except UsageError as error:
-            form.role.errors = [field_error(error)]
-            return self._member(visit, person, form, 422)
+        if form.wrong:
+            return self._member(visit, person, form)
         self._site.log.info("role changed", person=person.name, role=role, by=visit.user.name)
         # An owner who has another role now may not open the list of people.
         return self._site.redirect(
@@ -142,9 +136,8 @@ class PeoplePages(PageGroup):
     async def offer_new_password(self, visit: Visit) -> Response:
         """Create a one-time link with which a person chooses a new password, and show it once."""
         person = await self._person_here(visit)
-        token = people.new_token(secrets.token_urlsafe)
-        given = {"hash_": people.hash_of(token), "person": person, "by": visit.user}
-        await self._site.write(people_store.offer_new_password, **given)
+        token, hash_ = people_store.new_token()
+        await self._site.write(people_store.offer_new_password, hash_=hash_, person=person, by=visit.user)
         link = f"{visit.origin}{people.JOIN}{token}"
         return self._site.render(visit, "password-link.html", link=link, member=person)
 
@@ -237,8 +230,8 @@ class PeoplePages(PageGroup):
             visit, "figure-settings.html", settings=settings, teams=teams, changes=changes, plain=setting
         )
 
-    def _member(self, visit: Visit, person: Person, form: RoleForm, status: int = 200) -> Response:
-        return self._site.render(visit, "person.html", status, member=person, form=form)
+    def _member(self, visit: Visit, person: Person, form: Form) -> Response:
+        return self._site.render(visit, "person.html", form.status, member=person, form=form)
 
     async def _person_here(self, visit: Visit) -> Person:
         """Return a person whose role and password are kept here; raises Refusal for one of a provider."""

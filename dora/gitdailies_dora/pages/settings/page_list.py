@@ -1,7 +1,5 @@
 """The pages of the documentation: their order, from `docs/site.toml`, and what each is for."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Callable, Iterator

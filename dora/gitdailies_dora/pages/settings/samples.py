@@ -1,7 +1,5 @@
 """What pages offer to paste: a command that sends a deploy, and settings of a relay. Pure."""
 
-from __future__ import annotations
-
 
 def deploy_command(origin: str) -> str:
     """Return a command that sends a first deploy, with a random commit."""

@@ -1,17 +1,15 @@
 """Settings → Screens: links with which a screen on a wall shows figures, each shown once."""
 
-from __future__ import annotations
-
-import secrets
 from datetime import timedelta
 
 from gitdailies_core.errors import UsageError
 from starlette.responses import Response
 
-from gitdailies_dora.accounts import people, screen_store
+from gitdailies_dora.accounts import people_store, screen_store
+from gitdailies_dora.accounts.keys.webhook_key import checked_name
 from gitdailies_dora.accounts.screens import LINK_IS_OVER, LONGEST_DAYS, SHARED_REVIEW, WALL, Screen
-from gitdailies_dora.pages.frame.forms import NewScreen, field_error
-from gitdailies_dora.pages.frame.request_context import Visit, cookie_header
+from gitdailies_dora.pages.frame.forms import Form
+from gitdailies_dora.pages.frame.request_context import FormFields, Visit, cookie_header
 from gitdailies_dora.pages.frame.site import EVERYONE, OWNERS, Page, PageGroup, here
 from gitdailies_dora.pages.frame.visitors import SCREEN
 
@@ -35,24 +33,22 @@ class ScreenPages(PageGroup):
     async def show(self, visit: Visit) -> Response:
         """List the links, with the form for a new one."""
         day = (self._site.local_now() + _SUGGESTED).date()
-        return await self._list(visit, NewScreen(data={"expires": day}))
+        return await self._list(visit, Form(FormFields({"expires": f"{day}"})))
 
     async def create(self, visit: Visit) -> Response:
         """Create a link and show it once; this response is the only place that contains it."""
-        form = NewScreen(visit.fields)
-        form.now = self._site.local_now()
-        expires_at = form.expires_at
-        if not form.validate() or expires_at is None:
-            return await self._list(visit, form, 422)
-        token, name = people.new_token(secrets.token_urlsafe), form.name.data or ""
-        hash_ = people.hash_of(token)
-        try:
+        form = Form(visit.fields)
+        name = form.checked("name", "Enter a name.", checked_name)
+        expires_at = form.expires_at(self._site.local_now(), LONGEST_DAYS)
+        if form.wrong or expires_at is None:
+            return await self._list(visit, form)
+        token, hash_ = people_store.new_token()
+        with form.beside("name"):
             if name.startswith(SHARED_REVIEW):
                 raise UsageError("name: it is the address of a review; choose another name")
             await self._write(visit, screen_store.add, hash_=hash_, name=name, expires_at=expires_at)
-        except UsageError as error:
-            form.name.errors = [field_error(error)]
-            return await self._list(visit, form, 422)
+        if form.wrong:
+            return await self._list(visit, form)
         self._site.log.info("screen created", screen=name, person=visit.user.name)
         return self._site.render(
             visit, "screen-once.html", name=name, link=f"{visit.origin}{WALL}{token}", until=expires_at
@@ -85,12 +81,12 @@ class ScreenPages(PageGroup):
         found = await self._site.store.read(screen_store.all_screens)
         return next((screen for screen in found if screen.id == id_), None)
 
-    async def _list(self, visit: Visit, form: NewScreen, status: int = 200) -> Response:
+    async def _list(self, visit: Visit, form: Form) -> Response:
         now, screens = self._site.clock(), await self._site.store.read(screen_store.all_screens)
         return self._site.render(
             visit,
             "screens.html",
-            status,
+            form.status,
             form=form,
             screens=[(screen, screen.is_valid(now)) for screen in screens],
             longest=LONGEST_DAYS,

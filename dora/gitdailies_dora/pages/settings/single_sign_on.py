@@ -64,9 +64,8 @@ class SingleSignOnPages:
         await self._site.write(pending.begin, state=state, cookie=visit.token, next_path=path)
         target = metadata.authorization_address(
             about,
-            client_id=provider.settings.client_id,
+            provider.settings,
             redirect=visit.origin + BACK,
-            scopes=provider.settings.scopes,
             state=state,
             nonce=pending.derived("nonce", visit.token, state),
             verifier=pending.derived("verifier", visit.token, state),
@@ -91,6 +90,7 @@ class SingleSignOnPages:
             account = await self._in_thread(
                 partial(
                     provider.account,
+                    about,
                     metadata.code_of(visit.fields, about),
                     redirect=visit.origin + BACK,
                     verifier=pending.derived("verifier", visit.token, state),

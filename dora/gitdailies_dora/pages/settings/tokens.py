@@ -1,23 +1,21 @@
 """Settings → Your read tokens: a person's own tokens for the API, each shown once."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from functools import partial
 
-from gitdailies_core.errors import UsageError
 from starlette.responses import Response
 
 from gitdailies_dora.accounts.keys import key_store
 from gitdailies_dora.accounts.keys import webhook_key as keys
-from gitdailies_dora.accounts.keys.key_store import KeyRequest
-from gitdailies_dora.pages.frame.forms import LONGEST_TOKEN_DAYS, NewToken, field_error
-from gitdailies_dora.pages.frame.request_context import Visit
+from gitdailies_dora.pages.frame.forms import Form
+from gitdailies_dora.pages.frame.request_context import FormFields, Visit
 from gitdailies_dora.pages.frame.site import Page, PageGroup, here
 
 TOKENS = "/settings/tokens"
 # What the form suggests.
 _SUGGESTED = timedelta(days=90)
+# A token that somebody forgets ends by itself.
+LONGEST_DAYS = 366
 
 
 class TokenPages(PageGroup):
@@ -33,22 +31,19 @@ class TokenPages(PageGroup):
     async def show(self, visit: Visit) -> Response:
         """List the tokens of the person, with the form for a new one."""
         day = (self._site.local_now() + _SUGGESTED).date()
-        return await self._list(visit, NewToken(data={"expires": day}))
+        return await self._list(visit, Form(FormFields({"expires": f"{day}"})))
 
     async def create(self, visit: Visit) -> Response:
         """Create a token and show it once; this response is the only place that contains it."""
-        form, now = NewToken(visit.fields), self._site.local_now()
-        form.now = now
-        if not form.validate():
-            return await self._list(visit, form, 422)
-        request = KeyRequest.make(form.name.data or "", [keys.READ], form.expires_at, now=now)
-        try:
-            secret, token = await self._write(
-                visit, key_store.add_key, request=request, person_id=visit.user.id
-            )
-        except UsageError as error:
-            form.name.errors = [field_error(error)]
-            return await self._list(visit, form, 422)
+        form = Form(visit.fields)
+        name = form.checked("name", "Enter a name.", keys.checked_name)
+        expires_at = form.expires_at(self._site.local_now(), LONGEST_DAYS)
+        given = {"name": name, "allow": [keys.READ], "expires_at": expires_at, "person_id": visit.user.id}
+        if not form.wrong:
+            with form.beside("name"):
+                secret, token = await self._write(visit, key_store.add_key, **given)
+        if form.wrong:
+            return await self._list(visit, form)
         self._site.log.info("read token created", token=token.shown, person=visit.user.name)
         return self._site.render(
             visit, "token-once.html", token=token, raw=secret.reveal(), address=f"{visit.origin}/api/metrics"
@@ -63,14 +58,14 @@ class TokenPages(PageGroup):
         self._site.log.info("read token deleted", token=token.shown, person=person.name)
         return self._site.redirect(TOKENS)
 
-    async def _list(self, visit: Visit, form: NewToken, status: int = 200) -> Response:
+    async def _list(self, visit: Visit, form: Form) -> Response:
         now = self._site.clock()
         tokens = await self._site.store.read(partial(key_store.tokens_of, person_id=visit.user.id))
         return self._site.render(
             visit,
             "tokens.html",
-            status,
+            form.status,
             form=form,
             tokens=[(token, token.is_valid(now)) for token in tokens],
-            longest=LONGEST_TOKEN_DAYS,
+            longest=LONGEST_DAYS,
         )

@@ -1,22 +1,20 @@
 """Settings → API Access → Manage Incoming Webhooks: webhook keys, each shown once."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
-from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import KINDS
 from gitdailies_core.values.secret import Secret
 from starlette.responses import Response
 
 from gitdailies_dora.accounts.keys import key_store
 from gitdailies_dora.accounts.keys import webhook_key as keys
-from gitdailies_dora.accounts.keys.key_store import KeyRequest, reported_with
+from gitdailies_dora.accounts.keys.key_store import reported_with
 from gitdailies_dora.accounts.keys.webhook_key import Key
 from gitdailies_dora.accounts.keys.wrong_requests import keys_gone_wrong, wrong_requests
-from gitdailies_dora.pages.frame.forms import NewKey, field_error
-from gitdailies_dora.pages.frame.request_context import Visit
+from gitdailies_dora.pages.frame.forms import Form
+from gitdailies_dora.pages.frame.request_context import FormFields, Visit
 from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup, here, no_such_page
 
 MANAGE = "/settings/api-access/incoming-webhooks"
@@ -28,6 +26,18 @@ _RELOADED = timedelta(minutes=10)
 _IN_USE = timedelta(days=1)
 # How long the list of keys points at wrong requests.
 RECENTLY = timedelta(days=7)
+
+# What a key may send, and the text of each choice.
+EVERY, SOME, NONE = "every", "some", "none"
+_SENDS = {EVERY: "Every kind of event", SOME: "Only some kinds of event", NONE: "Nothing"}
+# The other rights by their fields, with the text of each, and the fields of limits.
+_MORE = {
+    "reads": (keys.READ, "May read events"),
+    "deletes": (keys.DELETE, "May delete events"),
+    "corrects": (keys.CORRECT, "May correct how events are counted"),
+}
+_LIMITS = ("repos", "environments")
+_WORDS = {"sends": _SENDS, "kinds": KINDS, "more": _MORE}
 
 
 class SettingsPages(PageGroup):
@@ -73,26 +83,24 @@ class SettingsPages(PageGroup):
 
     async def new_key(self, visit: Visit) -> Response:
         """Show the form."""
-        return self._form(visit, NewKey())
+        return self._form(visit, Form(FormFields()))
 
     async def create_key(self, visit: Visit) -> Response:
         """Create a key and show it once; this response is the only place that contains it."""
-        form, now = NewKey(visit.fields), self._site.local_now()
-        form.now = now
-        if not form.validate():
-            return self._form(visit, form, 422)
-        request = KeyRequest.make(form.name.data or "", form.allow, form.expires_at, form.limits, now=now)
-        try:
-            secret, key = await self._write(visit, key_store.add_key, request=request)
-        except UsageError as error:
-            found = await self._site.store.read(key_store.all_keys)
-            same = next((key for key in found if key.name == request.name), None)
-            if same and same.created_by == visit.user.name and now - same.created_at < _RELOADED:
-                return self._site.redirect(f"{MANAGE}/keys/{same.id}")
-            form.name.errors = [field_error(error)]
-            return self._form(visit, form, 422)
-        self._site.log.info("key created", key=key.name, person=visit.user.name)
-        return self._show_once(visit, secret, key)
+        form, now = Form(visit.fields), self._site.local_now()
+        name = form.checked("name", "Enter a name.", keys.checked_name)
+        given = {"name": name, "expires_at": form.expires_at(now), **_chosen(form)}
+        if form.wrong:
+            return self._form(visit, form)
+        with form.beside("name"):
+            secret, key = await self._write(visit, key_store.add_key, **given)
+            self._site.log.info("key created", key=key.name, person=visit.user.name)
+            return self._show_once(visit, secret, key)
+        found = await self._site.store.read(key_store.all_keys)
+        same = next((key for key in found if key.name == name), None)
+        if same and same.created_by == visit.user.name and now - same.created_at < _RELOADED:
+            return self._site.redirect(f"{MANAGE}/keys/{same.id}")
+        return self._form(visit, form)
 
     async def replace_key(self, visit: Visit) -> Response:
         """Create a key in place of another and show it once. A form that is sent again changes nothing."""
@@ -143,8 +151,8 @@ class SettingsPages(PageGroup):
         id_ = min(visit.request.path_params["id"], 2**63 - 1)
         return await self._site.store.read(partial(key_store.find_key_by_id, id_=id_))
 
-    def _form(self, visit: Visit, form: NewKey, status: int = 200) -> Response:
-        return self._site.render(visit, "key-new.html", status, manage=MANAGE, form=form)
+    def _form(self, visit: Visit, form: Form) -> Response:
+        return self._site.render(visit, "key-new.html", form.status, manage=MANAGE, form=form, **_WORDS)
 
     def _show_once(self, visit: Visit, secret: Secret, key: Key, old: Key | None = None) -> Response:
         raw, address = secret.reveal(), f"{visit.origin}/webhooks"
@@ -152,6 +160,23 @@ class SettingsPages(PageGroup):
         return self._site.render(
             visit, "key-once.html", manage=MANAGE, key=key, old=old, raw=raw, address=address, sends=sends
         )
+
+
+def _chosen(form: Form) -> dict[str, Any]:
+    """Return the rights and the limits that a form chooses."""
+    sends, kinds = form.text("sends") or EVERY, form.given.getlist("kinds")
+    more = [word for field, (word, _) in _MORE.items() if form.text(field)]
+    if sends == SOME and not kinds:
+        form.wrong["kinds"] = "Choose at least one kind."
+    if sends not in _SENDS or (sends == NONE and not more):
+        form.wrong["sends"] = "Choose at least one permission."
+    allow, limits = [*{EVERY: [keys.SEND], SOME: kinds}.get(sends, []), *more], keys.NO_LIMITS
+    with form.beside("kinds"):
+        keys.checked_rights(allow)
+    with form.beside("repos"):
+        listed = ([name for name in form.text(field).split(",") if name.strip()] for field in _LIMITS)
+        limits = keys.checked_limits(keys.Limits.make(*listed), allow)
+    return {"allow": allow, "limits": limits}
 
 
 def permissions(key: Key) -> str:

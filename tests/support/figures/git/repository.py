@@ -6,7 +6,6 @@ import os
 import subprocess
 from pathlib import Path
 
-DERIVATION = Path(__file__).with_name("derivation.md")
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
     "HOME": os.devnull,

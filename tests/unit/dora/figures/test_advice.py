@@ -10,7 +10,6 @@ import pytest
 from gitdailies_dora.derived.read import verdicts
 from gitdailies_dora.figures.words import reasons
 from gitdailies_dora.figures.words.advice import ADVICE
-from gitdailies_dora.pages.overview.cards import LEAD_TIME
 
 from tests.support.figures.worked.expected import WHY
 
@@ -73,11 +72,6 @@ def test_there_is_nothing_to_do_about_what_counts(word: str) -> None:
 def test_advice_is_what_helps(word: str, helps: str, done: str) -> None:
     """It does not name what may be done already, such as a run of its own or pushes that are sent."""
     assert (helps in ADVICE[word], done in ADVICE[word]) == (True, False)
-
-
-def test_a_card_without_a_lead_time_gives_no_reason_of_one_deploy_for_all() -> None:
-    """It leads to the pages of the deploys, whose reasons differ, not all of which are first ones."""
-    assert LEAD_TIME.nothing == "no commit with a known lead time; the page of each unknown deploy says why"
 
 
 def test_advice_is_a_clause_that_can_end_a_sentence() -> None:

@@ -132,25 +132,6 @@ def test_only_one_deploy_after_a_missing_one_is_unknown(missing: set[int], expec
     assert reasons([2, 4, 5, 6, 8], missing) == expected
 
 
-def test_old_commits_after_a_missing_deploy_stay_unknown() -> None:
-    """A branch older than the missing deploy may have been in it, so its merge is unknown."""
-    graph: Graph = [frozenset(), *(frozenset({p}) for p in (0, 1, 1, 3)), frozenset({4, 2})]
-    deploys = deploys_of(graph, [1, 3, 4, 5])
-    found = find(graph, deploys, {sha(3)}).commits
-    assert [found[id_].unknown for id_ in sorted(found)] == [
-        "not-in-mirror",
-        "earlier-not-in-mirror",
-        "earlier-not-in-mirror",
-    ]
-
-
-def test_a_rollback_that_goes_before_the_first_deploy() -> None:
-    """Commits of the first deploy are not new after a rollback to an older commit."""
-    found = find(LINE, deploys_of(LINE, [4, 2, 5]), set()).commits
-    assert found["d01"] == GitCommits("")
-    assert [commit.sha for commit in found["d02"].commits] == [sha(5)]
-
-
 def test_too_many_commits_are_unknown_and_the_next_deploy_is_known() -> None:
     """A pair that was cut makes its deploy unknown, and no other."""
     deploys = deploys_of(LINE, [1, 5, 7])
@@ -162,30 +143,6 @@ def test_too_many_commits_are_unknown_and_the_next_deploy_is_known() -> None:
         deploys_to_ask_about(deploys), KnownCommits({d.sha: d.sha for d in deploys}, pairs)
     ).commits
     assert [found[id_].unknown for id_ in ("d01", "d02")] == ["too-many-commits", ""]
-
-
-def test_nothing_is_decided_before_git_was_asked() -> None:
-    """Until a pair is known, neither its deploy nor a later one is decided, but all pairs are listed."""
-    deploys = deploys_of(LINE, [1, 3, 5, 5])
-    findings = find_commits(deploys_to_ask_about(deploys), KnownCommits({d.sha: d.sha for d in deploys}, {}))
-    assert (findings.commits, list(findings.pairs)) == ({}, [(sha(1), sha(3)), (sha(3), sha(5))])
-
-
-def test_the_paths_of_a_service_are_part_of_what_git_is_asked() -> None:
-    """Other globs are another question, and a deploy of another service has none."""
-    deploys = [one._replace(target=HERE._replace(service="api")) for one in deploys_of(LINE, [1, 3])]
-    asked = deploys_to_ask_about(deploys)
-    for service, globs in (("api", ("a", "b")), ("web", ())):
-        known = KnownCommits({d.sha: d.sha for d in deploys}, {}, paths={service: ("a", "b")})
-        assert list(find_commits(asked, known).pairs) == [(sha(1), sha(3), *globs)]
-
-
-def test_git_is_not_asked_about_a_first_deploy_alone() -> None:
-    """Git is asked about all deploys of a target, whether they list commits or not, if there are two."""
-    one, two = deploys_of(LINE, [1, 2])
-    listing = two._replace(commits=(Commit(sha(2), at(2)),))
-    assert deploys_to_ask_about([one, listing]) == [[one, listing]]
-    assert deploys_to_ask_about([one]) == []
 
 
 def deploy(number: int, id_: str, **fields: Any) -> dict[str, Any]:

@@ -16,10 +16,8 @@ from gitdailies_dora.figures.answers.columns import (
     FailureValues,
     IncidentValues,
     columns,
-    of_facts,
 )
 from gitdailies_dora.figures.answers.selection import Period, local_time
-from gitdailies_dora.figures.answers.series import ALL, SeriesQuestion, add_up, cuts, plan
 from gitdailies_dora.figures.history.corrections import NONE, Correction, Corrections
 from gitdailies_dora.figures.history.events import read_history
 from gitdailies_dora.figures.history.facts import derive
@@ -322,19 +320,6 @@ def test_a_plain_count_is_as_wrong_as_the_form_says(a_day: float, a_week: float,
     failed = drawn.random(len(deploys)) < fails
     failed[hit] = True
     assert shown_rate(a_day, a_week, fails, 1) == pytest.approx(failed.mean(), rel=0.03)
-
-
-def test_each_incident_has_the_share_of_time_that_is_sooner_after_a_deploy() -> None:
-    """Of ten daily deploys, an incident after six hours comes later than a quarter of all moments."""
-    question = {"from": "2026-03-01T10:00:00Z", "to": "2026-03-11T10:00:00Z", "now": MARCH["now"]}
-    events = [deploy(f"d{day}", f"{day + 1:02}T10:00:00") for day in range(10)]
-    events += [*outage("02T16:00:00", "02T17:00:00", "A"), *outage("05T04:00:00", "05T05:00:00", "B")]
-    found = compute(events, question)
-    asked_for = SeriesQuestion.of(found.selection)
-    planned = plan(asked_for)
-    sums = add_up(of_facts(found.facts), asked_for, cuts(planned, asked_for, found.settings.window_us))
-    assert sums.shares((ALL,), asked_for.period) == [0.25, 0.75]
-    assert sums.shares((), asked_for.period) == []
 
 
 def test_targets_are_counted_some_at_once_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,7 +109,7 @@ def test_an_overview_of_repositories_that_are_alike_accuses_none(rounds: int, bu
         alike = Rates(chance.lognormal(np.log(busy), 1, 300), 0.087)
         found = overview(chance, alike, alike)
         words = [word for one in found.changes.values() if one for word in one.by_figure.values()]
-        assert len(words) > 5 * 290
+        assert len(words) > 5 * 280
         alarms += bool(found.apart) or says_something(words)
     assert alarms <= most(rounds)
 

@@ -236,19 +236,6 @@ def test_halved_lead_times_are_found(sides: Sides, rounds: int) -> None:
 
 
 @rounds
-@pytest.mark.parametrize("rate", [0.02, 0.08, 0.15])
-@pytest.mark.parametrize("whole", [20, 60])
-def test_equal_fail_rates_are_marked_as_rarely_as_stated(rate: float, whole: int, rounds: int) -> None:
-    """Two periods with the same fail rate differ clearly in 1 % of comparisons at most."""
-
-    def part(chance: random.Random) -> Part:
-        return Part(sum(chance.random() < rate for _ in range(whole)), whole)
-
-    found = alarms(rounds, lambda chance: compare_rates(part(chance), part(chance)))
-    assert found <= most_alarms(rounds)
-
-
-@rounds
 @pytest.mark.parametrize(("weeks", "a_week"), [(6, 3.0), (12, 0.5), (12, 8.0)])
 @pytest.mark.parametrize("at_once", [(1,), (1, 1, 4)], ids=["single deploys", "deploys in clusters"])
 def test_equal_weekly_counts_are_marked_as_rarely_as_stated(

@@ -448,17 +448,6 @@ def test_all_production_names_are_one_environment() -> None:
     assert named["deploys"] == 2
 
 
-def test_a_first_deploy_and_one_without_commits_are_unknown() -> None:
-    """Neither a first deploy nor one without commits and commitTime has a lead time."""
-    events = [
-        deploy("1", "02T00:00:00", commits=[{"sha": A, "time": "2025-01-01T00:00:00Z"}]),
-        deploy("2", "03T00:00:00", B),
-        deploy("3", "03T00:00:00", C, environment="dev", commitTime="2026-03-02T00:00:00Z"),
-    ]
-    result = figure("changeLeadTime", *events)
-    assert (result["commits"], result["unknownDeploys"], result["unknownCommits"]) == (0, 2, 0)
-
-
 def test_a_commit_without_a_usable_time_is_unknown() -> None:
     """A commit without a time, or with one after its deploy, is unknown; one at the deploy took no time."""
     commits = [

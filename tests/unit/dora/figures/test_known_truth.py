@@ -22,7 +22,6 @@ from tests.support.figures.known_truth import (
     WEEKLY,
     Team,
     answers,
-    asked_as_before,
     draw,
     means,
     table,
@@ -68,16 +67,3 @@ def test_one_weekly_repository_has_counts() -> None:
             *cards.REWORK.headlines(figures.deployment_rework_rate, context),
         ]
         assert any("%" in text for line in lines for text in line) == (view > 30), lines
-
-
-@short_and_long(
-    "histories", "GITDAILIES_HISTORIES", short=3, long=100, seconds=lambda histories: 60 + 4 * histories
-)
-def test_the_definitions_of_before_are_not(histories: int) -> None:
-    """With failures of young deploys in the numerator, short views are far too high; with all asked days, the
-    first days of a user are far too low."""
-    found = means(BUSY, histories, asked_as_before)
-    print(f"\n{table(BUSY, found)}")
-    assert found[ESTABLISHED, 7, FAIL_RATE].ratio > 1.3
-    assert found[5, 90, FREQUENCY].ratio < 0.1
-    assert all(found[ESTABLISHED, view, FREQUENCY].ratio == pytest.approx(1, abs=NEAR) for view in VIEWS)

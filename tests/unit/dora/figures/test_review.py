@@ -13,7 +13,6 @@ from gitdailies_dora.figures.words.review import (
     SlowChange,
     doubles,
     event_of,
-    names,
     new_names,
     slowest,
     week_of,
@@ -74,23 +73,6 @@ def test_names_that_were_here_before_are_not_new() -> None:
         (SERVICE, "web", 1, "3"),
         (ENVIRONMENT, "preview", 1, "4"),
     ]
-
-
-NAMES = st.sampled_from(("", "x", "y"))
-SIGHTINGS = st.lists(
-    st.builds(Sighting, st.sampled_from("abcdef"), st.integers(0, 40), NAMES, NAMES, NAMES, NAMES), max_size=8
-)
-
-
-@given(SIGHTINGS, SIGHTINGS)
-def test_a_name_is_new_once(before: list[Sighting], week: list[Sighting]) -> None:
-    """No name is new that was there before, and none is listed twice."""
-    known = [key for one in before for key in names(one)]
-    found = new_names(week, known, {one.repo for one in before})
-    keys = [(new.what, new.repo, new.name) for new in found]
-    assert len(set(keys)) == len(keys)
-    # Of several repositories, a name has none.
-    assert not {key for key, new in zip(keys, found, strict=True) if new.repos == 1} & set(known)
 
 
 def test_pairs_are_counted_by_their_reporters() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,6 @@ from gitdailies_dora.figures.answers.columns import (
     by_target,
     columns,
     joined,
-    split,
     target_of,
 )
 from gitdailies_dora.figures.answers.comparison import clear
@@ -34,7 +32,6 @@ from gitdailies_dora.figures.answers.tally import (
     differences,
     drawn_lead_times,
     in_seconds,
-    merged,
 )
 from gitdailies_dora.figures.history.facts import EVIDENCE
 from hypothesis import given
@@ -92,67 +89,11 @@ def groups_of(target: DeployTarget) -> tuple[tuple[str, ...], ...]:
     return GROUPS[PLACES.index(target)]
 
 
-def sums(found: Columns, edges: Sequence[int], settled_until: int = SETTLED_UNTIL) -> Sums:
+def sums(
+    found: Columns, edges: Sequence[int], settled_until: int = SETTLED_UNTIL, cut: Sequence[int] = ()
+) -> Sums:
     keys = [groups_of(target_of(text)) for text in found.targets]
-    return Sums(found, keys, Cuts.of(edges, settled_until, 0))
-
-
-@given(DEPLOYS, FAILURES, INCIDENTS, EDGES, st.data())
-def test_the_sum_of_segments_is_that_of_their_rows(
-    deploys: Deploys, failures: Failures, incidents: Incidents, edges: list[int], data: st.DataObject
-) -> None:
-    """The sums of a group over some segments are those of the rows in them, which are all that there is."""
-    found = sums(columns(deploys, failures, incidents), edges)
-    first = data.draw(st.integers(0, len(edges) - 2))
-    behind = data.draw(st.integers(first + 1, len(edges) - 1))
-    segments = range(first, behind)
-    for key in KEYS:
-
-        def mine(row: Any, key: tuple[str, ...] = key) -> bool:
-            return key in groups_of(row.target) and edges[first] <= row.at < edges[behind]
-
-        rows, failed = list(filter(mine, deploys)), list(filter(mine, failures))
-        others = [row for row in filter(mine, incidents) if row.unlinked]
-        tally = found.over(key, segments)
-        assert tally.deploys == len(rows)
-        assert tally.rework == sum(row.rework for row in rows)
-        assert tally.inferred == sum(row.inferred for row in rows)
-        nothing = [row for row in rows if not (row.unknown or row.unknown_commits or row.lead_times)]
-        assert tally.nothing_new == len(nothing)
-        assert tally.settled == sum(row.at <= SETTLED_UNTIL for row in rows)
-        assert tally.unknown_deploys == sum(row.unknown for row in rows)
-        assert tally.unknown_commits == sum(row.unknown_commits for row in rows)
-        assert sorted(tally.times) == sorted(row.at for row in rows)
-        assert sorted(tally.lead_times) == sorted(lead for row in rows for lead in row.lead_times)
-        settled = [row.evidence for row in failed if row.at <= SETTLED_UNTIL]
-        assert tally.evidence == tuple(map(settled.count, EVIDENCE))
-        assert tally.failed_pending == sum(row.at > SETTLED_UNTIL for row in failed)
-        assert sorted(tally.recoveries) == sorted(r.recovery for r in failed if r.recovery is not None)
-        assert sorted(tally.remedied) == sorted(
-            row.remedied_after for row in failed if row.remedied_after is not None
-        )
-        assert tally.open == sum(row.open for row in failed)
-        assert (tally.unlinked, tally.attributed_in72h) == (len(others), sum(row.wide for row in others))
-        assert found.deploys([key], [segments]) == [len(rows)]
-        assert (key in found.keys(segments)) == bool(rows or others)
-
-
-@given(DEPLOYS, DEPLOYS, FAILURES, FAILURES, INCIDENTS, INCIDENTS)
-def test_columns_of_parts_are_those_of_all(
-    first: Deploys, second: Deploys, one: Failures, other: Failures, some: Incidents, others: Incidents
-) -> None:
-    """The figures of two parts that are joined are those of both together, and sums of groups add up."""
-    edges, everything = [0, LAST + 1], range(1)
-    together = sums(columns([*first, *second], [*one, *other], [*some, *others]), edges)
-    parts = sums(
-        joined([columns(first, one, some), columns([], [], []), columns(second, other, others)]), edges
-    )
-    for key in KEYS:
-        same(parts, together, key, everything)
-    (whole,) = together.together([KEYS], everything)
-    added = merged([together.over(key, everything) for key in KEYS])
-    assert shown(whole) == shown(added)
-    assert whole.deploys == sum(together.over(key, everything).deploys for key in KEYS)
+    return Sums(found, keys, Cuts.of(edges, settled_until, 0), cut)
 
 
 @given(DEPLOYS, FAILURES, INCIDENTS, EDGES, st.integers(0, LAST))
@@ -169,7 +110,7 @@ def test_a_week_by_place_has_the_sums_of_its_deploys(
             cut.append(first)
     packed = joined(weeks)
     assert len(packed.deploys) <= len(weeks) * len(PLACES)
-    found, expected = sums(split(packed, cut), edges), sums(columns(deploys, failures, incidents), edges)
+    found, expected = sums(packed, edges, cut=cut), sums(columns(deploys, failures, incidents), edges)
     for segment in range(len(edges) - 1):
         for key in KEYS:
             same(found, expected, key, range(segment, segment + 1))
@@ -240,17 +181,6 @@ def test_very_many_deploys_are_drawn_alike_in_any_order() -> None:
     assert 0.8 < len(found) / MOST_COMPARED < 1.2
     few = deploys[:MOST_COMPARED]
     assert drawn(few) == [sum(deploy) / 2 for deploy in few]
-
-
-@given(st.lists(st.lists(st.lists(st.integers(0, 10**15), max_size=4), max_size=5), max_size=4))
-def test_deploys_of_groups_are_drawn_as_each_by_itself(groups: list[list[list[int]]]) -> None:
-    """The median lead times of several groups at once are those of each one; some deploys have none."""
-    deploys = [deploy for group in groups for deploy in group]
-    counts = np.array([len(deploy) for deploy in deploys], np.uint32)
-    times = np.array([time for deploy in deploys for time in deploy], np.int64)
-    ends = np.cumsum([len(group) for group in groups], dtype=np.int64)
-    found = [one.tolist() for one in drawn_lead_times(times, counts, ends)]
-    assert found == [[median(deploy) for deploy in group if deploy] for group in groups]
 
 
 def test_many_commits_of_one_deploy_count_as_one_wait() -> None:

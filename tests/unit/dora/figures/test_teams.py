@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
-
 import pytest
 from gitdailies_connection.config.sections.settings import NO_TEAM, TeamSettings
 from gitdailies_dora.figures.history.teams import Teams
-from hypothesis import given
-from hypothesis import strategies as st
 
 TEAMS = Teams(
     (
@@ -47,18 +43,3 @@ def test_a_team_is_found_by_its_key_in_any_case() -> None:
     """Addresses may write the key of a team in upper or lower case; other names are unknown."""
     assert [TEAMS.key(name) for name in ("PAY", "shop", "None", "Payments")] == ["pay", "shop", NO_TEAM, None]
     assert [TEAMS.title(key) for key in ("pay", NO_TEAM)] == ["Payments", "No team"]
-
-
-def test_teams_travel_to_another_process() -> None:
-    """A pickled copy is equal, and answers alike."""
-    copy = pickle.loads(pickle.dumps(TEAMS))
-    assert copy == TEAMS
-    assert copy.of("larkspur/mono", "cart") == ("shop",)
-
-
-@given(st.text(st.sampled_from("ab/.*[?"), max_size=8), st.text(st.sampled_from("ab/.[?"), max_size=8))
-def test_only_the_star_is_special(line: str, repo: str) -> None:
-    """A line without a star fits one name alone; signs of other patterns mean themselves."""
-    teams = Teams((TeamSettings("a", "A", (line,)),))
-    if "*" not in line and not line.endswith(".git") and line:
-        assert (teams.of(repo, None) == ("a",)) == (repo == line)

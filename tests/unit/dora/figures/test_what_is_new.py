@@ -18,9 +18,6 @@ from tests.support.figures.asking import REPO, compute, deploy
 
 Events = list[dict[str, Any]]
 
-# One commit an hour from 1 March on, and a deploy of every fourth one, half an hour after it.
-HOUR = 3600
-
 
 def sha(number: int) -> str:
     return f"{number:040x}"
@@ -143,14 +140,6 @@ def test_a_list_with_new_merges_alone_may_be_cut() -> None:
     assert leads(first, bare(112, commits=[merge]))["d112"] == "list-cut"
     empty = merge | {"parents": [sha(108), sha(90)]}
     assert leads(first, bare(112, commits=[empty, *whole(108)]))["d112"] == []
-
-
-def test_a_deploy_of_a_commit_that_was_there_brings_nothing() -> None:
-    """An older commit that an earlier list had is no new one, whether it is said to be a rollback or not."""
-    first = [bare(104, commits=whole(104)), bare(112, commits=whole(112))]
-    again = deploy("x", moment(120), sha(110))
-    assert leads(*first, again)["x"] == []
-    assert leads(*first, again | {"type": "rollback", "commits": whole(110)})["x"] == []
 
 
 def test_pushes_of_a_repository_with_several_services_are_unknown() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from datetime import timedelta
 
 import pytest
@@ -31,13 +30,3 @@ def test_the_table_holds_every_event() -> None:
     """No event of the history is without an expected verdict, and there are at least 60."""
     assert [event["id"] for event in worked()] == list(WHY)
     assert len(WHY) >= 60
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_arrival_does_not_matter(seed: int) -> None:
-    """The worked history, shuffled, gives the same figures and the same reasons."""
-    events = worked()
-    random.Random(seed).shuffle(events)
-    computed = compute(events, QUESTIONS["shop"], BERLIN)
-    assert computed.figures() == compute(worked(), QUESTIONS["shop"], BERLIN).figures()
-    assert {id_: computed.why(id_) for id_ in WHY} == WHY

@@ -3,51 +3,42 @@
 `related` reads the rows.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
 from gitdailies_server.storage.database import Session
-from gitdailies_server.storage.timestamps import text_of_us
+from gitdailies_server.storage.timestamps import text_of_us, to_us
 from msgspec import Raw, structs
 
 from gitdailies_dora.derived.model.deploys import StoredDeploy
 from gitdailies_dora.derived.model.incidents import KnownSpan, StoredIncident
 from gitdailies_dora.derived.read import answers
 from gitdailies_dora.derived.read.events.related import Found, RelatedReader
-from gitdailies_dora.events.listing import with_arrival
+from gitdailies_dora.events.listing import event_with_id, with_arrival
+from gitdailies_dora.events.records.corrections import correction_of
 from gitdailies_dora.figures.history.corrections import MOVED, NOT_AN_INCIDENT, REWORK, key_of
 from gitdailies_dora.figures.history.facts import Outage, evidence_of, first_outage
 from gitdailies_dora.figures.history.settings import DEFINITIONS, FigureSettings
 from gitdailies_dora.figures.words import timeline
 from gitdailies_dora.figures.words.reasons import UNKNOWN
 
+_Detail = TypeVar("_Detail", answers.EventDetail, answers.DeployDetail, answers.IncidentDetail)
+
 
 def event(session: Session, id_: str, settings: FigureSettings, now: int) -> answers.EventDetail | None:
     """Return an event with its verdicts and what is related to it; None if no event has this id."""
     reader = RelatedReader(session, settings, now)
-    found = reader.event(id_)
-    if found is None:
-        return None
-    if found.kind == DEPLOYED:
-        related = _deploy(reader, found).related
-    elif found.kind == INCIDENT_STARTED:
-        related = _incident(reader, found).related
-    else:
-        related = _end(reader, found)
-    return answers.EventDetail(
-        definitions=DEFINITIONS, event=_full(found), verdicts=reader.verdicts(found.id), related=related
-    )
+    found = reader.begin(partial(event_with_id, id_=id_))
+    return None if found is None else _judged(_event, reader, found)
 
 
 def deploy(session: Session, id_: str, settings: FigureSettings, now: int) -> answers.DeployDetail | None:
     """Return a deploy with its commits, outcome and timeline; None if no deploy has this id."""
     reader = RelatedReader(session, settings, now)
-    found = reader.event(id_)
-    if found is None or found.kind != DEPLOYED:
-        return None
-    return structs.replace(_deploy(reader, found), verdicts=reader.verdicts(found.id))
+    found = reader.begin(partial(event_with_id, id_=id_))
+    return None if found is None or found.kind != DEPLOYED else _judged(_deploy, reader, found)
 
 
 def incident(session: Session, id_: str, settings: FigureSettings, now: int) -> answers.IncidentDetail | None:
@@ -56,13 +47,37 @@ def incident(session: Session, id_: str, settings: FigureSettings, now: int) -> 
     The sender's id of the incident (`incidentId`) gives its newest occurrence.
     """
     reader = RelatedReader(session, settings, now)
-    found = reader.event(id_)
+    found = reader.begin(partial(event_with_id, id_=id_))
     if found is None or found.kind != INCIDENT_STARTED:
-        newest = reader.start_of(id_)
-        found = None if newest is None else reader.event(newest)
-    if found is None:
-        return None
-    return structs.replace(_incident(reader, found), verdicts=reader.verdicts(found.id))
+        found = reader.start_of(id_)
+    return None if found is None else _judged(_incident, reader, found)
+
+
+def of_kind(
+    reader: RelatedReader, found: Found
+) -> answers.EventDetail | answers.DeployDetail | answers.IncidentDetail:
+    """Return the detail of a deploy, of the start of an incident, or of another event."""
+    if found.kind == DEPLOYED:
+        return _judged(_deploy, reader, found)
+    if found.kind == INCIDENT_STARTED:
+        return _judged(_incident, reader, found)
+    return _judged(_event, reader, found)
+
+
+def _judged(read: Callable[[RelatedReader, Found], _Detail], reader: RelatedReader, found: Found) -> _Detail:
+    detail, verdicts = reader.together(partial(read, reader, found), partial(reader.verdicts, found))
+    judged: _Detail = structs.replace(detail, verdicts=verdicts)
+    return judged
+
+
+def _event(reader: RelatedReader, found: Found) -> answers.EventDetail:
+    if found.kind == DEPLOYED:
+        related = _deploy(reader, found).related
+    elif found.kind == INCIDENT_STARTED:
+        related = _incident(reader, found).related
+    else:
+        related = _end(reader, found)
+    return answers.EventDetail(definitions=DEFINITIONS, event=_full(found), verdicts=(), related=related)
 
 
 def failed_deploy(reader: RelatedReader, id_: str) -> answers.FailedDeploy | None:
@@ -96,47 +111,46 @@ def unlinked_incident(reader: RelatedReader, id_: str, most_near: int) -> answer
     )
 
 
-class _References:
-    """References to events, which are read at once."""
+_References: TypeAlias = "Mapping[str, answers.EventReference]"
 
-    def __init__(self, reader: RelatedReader, ids: Iterable[str | None]) -> None:
-        self._found = reader.references(ids)
 
-    def one(self, id_: str | None) -> answers.EventReference | None:
-        return None if id_ is None else self._found.get(id_)
+def _many(refs: _References, ids: Iterable[str]) -> tuple[answers.EventReference, ...]:
+    return tuple(refs[id_] for id_ in ids if id_ in refs)
 
-    def many(self, ids: Iterable[str]) -> tuple[answers.EventReference, ...]:
-        return tuple(ref for id_ in ids if (ref := self.one(id_)) is not None)
 
-    def incidents(self, rows: Iterable[StoredIncident]) -> tuple[answers.IncidentReference, ...]:
-        """Return references to starts, each with when the occurrence ended; None while it is open."""
-        return tuple(
-            answers.IncidentReference(
-                **structs.asdict(ref), ended_at=None if row.ended_at is None else text_of_us(row.ended_at)
-            )
-            for row in rows
-            if (ref := self.one(row.id)) is not None
+def _incidents(refs: _References, rows: Iterable[StoredIncident]) -> tuple[answers.IncidentReference, ...]:
+    """Return references to starts, each with when the occurrence ended; None while it is open."""
+    return tuple(
+        answers.IncidentReference(
+            **structs.asdict(refs[row.id]),
+            ended_at=None if row.ended_at is None else text_of_us(row.ended_at),
         )
+        for row in rows
+        if row.id in refs
+    )
 
 
 def _deploy(reader: RelatedReader, found: Found) -> answers.DeployDetail:
     """Return the detail of a deploy: its state, commits, related events and timeline; no verdicts."""
-    outcome = reader.outcome(found.id)
-    incidents = reader.incidents_of(found.id)
-    remedied_by = reader.remedied_by(found.id)
-    remedies = reader.remedied(found.id)
-    fixed = reader.start_of(found.texts.get("fixes"))
-    repeats, type_, unknown, judged = reader.result(found.id)
-    before, after = reader.neighbors(outcome)
-    changes = reader.changes(found, outcome)
-    refs = _References(
-        reader,
-        (
-            *(before, after, repeats, fixed),
-            *(row.id for row in incidents),
-            *(id_ for id_, _ in remedied_by),
-            *remedies,
-        ),
+    outcome, incidents, remedied_by, remedies, fixed, result, *corrections = reader.together(
+        partial(reader.outcome, found.id),
+        partial(reader.incidents_of, found.id),
+        partial(reader.remedied_by, found.id),
+        partial(reader.remedied, found.id),
+        partial(reader.start_of, found.texts.get("fixes")),
+        partial(reader.result, found.id),
+        partial(_correction, reader, found.id),
+        partial(_correction, reader, key_of(found.id, REWORK)),
+    )
+    repeats, type_, unknown, judged = result
+
+    def neighbors() -> tuple[str | None, str | None, _References]:
+        before, after = reader.neighbors(outcome)
+        of_rows = (*(row.id for row in incidents), *(id_ for id_, _ in remedied_by), *remedies)
+        return before, after, reader.references((before, after, repeats, *of_rows))
+
+    (before, after, refs), changes = reader.together(
+        neighbors, partial(reader.changes, found, outcome, unknown)
     )
     troubles = [_trouble(row) for row in incidents]
     hows, by_evidence = {row.how for row in incidents}, reader.settings.by_evidence
@@ -158,42 +172,45 @@ def _deploy(reader: RelatedReader, found: Found) -> answers.DeployDetail:
         recovery_seconds=recovery[0],
         recovered_by=recovery[1],
         related=answers.RelatedEvents(
-            before=refs.one(before),
-            after=refs.one(after),
-            repeats=refs.one(repeats),
-            fixes=refs.one(fixed),
-            incidents=refs.incidents(incidents),
-            remedied_by=refs.many(id_ for id_, _ in remedied_by),
-            remedies=refs.many(remedies),
+            before=refs.get(before or ""),
+            after=refs.get(after or ""),
+            repeats=refs.get(repeats or ""),
+            fixes=None if fixed is None else fixed.reference,
+            incidents=_incidents(refs, incidents),
+            remedied_by=_many(refs, (id_ for id_, _ in remedied_by)),
+            remedies=_many(refs, remedies),
         ),
         timeline=_timeline(reader, found, changes, troubles, remedied_by),
-        correction=_correction(reader, found.id),
-        rework_correction=_correction(reader, key_of(found.id, REWORK)),
+        correction=corrections[0],
+        rework_correction=corrections[1],
     )
 
 
 def _incident(reader: RelatedReader, found: Found) -> answers.IncidentDetail:
     """Return the detail of an occurrence: its state, attribution, related events, timeline; no verdicts."""
-    occurrences = reader.occurrences(found)
+    occurrences, correction, moved = reader.together(
+        partial(reader.occurrences, found),
+        partial(_correction, reader, found.id),
+        partial(_move, reader, found.id),
+    )
     row = next((one for one in occurrences if one.id == found.id), None)
     trouble = None if row is None else _trouble(row)
     end = None if trouble is None or trouble.end is None else trouble.end
-    ended = None if end is None else reader.event(end.id)
-    cause = None if row is None or row.deploy is None else reader.event(row.deploy)
-    merged_into = reader.start_of(None if ended is None else ended.texts.get("mergedInto"))
-    near = [] if row is None else reader.near(row)
-    changes, remedied_by = [], []
-    if cause is not None:
-        changes = reader.changes(cause, reader.outcome(cause.id))
-        remedied_by = reader.remedied_by(cause.id)
-    refs = _References(
-        reader,
-        (
-            *(merged_into, None if row is None else row.wide),
-            *(one.id for one in occurrences),
-            *(id_ for id_, _ in remedied_by),
-            *near,
-        ),
+    deploy_id = None if row is None else row.deploy
+    ended, cause, near, remedied_by, outcome, result = reader.together(
+        lambda: None if end is None else reader.event(end.id),
+        lambda: None if deploy_id is None else reader.event(deploy_id),
+        lambda: [] if row is None else reader.near(row),
+        lambda: [] if deploy_id is None else reader.remedied_by(deploy_id),
+        lambda: None if deploy_id is None else reader.outcome(deploy_id),
+        lambda: None if deploy_id is None else reader.result(deploy_id),
+    )
+
+    of_rows = (*(one.id for one in occurrences), *(id_ for id_, _ in remedied_by), *near)
+    merged, refs, changes = reader.together(
+        lambda: reader.start_of(None if ended is None else ended.texts.get("mergedInto")),
+        lambda: reader.references((None if row is None else row.wide, *of_rows)),
+        lambda: [] if cause is None else reader.changes(cause, outcome, result[2]),
     )
     return answers.IncidentDetail(
         definitions=DEFINITIONS,
@@ -204,31 +221,31 @@ def _incident(reader: RelatedReader, found: Found) -> answers.IncidentDetail:
         attribution=answers.Attribution(
             how=None if row is None else row.how,
             caused_by=None if row is None else row.cause,
-            wide=None if row is None else refs.one(row.wide),
-            near=refs.many(near),
+            wide=None if row is None else refs.get(row.wide or ""),
+            near=_many(refs, near),
         ),
         related=answers.RelatedEvents(
             deploy=None if cause is None else cause.reference,
             resolution=None if ended is None else ended.reference,
-            merged_into=refs.one(merged_into),
-            incidents=refs.incidents(one for one in occurrences if one.id != found.id),
-            remedied_by=refs.many(id_ for id_, _ in remedied_by),
+            merged_into=None if merged is None else merged.reference,
+            incidents=_incidents(refs, (one for one in occurrences if one.id != found.id)),
+            remedied_by=_many(refs, (id_ for id_, _ in remedied_by)),
         ),
         timeline=_timeline(reader, cause, changes, [] if trouble is None else [trouble], remedied_by),
-        correction=_correction(reader, found.id),
-        moved=_move(reader, found.id),
+        correction=correction,
+        moved=moved,
     )
 
 
 def _end(reader: RelatedReader, found: Found) -> answers.RelatedEvents:
     ended = [row for row in reader.occurrences(found) if row.end_id == found.id]
-    merged_into = reader.start_of(found.texts.get("mergedInto"))
+    merged = reader.start_of(found.texts.get("mergedInto"))
     causes = [row.deploy for row in ended if row.deploy is not None]
-    refs = _References(reader, (merged_into, *causes, *(row.id for row in ended)))
+    refs = reader.references((*causes, *(row.id for row in ended)))
     return answers.RelatedEvents(
-        deploy=refs.one(causes[0]) if causes else None,
-        incidents=refs.incidents(ended),
-        merged_into=refs.one(merged_into),
+        deploy=refs.get(causes[0]) if causes else None,
+        incidents=_incidents(refs, ended),
+        merged_into=None if merged is None else merged.reference,
     )
 
 
@@ -254,7 +271,7 @@ def _incident_state(found: Found, row: StoredIncident | None, occurrences: Seque
 
 def _correction(reader: RelatedReader, key: str) -> answers.EventCorrection | None:
     """Return a correction, by its `key_of`, with who made it, when and why."""
-    made = reader.correction(key)
+    made = correction_of(reader.session, key)
     if made is None:
         return None
     at = text_of_us(made.at)
@@ -264,7 +281,7 @@ def _correction(reader: RelatedReader, key: str) -> answers.EventCorrection | No
 
 
 def _move(reader: RelatedReader, id_: str) -> answers.EventMove | None:
-    made = reader.correction(key_of(id_, MOVED))
+    made = correction_of(reader.session, key_of(id_, MOVED))
     if made is None:
         return None
     return answers.EventMove(
@@ -325,4 +342,4 @@ def _commit(change: timeline.DeployedCommit, deployed_at: int) -> answers.Commit
 
 def _full(found: Found) -> Raw:
     """Return the JSON of an event in full, with when it was received."""
-    return Raw(with_arrival(found.body, found.received_at).encode())
+    return Raw(with_arrival(found.body, to_us(found.row.received_at)).encode())

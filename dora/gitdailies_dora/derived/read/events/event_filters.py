@@ -4,8 +4,6 @@ An outcome is what the rows say of a deploy, or of the start of an incident. Its
 list shows.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import replace

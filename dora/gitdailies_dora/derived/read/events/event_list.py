@@ -3,8 +3,6 @@
 An incident that is open says so first, since the list can be filtered by it.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED

@@ -1,7 +1,5 @@
 """The deploys of an outcome that only several rows together tell: fixes forward, and how a failure ended."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from gitdailies_server.storage.database import Session

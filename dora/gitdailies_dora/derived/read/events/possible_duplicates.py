@@ -4,8 +4,6 @@ A repeat is recognized by its commit or its run. Where two reporters name differ
 person knows. So it is with one commit, if one report says rollback or hotfix, or if none names its reporter.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from gitdailies_server.storage.database import Session

@@ -3,15 +3,15 @@
 While the rows are for other settings, the events answer, if they are not too many.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from functools import partial
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from gitdailies_core.values.times import text_of
+from gitdailies_server.round_trips import together
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
 from msgspec import UNSET, structs
@@ -76,8 +76,11 @@ def read(
     """
     planned = series.plan(question)
     _refuse_many(1, planned)
-    firsts = first_times(session, settings)
-    found, as_of = sums.read(session, question, planned, settings, most, fresh=fresh)
+    firsts, (found, as_of) = together(
+        session,
+        partial(first_times, session, settings),
+        partial(sums.read, session, question, planned, settings, most, fresh=fresh),
+    )
     keys = series.ordered(question, planned, found)
     _refuse_many(len(keys), planned)
     return Read(planned, found, keys, firsts, as_of)
@@ -93,11 +96,16 @@ def of_selection(
 ) -> FiguresAnswer:
     """Return the answer of `GET /api/metrics`. Raises Refusal as `read` does."""
     period, asked = question.selection.period, SeriesQuestion.of(question.selection)
-    found = read(session, asked, settings, most, fresh=fresh)
+    found, names = together(
+        session,
+        partial(read, session, asked, settings, most, fresh=fresh),
+        partial(Names, session, asked, settings),
+    )
     first = series.first_of(asked, found.firsts, ALL)
     figures = series.summary(asked, found.planned, found.sums, (ALL,), first).total
+    # Names that fit deploys are known. To look for them takes longer than the rest of the answer.
     unknown = () if figures.deployment_frequency.deploys else unknown_in(session, asked, settings)
-    place = filter_of(Names(session, asked, settings), question, settings)
+    place = filter_of(names, question, settings)
     return _answer(figures, period, first, place, settings, as_of=found.as_of, unknown=unknown)
 
 
@@ -163,15 +171,18 @@ def of_groups(
     *,
     limit: int,
     after: Key | None = None,
-    most: int | None = MOST_EVENTS,
 ) -> SeriesAnswer:
     """Return the answer of `GET /api/metrics/series`: a page of groups, and `next` for the following one."""
-    found = read(session, question, settings, most)
+    found, names, unknown = together(
+        session,
+        partial(read, session, question, settings),
+        partial(Names, session, question, settings),
+        partial(unknown_in, session, question, settings),
+    )
     keys = found.keys
     if after is not None:
         keys = keys[bisect_right(keys, question.order(after), key=question.order) :]
     page = keys[:limit]
-    names = Names(session, question, settings)
     firsts = {key: series.first_of(question, found.firsts, key) for key in found.keys}
     every = [(key,) for key in found.keys]
     differences = series.differences(found.planned, found.sums, every, list(firsts.values()))
@@ -200,7 +211,7 @@ def of_groups(
         filter=names.filters(),
         groups=groups,
         next=cursor(page[-1]) if len(keys) > limit else None,
-        unknown=unknown_in(session, question, settings) or UNSET,
+        unknown=unknown or UNSET,
     )
 
 

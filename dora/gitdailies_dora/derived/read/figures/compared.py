@@ -1,10 +1,10 @@
 """What the comparison of two teams, or of two repositories, shows. All of it is read at one moment."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
+from gitdailies_server.round_trips import together
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.accounts.audit import AuditLine, setting_changes
@@ -56,17 +56,23 @@ def compared(
 
     *selection* has the period and the filters of the question.
     """
-    found, names = read(session, question, settings), Names(session, question, settings)
+    of_teams = question.by == (TEAM,)
+    began_at, until = series.plan(question).segments[0].began_at, question.period.until
+    asked = [(None, key) if of_teams else (key, "") for key in pair]
+    found, names, named, unknown, *changed = together(
+        session,
+        partial(read, session, question, settings),
+        partial(Names, session, question, settings),
+        partial(choices, session, selection, settings),
+        partial(unknown_in, session, question, settings),
+        *(partial(setting_changes, session, began_at, until, repo, team) for repo, team in asked),
+    )
     planned, sums, keys = found.planned, found.sums, [(key,) for key in pair]
     firsts = [series.first_of(question, found.firsts, key) for key in keys]
     summaries = series.summaries(question, planned, sums, [(key,) for key in keys], firsts)
     buckets = series.buckets(planned, sums, keys, firsts)
     cut = [bucket for bucket, _ in planned.buckets]
-    of_teams = question.by == (TEAM,)
     ever_of, title = question.teams_known.ever_of, question.teams_known.title
-    began_at, until = planned.segments[0].began_at, question.period.until
-    asked = [(None, key) if of_teams else (key, "") for key in pair]
-    changed = [setting_changes(session, began_at, until, repo, team) for repo, team in asked]
     by_seq = {line.seq: line for lines in changed for line in lines}
     return Compared(
         groups=[
@@ -82,7 +88,7 @@ def compared(
         apart=series.apart(planned, sums, keys, firsts),
         shared=[names.repo(repo, repo) for repo in sorted(found.firsts) if {*pair} <= ever_of(repo)],
         as_of=found.as_of,
-        choices=choices(session, selection, settings),
-        unknown=unknown_in(session, question, settings),
+        choices=named,
+        unknown=unknown,
         changed=[by_seq[seq] for seq in sorted(by_seq, reverse=True)],
     )

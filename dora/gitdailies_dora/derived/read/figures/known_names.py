@@ -1,20 +1,19 @@
 """Read the names that events have, to say which names of a question and of `teams` fit none of them."""
 
-from __future__ import annotations
-
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 from gitdailies_connection.config.sections.settings import TeamSettings
 from gitdailies_core.values.deploy_target import EXAMPLE
 from gitdailies_core.values.renames import folded
+from gitdailies_server.round_trips import fetch_together, together
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import rows
 from gitdailies_dora.derived.model.deploys import first_named
-from gitdailies_dora.derived.read.figures.names import repositories
 from gitdailies_dora.derived.read.figures.sums import environments
+from gitdailies_dora.events.records import spellings
 from gitdailies_dora.figures.answers.selection import Selection
 from gitdailies_dora.figures.answers.series import SeriesQuestion
 from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings
@@ -37,7 +36,7 @@ _SERVICES = (
 
 def deploying(session: Session, settings: FigureSettings) -> dict[str, str]:
     """Return each repository with deploys in any environment as it is shown, by its folded name."""
-    found = repositories(session, settings)
+    found = spellings.shown(session, settings.renames)
     there = dict(lookup_many(session, "repo", [(repo,) for repo in found], _HAS_DEPLOYS))
     return {repo: shown for repo, shown in found.items() if there[repo]}
 
@@ -57,12 +56,15 @@ def without_deploys(session: Session, settings: FigureSettings) -> dict[str, str
 
     It is "" for one whose incidents were moved: a line may still lead to it.
     """
-    known, found = deploying(session, settings), repositories(session, settings)
+    known, moved_, found = together(
+        session,
+        partial(deploying, session, settings),
+        lambda: session.execute(_MOVED).fetchall(),
+        partial(spellings.shown, session, settings.renames),
+    )
     # Without deploys at all, a name cannot be compared.
     others = {repo: shown for repo, shown in found.items() if known and repo not in {*known, EXAMPLE.repo}}
-    moved = [
-        repo for (repo,) in session.execute(_MOVED).fetchall() if settings.renames.key(repo) not in known
-    ]
+    moved = [repo for (repo,) in moved_ if settings.renames.key(repo) not in known]
     sentences = {shown: alone(shown, known.values(), "incidents and ") for shown in others.values()}
     return dict.fromkeys(moved, "") | sentences
 
@@ -72,10 +74,11 @@ def unknown_in_teams(session: Session, teams: Sequence[TeamSettings], settings: 
 
     Services are left out while the rows are for other settings.
     """
-    known = KnownNames(repositories(session, settings))
+    repos, outdated = _repositories(session, settings)
+    known = KnownNames(repos)
     if not known.repos:
         return []
-    if not rows.outdated(session, settings):
+    if not outdated:
         asked = {one for team in teams for repo, _ in team.services for one in known.fitting(repo)}
         known = known._replace(services=_services(session, asked))
     return list(in_teams(teams, known))
@@ -83,9 +86,9 @@ def unknown_in_teams(session: Session, teams: Sequence[TeamSettings], settings: 
 
 def unknown_in(session: Session, asked: SeriesQuestion, settings: FigureSettings) -> tuple[str, ...]:
     """Return a sentence about each name in the filters of a question that fits no event at all."""
-    repos = repositories(session, settings)
+    repos, outdated = _repositories(session, settings)
     found = [of_filter("repo", name, repos.values()) for name in sorted(asked.repos - repos.keys())]
-    if rows.outdated(session, settings):
+    if outdated:
         return tuple(found)
     if wanted := asked.environments - {PRODUCTION}:
         names = environments(session, SeriesQuestion(asked.period, environments=frozenset()))
@@ -115,7 +118,7 @@ NO_FILTERS = Filters("", (), ())
 
 def of_filters(session: Session, given: Mapping[str, str], settings: FigureSettings, now: int) -> Filters:
     """Look up the repository, the environment and the service of a page."""
-    known, name = repositories(session, settings), settings.renames.present(given.get("repo", ""))
+    known, name = spellings.shown(session, settings.renames), settings.renames.present(given.get("repo", ""))
     repo = repository_of(name, known) if name else None
     service, environment = given.get("service", ""), given.get("environment", "")
     asked = SeriesQuestion(
@@ -129,8 +132,16 @@ def of_filters(session: Session, given: Mapping[str, str], settings: FigureSetti
     return Filters(repo or "" if is_short else "", unknown, tuple(known.values()))
 
 
+def _repositories(session: Session, settings: FigureSettings) -> list[Any]:
+    """Return what `spellings.shown` does, and whether the rows are for other settings."""
+    return together(
+        session,
+        partial(spellings.shown, session, settings.renames),
+        partial(rows.outdated, session, settings),
+    )
+
+
 def _services(session: Session, repos: Iterable[str]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
-    for repo in repos:
-        found[repo] = {name for (name,) in session.execute(_SERVICES, (repo, repo)) if name}
-    return found
+    each = list(repos)
+    found = fetch_together(session, *((_SERVICES, (repo, repo)) for repo in each))
+    return {repo: {name for (name,) in of if name} for repo, of in zip(each, found, strict=True)}

@@ -4,12 +4,11 @@ Rows hold folded names. A repository is shown as its first event spells it, and 
 `repositories` of gitdailies.yml does.
 """
 
-from __future__ import annotations
-
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
+from gitdailies_server.round_trips import together
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import rows
@@ -28,12 +27,9 @@ class Names:
     """The names of groups as they are shown."""
 
     def __init__(self, session: Session, question: SeriesQuestion, settings: FigureSettings) -> None:
-        self._session = session
         self._question = question
         self._settings = settings
-        self._spelled: dict[str, list[str]] = defaultdict(list)
-        for name, repo in spellings.names(session, settings.renames).items():
-            self._spelled[repo].append(name)
+        self._shown = spellings.shown(session, settings.renames)
 
     def of(self, key: Key) -> dict[Dimension, str]:
         """Return the value of each dimension of a group."""
@@ -49,12 +45,7 @@ class Names:
 
     def repo(self, name: str, otherwise: str) -> str:
         """Return a repository as its first event spells it, or `repositories`; *otherwise* if none does."""
-        if renamed := self._settings.renames.spelling(name):
-            return renamed
-        names = self._spelled.get(name, [otherwise])
-        if len(names) == 1:
-            return names[0]
-        return spellings.first_spelling(self._session, names) or otherwise
+        return self._settings.renames.spelling(name) or self._shown.get(name, otherwise)
 
     def filters(self) -> SeriesFilter:
         """Return the filters of the question."""
@@ -82,24 +73,16 @@ class Choices(NamedTuple):
     seen: Sequence[tuple[str, int]]
 
 
-def repositories(session: Session, settings: FigureSettings) -> dict[str, str]:
-    """Return each repository with events as it is shown, by its folded name, in alphabetical order."""
-    spelled: dict[str, list[str]] = defaultdict(list)
-    for name, repo in spellings.names(session, settings.renames).items():
-        spelled[repo].append(name)
-    return {
-        repo: settings.renames.spelling(repo)
-        or (names[0] if len(names) == 1 else spellings.first_spelling(session, names) or names[0])
-        for repo, names in sorted(spelled.items())
-    }
-
-
 def choices(session: Session, selection: Selection, settings: FigureSettings) -> Choices:
     """Read the names that may be chosen in place of those of a selection."""
-    found = rows.environments(session, MOST_ENVIRONMENTS)
-    seen = rows.deploys_by_environment(session, selection, MOST_ENVIRONMENTS, MOST_SEEN)
+    found, seen, repos = together(
+        session,
+        partial(rows.environments, session, MOST_ENVIRONMENTS),
+        partial(rows.deploys_by_environment, session, selection, MOST_ENVIRONMENTS, MOST_SEEN),
+        partial(spellings.shown, session, settings.renames),
+    )
     return Choices(
-        repos=list(repositories(session, settings).values()),
+        repos=list(repos.values()),
         environments=[settings.production_name, *(name for name in found if name != PRODUCTION)],
         seen=[(name or settings.production_name, number) for name, number in seen],
     )

@@ -3,11 +3,11 @@
 All of it is read at one moment.
 """
 
-from __future__ import annotations
-
 from collections import Counter
+from functools import partial
 from typing import NamedTuple
 
+from gitdailies_server.round_trips import together
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.accounts.audit import AuditLine, setting_changes
@@ -15,6 +15,7 @@ from gitdailies_dora.derived.read.figures.answer import Read, read
 from gitdailies_dora.derived.read.figures.known_names import unknown_in, unknown_in_teams, without_deploys
 from gitdailies_dora.derived.read.figures.names import Choices, Names, choices
 from gitdailies_dora.derived.read.figures.sums import open_incidents
+from gitdailies_dora.figures.answers import series
 from gitdailies_dora.figures.answers.selection import Selection
 from gitdailies_dora.figures.answers.series import Clear, SeriesQuestion, clear_of
 from gitdailies_dora.figures.answers.sums import Key
@@ -46,23 +47,27 @@ def overview(
 
     *selection* is the target and the period of the same question.
     """
-    found = read(session, question, settings)
-    shown = Names(session, question, settings)
+    period = question.period
+    began_at = series.plan(question).segments[0].began_at
+    found, shown, open_now, named, unknown, in_teams, changed, alone = together(
+        session,
+        partial(read, session, question, settings),
+        partial(Names, session, question, settings),
+        partial(open_incidents, session, question, live=live),
+        partial(choices, session, selection, settings),
+        partial(unknown_in, session, question, settings),
+        partial(unknown_in_teams, session, question.teams_known.settings, settings),
+        partial(setting_changes, session, began_at, period.until, team=selection.team or ""),
+        partial(without_deploys, session, settings),
+    )
     return Overview(
         question=question,
         found=found,
         names={repo: shown.shown("repo", repo) for repo in found.firsts},
         clear=clear_of(question, found.planned, found.sums, found.keys, found.firsts),
-        open_now=Counter(
-            key for target in open_incidents(session, question, live=live) for key in question.keys(target)
-        ),
-        choices=choices(session, selection, settings),
-        unknown=[
-            *unknown_in(session, question, settings),
-            *unknown_in_teams(session, question.teams_known.settings, settings),
-        ],
-        changed=setting_changes(
-            session, found.planned.segments[0].began_at, question.period.until, team=selection.team or ""
-        ),
-        alone=without_deploys(session, settings),
+        open_now=Counter(key for target in open_now for key in question.keys(target)),
+        choices=named,
+        unknown=[*unknown, *in_teams],
+        changed=changed,
+        alone=alone,
     )

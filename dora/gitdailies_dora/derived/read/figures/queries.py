@@ -4,9 +4,7 @@ Rows say from when on each of their facts holds, so that they answer a question 
 rows are for other settings, the events answer, if they are not too many.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from gitdailies_server.storage.database import Session
 
@@ -30,7 +28,6 @@ def why(
     *,
     after: tuple[int, str],
     limit: int,
-    most: int | None = repositories.MOST_EVENTS,
 ) -> tuple[list[JudgedEvent], tuple[int, str] | None]:
     """Return a page of the events of the period with their verdicts, oldest first, and the next cursor.
 
@@ -39,7 +36,8 @@ def why(
     period = question.selection.period
     found: list[tuple[int, str, int, str, str]] = []
     last = period.now if period.ended_at is None else min(period.now, period.ended_at - 1)
-    for name in _spelled(spellings.names(session, settings.renames), question.selection):
+    names = spellings.names(session, settings.renames)
+    for name in sorted(one for one, repo in names.items() if question.selection.selects_repo(repo)):
         found += session.execute(
             statements.EVENTS_OF_PERIOD,
             (name, period.began_at, last, after[0], after[0], after[1], limit + 1),
@@ -47,40 +45,31 @@ def why(
     found.sort(key=lambda row: row[:2])
     page = found[:limit]
     events = [Event(seq, id_, settings.repo(repo), body) for _, id_, seq, repo, body in page]
-    judged = _verdicts(session, events, question.selection, settings, most)
-    return judged, page[-1][:2] if len(found) > limit else None
+    return judged(session, events, question.selection, settings), page[-1][:2] if len(found) > limit else None
 
 
-def why_one(
-    session: Session,
-    selection: Selection,
-    settings: FigureSettings,
-    id_: str,
-    most: int | None = repositories.MOST_EVENTS,
-) -> JudgedEvent | None:
+def why_one(session: Session, selection: Selection, settings: FigureSettings, id_: str) -> JudgedEvent | None:
     """Return one event with its verdicts, from any time; None if there is no event with that id."""
     row = session.execute(statements.EVENT_BY_ID, (id_,)).fetchone()
     if row is None:
         return None
     seq, repo, body = row
     event = Event(seq, id_, settings.repo(repo or ""), body)
-    return _verdicts(session, [event], selection, settings, most)[0]
+    return judged(session, [event], selection, settings)[0]
 
 
-def _verdicts(
-    session: Session,
-    events: Sequence[Event],
-    selection: Selection,
-    settings: FigureSettings,
-    most: int | None,
+def judged(
+    session: Session, events: Sequence[Event], selection: Selection, settings: FigureSettings
 ) -> list[JudgedEvent]:
+    """Return events with their verdicts; raises Refusal if too many events would be read."""
     if not rows.outdated(session, settings):
         found = verdicts(session, events, selection, settings)
     else:
         # Everything that concerns an event is in its repository.
         reasons = {}
         for repo in {event.repo for event in events}:
-            history = repositories.history_of(session, repo, settings, selection.period.now, most)
+            now, most = selection.period.now, repositories.MOST_EVENTS
+            history = repositories.history_of(session, repo, settings, now, most)
             reasons[repo] = Reasons(history, derive(history, settings), selection, settings)
         found = [reasons[event.repo].of(event.id) for event in events]
     return [_judged(event.body, of, settings) for event, of in zip(events, found, strict=True)]
@@ -94,8 +83,3 @@ def _judged(body: str, found: Iterable[Verdict], settings: FigureSettings) -> Ju
         for one in found
     )
     return JudgedEvent.of(texts_of(body, settings.renames), verdicts=verdicts)
-
-
-def _spelled(names: Mapping[str, str], selection: Selection) -> list[str]:
-    """Return every spelling of the selected repositories."""
-    return sorted(name for name, repo in names.items() if selection.selects_repo(repo))

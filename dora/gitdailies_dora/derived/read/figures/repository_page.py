@@ -3,15 +3,16 @@
 All of it is read at one moment.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
+from gitdailies_server.round_trips import fetch_together, together
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.accounts.audit import AuditLine, setting_changes
 from gitdailies_dora.derived.model import repositories, rows, statements
+from gitdailies_dora.derived.model.deploys import first_of_services
 from gitdailies_dora.derived.read.answers import EventReference
 from gitdailies_dora.derived.read.figures.answer import filter_of, read
 from gitdailies_dora.derived.read.figures.known_names import unknown_in
@@ -23,7 +24,7 @@ from gitdailies_dora.figures.answers.numbers import P25, P75
 from gitdailies_dora.figures.answers.report import FiguresFilter, SeriesBucket
 from gitdailies_dora.figures.answers.series import ALL, SeriesQuestion, Summary
 from gitdailies_dora.figures.answers.tally import in_seconds
-from gitdailies_dora.figures.answers.tracks import DeployRow, IncidentRow, Tracks, rows_of, tracks_of
+from gitdailies_dora.figures.answers.tracks import Tracks, rows_of, tracks_of
 from gitdailies_dora.figures.answers.trend import Bucket
 from gitdailies_dora.figures.history.facts import derive
 from gitdailies_dora.figures.history.settings import FigureSettings
@@ -84,17 +85,35 @@ def repository_page(
 ) -> RepositoryPage:
     """Read what the page shows; *asked* is the same question, about everything together in buckets."""
     selection = question.selection
-    found = read(session, asked, settings)
+    began_at = series.plan(asked).segments[0].began_at
+    found, outdated, deploys, incidents, live, names, first_at, named, changed, untold, unknown = together(
+        session,
+        partial(read, session, asked, settings),
+        partial(rows.outdated, session, settings),
+        partial(rows.read_deploys, session, selection, settings),
+        partial(rows.read_incidents, session, selection),
+        partial(_live, session, selection.repo, selection.period.now),
+        partial(Names, session, asked, settings),
+        partial(rows.first_event_at, session, selection),
+        partial(choices, session, selection, settings),
+        partial(
+            setting_changes, session, began_at, selection.period.until, selection.repo, selection.team or ""
+        ),
+        partial(rows.untold_lists, session, selection),
+        partial(unknown_in, session, asked, settings),
+    )
     planned, sums, first = found.planned, found.sums, series.first_of(asked, found.firsts, ALL)
     tallies = sums.each([ALL], [part for _, part in planned.buckets])
     recoveries = in_seconds([one.recoveries for one in tallies], P25, P75)
     figures = series.buckets(planned, sums, [ALL], [first])[0]
     (change,), _ = series.changes(series.differences(planned, sums, [(ALL,)], [first]))
-    drawn = tracks_of(*_rows(session, question, settings), selection.period, settings.window_us)
-    live = _live(session, selection.repo, selection.period.now)
-    shown = planned.segments[0].began_at, selection.period.until
+    if outdated:
+        now, most = selection.period.now, repositories.MOST_EVENTS
+        history = repositories.history_of(session, selection.repo, settings, now, most)
+        deploys, incidents = rows_of(derive(history, settings), selection)
+    drawn = tracks_of(deploys, incidents, selection.period, settings.window_us)
     return RepositoryPage(
-        target=filter_of(Names(session, asked, settings), question, settings),
+        target=filter_of(names, question, settings),
         figures=series.summary(asked, planned, sums, (ALL,), first)._replace(change=change),
         before=None if planned.before is None else planned.before.began_at,
         buckets=[
@@ -104,38 +123,22 @@ def repository_page(
         shares=sums.shares((ALL,), asked.period),
         as_of=found.as_of,
         tracks=drawn,
-        began_at=rows.first_event_at(session, selection),
+        began_at=first_at,
         events=_events(session, _ids(drawn) | live.keys(), settings),
-        choices=choices(session, selection, settings),
-        changed=setting_changes(session, *shown, selection.repo, selection.team or ""),
-        untold=not rows.outdated(session, settings) and rows.untold_lists(session, selection),
-        unknown=() if drawn.listed else unknown_in(session, asked, settings),
+        choices=named,
+        changed=changed,
+        untold=untold and not outdated,
+        unknown=() if drawn.listed else unknown,
         live=live,
     )
 
 
 def _live(session: Session, repo: str | None, now: int) -> dict[str, tuple[str, str]]:
-    found: dict[str, tuple[str, str]] = {}
-    # Production without a service comes before all that `NEXT_SERVICE` finds.
-    place: tuple[str, ...] | None = (repo or "", "", "")
-    while place is not None:
-        if last := session.execute(_LAST, (*place, now)).fetchone():
-            found[last[0]] = (place[1], place[2])
-        row = session.execute(statements.NEXT_SERVICE, place).fetchone()
-        place = None if row is None else (place[0], *row[:2])
-    return found
-
-
-def _rows(
-    session: Session, question: Question, settings: FigureSettings
-) -> tuple[list[DeployRow], list[IncidentRow]]:
-    """Read the deploys and incidents of the period; the events, while the rows are for other settings."""
-    selection = question.selection
-    if not rows.outdated(session, settings):
-        return rows.read_deploys(session, selection, settings), rows.read_incidents(session, selection)
-    now, most = selection.period.now, repositories.MOST_EVENTS
-    history = repositories.history_of(session, selection.repo, settings, now, most)
-    return rows_of(derive(history, settings), selection)
+    if repo is None:
+        return {}
+    targets = sorted({(repo, "", ""), *first_of_services(session, [repo])})
+    found = fetch_together(session, *((_LAST, (*target, now)) for target in targets))
+    return {id_: target[1:] for target, last in zip(targets, found, strict=True) for (id_,) in last}
 
 
 def _ids(drawn: Tracks) -> set[str]:

@@ -1,7 +1,5 @@
 """Read a question for a series from the parameters of a request, of a page or of a command. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

@@ -1,12 +1,14 @@
 """The sums of a question, read from packed weeks and from the derived rows."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from itertools import chain
+from typing import TypeAlias
 
 import numpy as np
 from gitdailies_core.values.deploy_target import DeployTarget
+from gitdailies_server.round_trips import fetch_together, together
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import repositories, rows, statements
@@ -17,20 +19,19 @@ from gitdailies_dora.derived.model.columns import (
     read_rows,
     read_weeks,
 )
-from gitdailies_dora.derived.model.deploys import target_key
-from gitdailies_dora.events.records import change_log, spellings
+from gitdailies_dora.derived.model.deploys import TargetKey, target_key
+from gitdailies_dora.events.records import change_log
 from gitdailies_dora.figures.answers import series
 from gitdailies_dora.figures.answers.columns import (
     AROUND,
     Columns,
-    Rows,
+    Joined,
     joined,
     of_facts,
-    split,
     target_of,
 )
 from gitdailies_dora.figures.answers.series import Plan, SeriesQuestion
-from gitdailies_dora.figures.answers.sums import Cuts, Key, Sums
+from gitdailies_dora.figures.answers.sums import Cuts, Sums
 from gitdailies_dora.figures.history.facts import EVIDENCE, TIME, derive
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.sql.bulk import lookup_many
@@ -41,16 +42,21 @@ _MOST_ENVIRONMENTS = 1000
 _FEW = 5
 # The most bytes of packed weeks that are kept. They are part of what a question reads.
 _PACKED, _MOST_KEPT = "packed weeks", 56_000_000
-# When the last counting deploy of a target before a span is, and the first one after it until a moment.
-_OUTSIDE = """
-given.number,
-(SELECT d.at FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
-  AND d.service = given.service AND d.counts = 1 AND d.at < given.first
-  ORDER BY d.at DESC, d.id DESC LIMIT 1),
-(SELECT d.at FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
-  AND d.service = given.service AND d.counts = 1 AND d.at > given.last AND d.at <= given.now
-  ORDER BY d.at, d.id LIMIT 1)
+# The counting deploy of a target in a span of time that is the last one, or the first one.
+_NEAREST = """
+given.number, (SELECT d.at FROM figures_deploys d
+  WHERE d.repo = given.repo AND d.environment = given.environment AND d.service = given.service
+  AND d.counts = 1 AND d.at >= given.first AND d.at <= given.last
+  ORDER BY d.at {0}, d.id {0} LIMIT 1)
 """
+_COLUMNS, _BEFORE_ALL = "number, repo, environment, service, first, last", -(2**62)
+
+# The last deploy of each target before a moment: that moment, and the time or None.
+Known: TypeAlias = dict[TargetKey, tuple[int, int | None]]
+
+
+class _NotDerived(Exception):
+    """The rows cannot answer."""
 
 
 def read(
@@ -69,10 +75,17 @@ def read(
     """
     now = question.period.now
     cuts = series.cuts(planned, question, settings.window_us)
-    behind = change_log.behind_since(session, now)
-    if not rows.outdated(session, settings) and not (fresh and behind is not None):
-        as_of = now if behind is None else min(behind, now)
-        return _add_up(session, question, planned, cuts, settings), as_of
+
+    def as_of() -> int:
+        behind = change_log.behind_since(session, now)
+        if (fresh and behind is not None) or rows.outdated(session, settings):
+            raise _NotDerived
+        return now if behind is None else behind
+
+    with suppress(_NotDerived):
+        add_up = partial(_add_up, session, question, planned, cuts, settings)
+        until, found = together(session, as_of, add_up)
+        return found, until
     repo = next(iter(question.repos)) if len(question.repos) == 1 else None
     history = repositories.history_of(session, repo, settings, now, most)
     return series.add_up(of_facts(derive(history, settings)), question, cuts), now
@@ -83,67 +96,89 @@ def _add_up(
 ) -> Sums:
     """Add up the deploys and incidents of a question, each in its segment."""
     span, now = TimeSpan(planned.segments[0].began_at, planned.segments[-1].last), question.period.now
-    asked = [Where(environment, question.repos) for environment in environments(session, question)]
     # A week is packed with all repositories, so that the rows of a few are read faster by themselves.
     few = 0 < len(question.repos) <= _FEW
-    weeks = [[] if few else packed_weeks(session, where, span, now) for where in asked]
+    version, packed, names = together(
+        session,
+        lambda: None if few else change_log.rows_version(session),
+        lambda: {} if few else packed_weeks(session, span, now),
+        partial(environments, session, question),
+    )
+    asked = [Where(environment, question.repos) for environment in names]
+    weeks = [packed.get(environment, []) for environment in names]
     cut = sorted({week.first for of in weeks for week in of if not cuts.is_whole(*week)})
-    found = split(_joined(session, asked, weeks, span, now, settings), cut)
+    found, known = _joined(session, asked, weeks, span, now, settings, version)
     if settings.by_evidence:
         others = found.failures["evidence"] != EVIDENCE.index(TIME)
         found = found._replace(failures=found.failures[others])
     keys = [question.keys(target_of(text)) for text in found.targets]
-    return Sums(found._replace(around=_around(session, found, keys, span, now)), keys, cuts)
+    deployed = np.flatnonzero(np.bincount(found.deploys["target"], minlength=len(keys))).tolist()
+    targets = {of: target_key(target_of(found.targets[of])) for of in deployed if keys[of]}
+    # What is found of an environment begins with its first packed week.
+    firsts = {of: min([span.first, *(week.first for week in packed.get(of, [])[:1])]) for of in names}
+    after = [(number, *target, span.last + 1, now) for number, target in targets.items()]
+    around = together(
+        session,
+        partial(before, session, targets, firsts, known),
+        lambda: list(lookup_many(session, _COLUMNS, after if span.last < now else (), _NEAREST.format(""))),
+    )
+    times = [(at, number) for number, at in chain(*around) if at is not None]
+    return Sums(found._replace(around=np.array(times, AROUND)), keys, cuts, cut)
 
 
-def _around(
-    session: Session, found: Columns, keys: Sequence[Sequence[Key]], span: TimeSpan, now: int
-) -> Rows:
-    """Read the last deploy before *span* and the first one after it, of each target with deploys in it."""
-    deployed = np.bincount(found.deploys["target"], minlength=len(found.targets))
+def before(
+    session: Session, targets: Mapping[int, TargetKey], firsts: Mapping[str, int], known: Known
+) -> list[tuple[int, int | None]]:
+    """Return the last deploy of each target before the first moment of its environment; look it up once."""
+    moments = {number: firsts[target[1]] for number, target in targets.items()}
     given = [
-        (number, *target_key(target_of(text)), *span, now)
-        for number, text in enumerate(found.targets)
-        if deployed[number] and keys[number]
+        (number, *target, _BEFORE_ALL, moments[number] - 1)
+        for number, target in targets.items()
+        if known.get(target, ())[:1] != (moments[number],)
     ]
-    columns = "number, repo, environment, service, first, last, now"
-    outside = lookup_many(session, columns, given, _OUTSIDE)
-    return np.array([(at, number) for number, *both in outside for at in both if at is not None], AROUND)
+    for number, at in lookup_many(session, _COLUMNS, given, _NEAREST.format("DESC")):
+        known[targets[number]] = moments[number], at
+    return [(number, known[target][1]) for number, target in targets.items()]
 
 
-def _joined(
+def _joined(  # noqa: PLR0917  they are what the answer depends on
     session: Session,
     asked: Sequence[Where],
     weeks: Sequence[Sequence[TimeSpan]],
     span: TimeSpan,
     now: int,
     settings: FigureSettings,
-) -> Columns:
+    version: change_log.Version | None,
+) -> tuple[Columns, Known]:
     """Return the rows of each environment: those of its packed weeks, and the others from the derived rows.
 
     What is packed is kept for the next question, which is often about the same weeks. A week is packed from
     the rows, and one whose rows change is packed again. So it is the same for as long as the version of the
     rows and the settings are.
     """
-    others = (
-        read_rows(session, where, other, now, settings.renames)
+    others = [
+        partial(read_rows, session, where, other, now, settings.renames)
         for where, of in zip(asked, weeks, strict=True)
         for other in _between(of, span)
-    )
+    ]
     if not any(weeks):
-        return joined(others)
-    kept, version = kept_for(session), change_log.rows_version(session)
-    state = version, settings, [where.environment for where in asked], weeks
-    # What is kept of other weeks goes first, since both would need memory at once.
-    before, packed = kept.pop(_PACKED, (None, None))
-    if packed is None or version is None or before != state:
+        return joined(together(session, *others)), {}
+    kept, state = kept_for(session), (version, settings, [where.environment for where in asked], weeks)
+    before, packed, known = kept.pop(_PACKED, (None, None, {}))
+    if version is None or before != state:
+        # What is kept of other weeks goes first, since both would need memory at once.
+        packed, known = None, {}
+
+    def of_weeks() -> Joined:
         read = (read_weeks(session, *both, now) for both in zip(asked, weeks, strict=True) if both[1])
-        packed = joined(chain.from_iterable(read))
-    found = joined(chain([packed], others))
-    # What is kept shares the memory of all rows.
+        return packed or Joined(chain.from_iterable(read))
+
+    joined_weeks: Joined
+    joined_weeks, *rest = together(session, of_weeks, *others)
+    found = joined_weeks.with_more(rest)
     if found.size <= _MOST_KEPT:
-        kept[_PACKED] = state, found.begin(packed)
-    return found
+        kept[_PACKED] = state, joined_weeks, known
+    return found, known
 
 
 def _between(weeks: Sequence[TimeSpan], span: TimeSpan) -> Iterator[TimeSpan]:
@@ -159,35 +194,35 @@ def open_incidents(session: Session, question: SeriesQuestion, *, live: bool) ->
     A *live* question is about the present moment, and no incident has ended later than that.
     """
     now = question.period.now
-    found: list[DeployTarget] = []
-    for environment in environments(session, question):
-        target = Where(environment, question.repos)
-        asked: list[tuple[str, tuple[int, ...]]] = [(statements.OPEN_INCIDENTS, (now,) * 2)]
-        if not live:
-            asked.append((statements.OPEN_THEN, (now,) * 4))
-        for statement, moments in asked:
-            rows_ = session.execute(statement.format(where=target.condition()), (*moments, *target.values))
-            found += [DeployTarget(repo, where, service or None) for repo, service, where in rows_.fetchall()]
-    return [target for target in found if question.keys(target)]
+    asked: list[tuple[str, tuple[int, ...]]] = [(statements.OPEN_INCIDENTS, (now,) * 2)]
+    if not live:
+        asked.append((statements.OPEN_THEN, (now,) * 4))
+    targets = [Where(environment, question.repos) for environment in environments(session, question)]
+    queries = [
+        (statement.format(where=target.condition()), (*moments, *target.values))
+        for target in targets
+        for statement, moments in asked
+    ]
+    found = chain.from_iterable(fetch_together(session, *queries))
+    open_ = [DeployTarget(repo, where, service or None) for repo, service, where in found]
+    return [target for target in open_ if question.keys(target)]
 
 
 def environments(session: Session, question: SeriesQuestion) -> list[str]:
     """Return the environments of a question: those that it names, or all."""
     if question.environments:
         return sorted(question.environments)
-    found = set(rows.environments(session, _MOST_ENVIRONMENTS))
-    row = session.execute(statements.FIRST_ENVIRONMENT_OF_INCIDENTS).fetchone()
-    while row is not None and len(found) < _MOST_ENVIRONMENTS:
-        found.add(row[0])
-        row = session.execute(statements.NEXT_ENVIRONMENT_OF_INCIDENTS, (row[0],)).fetchone()
-    return sorted(found)
+    most = (_MOST_ENVIRONMENTS,)
+    found = fetch_together(
+        session, (statements.ENVIRONMENTS, most), (statements.ENVIRONMENTS_OF_INCIDENTS, most)
+    )
+    return sorted({name for of in found for (name,) in of})
 
 
 def first_times(session: Session, settings: FigureSettings) -> dict[str, int]:
     """Return the time of the first event of each repository, by its folded name."""
-    names = spellings.names(session, settings.renames)
     found: dict[str, int] = {}
-    for name, at in lookup_many(session, "name", [(name,) for name in names], statements.FIRST_TIMES):
-        repo = names[name]
+    for name, at in session.execute(statements.FIRST_TIMES):
+        repo = settings.renames.key(name)
         found[repo] = min(at, found.get(repo, at))
     return found

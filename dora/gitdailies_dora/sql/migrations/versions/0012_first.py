@@ -3,8 +3,6 @@
 It has no tables of derived rows: revision 0018 makes them.
 """
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 from gitdailies_server.storage.revisions import SEQUENCE, keys, numbers, partial_index, texts

@@ -4,8 +4,6 @@ What is derived: rows from which figures are computed, packed weeks, names of re
 tables of them. A store loses those, and the first server that starts derives the rows again.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """The first schema. Its names are older than those of today; `0007_first_month` renames them."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 from gitdailies_server.storage.revisions import SEQUENCE, keys, numbers, partial_index, texts

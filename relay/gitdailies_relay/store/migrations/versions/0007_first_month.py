@@ -4,8 +4,6 @@ Tables and columns get new names, which moves no rows. The values that were word
 Nothing is deleted, and a crash leaves the schema before.
 """
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 from gitdailies_server.storage.revisions import SEQUENCE, keys, numbers, partial_index, texts

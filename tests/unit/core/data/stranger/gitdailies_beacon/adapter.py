@@ -48,7 +48,7 @@ class Beacon:
             code: Code = OTHER if word in TABLE else UNKNOWN_TYPE
             return (Ignored(meaning, word, code=code),)
         return (
-            Change.make(
+            Change(
                 state=meaning,
                 word=word,
                 incident=data.text("id"),

@@ -1,0 +1,81 @@
+"""A vendor renames a field that a filter uses: the relay says so, and goes on saying so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from gitdailies_relay.store import source_fields
+
+from tests.support.relay.running import Relay, add_source, configure, in_thread
+
+TOKEN = "am-planted-5c1f"
+METRIC = 'gitdailies_relay_source_missing_fields{source="alertmanager"}'
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write each delivery, as where they come slowly."""
+    monkeypatch.setattr(source_fields, "WRITE_SECONDS", 0.0)
+
+
+def configured(folder: Path) -> Path:
+    file = configure(folder)
+    add_source(file, "alertmanager", TOKEN, "adapter: alertmanager, only: {severity: critical}")
+    return file
+
+
+def send(relay: Relay, count: int, *, field: str = "severity", first: int = 0) -> None:
+    """Send the starts of *count* alerts, each in a delivery, with its severity in the label *field*."""
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {TOKEN}"
+        for number in range(first, first + count):
+            labels = {
+                "alertname": "Errors",
+                "service": "shop",
+                "environment": "production",
+                field: "critical",
+            }
+            alert: dict[str, Any] = {"status": "firing", "labels": labels, "fingerprint": f"{number:016x}"}
+            alert["startsAt"] = f"2026-03-04T09:{number // 60:02}:{number % 60:02}Z"
+            body = {"status": "firing", "alerts": [alert]}
+            answer = session.post(f"{relay.url}/hooks/alertmanager", json=body, timeout=20)
+            assert answer.status_code in (200, 202), answer.text
+
+
+def missing(relay: Relay) -> list[str]:
+    found: list[str] = relay.status()["sources"]["alertmanager"]["missing"]
+    return found
+
+
+def metric(relay: Relay) -> str:
+    text = requests.get(f"{relay.status_url}/metrics", timeout=20).text
+    return next(line for line in text.splitlines() if line.startswith(METRIC)).split()[-1]
+
+
+def test_a_renamed_severity_is_seen_within_twenty_deliveries(tmp_path: Path) -> None:
+    """Log, metric, alert and status name it, also after a restart. A changed filter begins from zero."""
+    file = configured(tmp_path)
+    with in_thread(file) as relay:
+        send(relay, 100)
+        send(relay, 19, field="level", first=100)
+        assert (missing(relay), metric(relay)) == ([], "0.0")
+    with in_thread(file) as relay:
+        send(relay, 1, field="level", first=119)
+        assert missing(relay) == ["severity"]
+        assert metric(relay) == "1.0"
+        (alert,) = [one for one in relay.status()["alerts"] if one["code"] == "field_missing"]
+        assert alert["source"] == "alertmanager"
+        assert alert["text"] == "alertmanager sends no severity any more."
+        logged = [(one["source"], one["field"]) for one in relay.logged("field missing")]
+        assert logged == [("alertmanager", "severity"), ("alertmanager", "severity of a start")]
+        send(relay, 40, field="level", first=200)
+        assert missing(relay) == ["severity"]
+        assert len(relay.logged("field missing")) == 2
+    with in_thread(file) as relay:
+        assert missing(relay) == ["severity"]
+        relay.edit("{severity: critical}", "{tags: {level: critical}}")
+        send(relay, 1, field="level", first=300)
+        assert (missing(relay), metric(relay)) == ([], "0.0")

@@ -1,0 +1,86 @@
+"""No alert fires on an ordinary day: series of real servers under load, where a second stands for a minute.
+
+`tests/campaign/alerting/record_day.py` recorded them. They are played again and again until a day is over.
+Where they begin again, counters fall to zero, as after a restart.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.deployment.test_alert_rules import FILE, RULES
+from tests.support.programs import program
+
+RECORDED: Mapping[str, str] = json.loads((Path(__file__).parent / "data/ordinary_day.json").read_text())
+MINUTES, DAY = 120, 1440
+
+
+def fired(folder: Path, series: Mapping[str, str]) -> str:
+    """Play *series* for a day; return what promtool found that fired."""
+    expected = {
+        "expr": 'count by (alertname) (count_over_time(ALERTS{alertstate="firing"}[1d]))',
+        "eval_time": f"{DAY - 1}m",
+        "exp_samples": [],
+    }
+    day = {
+        "rule_files": [str(FILE)],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                "promql_expr_test": [expected],
+            }
+        ],
+    }
+    (folder / "day.json").write_text(json.dumps(day))
+    done = subprocess.run(
+        [program("promtool"), "test", "rules", folder / "day.json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def whole_day(values: str, name: str) -> str:
+    times = DAY // MINUTES
+    if "_time_seconds" not in name:
+        return " ".join([values] * times)
+    shifted = []
+    for part in range(times):
+        shifted += [one if "_" in one else str(float(one) + part * MINUTES * 60) for one in values.split()]
+    return " ".join(shifted)
+
+
+def test_no_alert_fires_on_an_ordinary_day(tmp_path: Path) -> None:
+    """Restarts, a wrong proof, a wrong event and a deleted key are no reason to wake anybody."""
+    assert fired(tmp_path, {name: whole_day(values, name) for name, values in RECORDED.items()}) == ""
+
+
+def test_the_day_has_what_each_rule_reads() -> None:
+    """Each metric of each rule is recorded, and load is on it."""
+    recorded = {name.partition("{")[0] for name in RECORDED}
+    for rule in RULES.values():
+        # Nothing was quarantined.
+        wanted = set(re.findall(r"gitdailies_\w+", rule["expr"])) - {"gitdailies_relay_quarantined_bodies"}
+        assert wanted <= recorded, rule["alert"]
+    taken = next(
+        v
+        for name, v in RECORDED.items()
+        if "relay_requests_total" in name and '"202"' in name and "pagerduty" in name
+    )
+    assert max(float(one.partition("x")[0]) for one in taken.split() if "_" not in one) > 50
+
+
+def test_a_bad_hour_of_the_day_is_found(tmp_path: Path) -> None:
+    """If the store fails for some minutes of it, exactly that fires."""
+    day = {name: whole_day(values, name) for name, values in RECORDED.items()}
+    name = next(one for one in day if one.startswith("gitdailies_relay_store_failing"))
+    day[name] = "0x600 1x5 0x834"
+    found = fired(tmp_path, day)
+    assert re.findall(r'alertname="(\w+)"', found) == ["RelayStoreFailing"], found
