@@ -1,7 +1,5 @@
 """Rules for every test: a clean environment, time limits, and no skipped test in continuous integration."""
 
-from __future__ import annotations
-
 import gc
 import os
 import signal

@@ -1,7 +1,5 @@
 """A real browser and a real receiver; screenshots of the pages are saved."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

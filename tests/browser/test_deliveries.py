@@ -1,7 +1,5 @@
 """Deliveries as an owner walks them, in Chromium: from a service without a line to the counted incident."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The DORA page in Chromium: filters in the address, numbers under charts, events behind marks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The overview and the page of a repository at five widths and on paper: all is in sight and readable."""
 
-from __future__ import annotations
-
 import pytest
 from playwright.sync_api import Page
 

@@ -1,7 +1,5 @@
 """The pages as a person walks them, in Chromium: the documented way to a key, and every other page."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import Any

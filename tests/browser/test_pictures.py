@@ -5,8 +5,6 @@ To take them again:
     GITDAILIES_DOCS_PICTURES=docs/images .venv/bin/python -m pytest -q tests/browser/test_pictures.py
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

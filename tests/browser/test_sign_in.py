@@ -1,7 +1,5 @@
 """Sign-in with a real provider in Chromium, and the pages of it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A walk through the pages: from the figures to a failed deploy, its incident, a correction, and back."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 

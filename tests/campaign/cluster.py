@@ -1,7 +1,5 @@
 """A PostgreSQL server for one test, which the test may stop and kill."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

@@ -1,7 +1,5 @@
 """A small disk that can be filled: a file with a file system in it, mounted where that is permitted."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import resource

@@ -1,7 +1,5 @@
 """The faults of a campaign: each happens while vendors send, and is over when its function returns."""
 
-from __future__ import annotations
-
 import contextlib
 import sqlite3
 import time

@@ -1,7 +1,5 @@
 """Requests at a steady rate from many threads, and what came of each."""
 
-from __future__ import annotations
-
 import heapq
 import itertools
 import threading

@@ -3,8 +3,6 @@
 They run with the files of `deployment/cluster`. Variables set other addresses and paths, as the page says.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -4,8 +4,6 @@ As kube-proxy does, HAProxy passes each connection to one ready server, and neve
 fails. Pods are replaced in the order of a rolling update with `maxUnavailable: 0` and `maxSurge: 1`.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import socket

@@ -4,8 +4,6 @@ The store, the acceptance, the replay and the outbox are the real ones, in this 
 the place of the receiver: it keeps the first event of each id, as a receiver that honors ids does.
 """
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import json

@@ -5,8 +5,6 @@ counts where the first delivery about it that is wanted and has a line says, and
 counts where its start counted; a replay reads again what was stored, in the order of arrival.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from tests.support.relay.deliveries import Delivery

@@ -4,8 +4,6 @@ One relay and one DORA server reach PostgreSQL by HAProxy, the others by libpq's
 GITDAILIES_FAILOVER_SECONDS says for how long in the long form, with a kill in each 150 seconds.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections import Counter

@@ -4,8 +4,6 @@ GITDAILIES_ISOLATION_SECONDS says for how long in the long form. When the receiv
 stuck arrives once, in order.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 import time

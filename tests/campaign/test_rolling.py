@@ -3,8 +3,6 @@
 GITDAILIES_ROLLING_SECONDS says how long each form sends at least, the pods in place or being replaced.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections import Counter

@@ -3,8 +3,6 @@
 GITDAILIES_SHARED_DELIVERIES says how many deliveries the long form sends.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import os

@@ -3,8 +3,6 @@
 GITDAILIES_STORIES says how many stories the long form tells, and GITDAILIES_STORY tells one by its number.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Callable

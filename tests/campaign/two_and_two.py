@@ -1,7 +1,5 @@
 """Two relays and two DORA servers on one PostgreSQL, each a process with a port that is known before."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections import Counter

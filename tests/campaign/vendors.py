@@ -1,7 +1,5 @@
 """Vendors: each sends the life of one incident after another, and every delivery until it is answered."""
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Callable, Iterator

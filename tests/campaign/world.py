@@ -1,7 +1,5 @@
 """What a campaign acts on: relays, the DORA server behind a recorder, the disk or server of the store."""
 
-from __future__ import annotations
-
 import os
 import random
 import time

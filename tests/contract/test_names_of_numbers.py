@@ -1,7 +1,5 @@
 """Each number of the figures has one name in everything that a user reads."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

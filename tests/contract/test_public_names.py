@@ -1,7 +1,5 @@
 """Names that users rely on change only on purpose: see docs/compatibility.md."""
 
-from __future__ import annotations
-
 from tests.support.public_names import FILE, names
 
 WRITE = "run `.venv/bin/python -m tests.support.public_names`"

@@ -4,8 +4,6 @@ promtool reads a story for each rule: how its series go on, a value a minute. `A
 times more; `A+BxN` is A, then N values that are each B larger.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

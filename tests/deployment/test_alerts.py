@@ -1,7 +1,5 @@
 """Alert rules and the operating guide against what both servers expose while they run."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from collections.abc import Iterator

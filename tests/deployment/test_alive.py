@@ -1,7 +1,5 @@
 """`gitdailies alive`, the health check of the image: it asks the server that runs, whichever it is."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sqlite3

@@ -1,7 +1,5 @@
 """The chart, as Helm renders it and as Kubernetes reads it. No cluster is needed."""
 
-from __future__ import annotations
-
 import json
 import re
 import stat

@@ -1,7 +1,5 @@
 """The chart's pods, run by podman: both servers start as the chart says, and an incident counts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The cluster's compose file as the guide starts it: any container may end, and each delivery counts once."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The compose file as the guide starts it: each server restarts under deliveries, and each counts once."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What is handed to an operator to run: each file fits its schema, and the project as it is."""
 
-from __future__ import annotations
-
 import configparser
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """The dashboards for Grafana: of the published form, and about what is exposed and answered."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

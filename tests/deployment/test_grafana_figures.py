@@ -1,7 +1,5 @@
 """The dashboard of figures: its queries, run as Grafana runs them, against a server with a known history."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import Any

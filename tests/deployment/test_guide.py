@@ -1,7 +1,5 @@
 """The commands of the pages about operating that `tests/docs` cannot run with `gitdailies up`."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

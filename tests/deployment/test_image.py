@@ -1,7 +1,5 @@
 """The shipped Dockerfile: it builds without a network, and what it builds runs as the guide says."""
 
-from __future__ import annotations
-
 import re
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Litestream beside both servers, by the lines of the guide: after kill -9, its copies are whole."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import signal

@@ -4,8 +4,6 @@
 Where they begin again, counters fall to zero, as after a restart.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

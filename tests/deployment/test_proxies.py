@@ -1,7 +1,5 @@
 """TLS by a reverse proxy: the examples of deployment/proxy, in front of both servers."""
 
-from __future__ import annotations
-
 import http.client
 import os
 import ssl

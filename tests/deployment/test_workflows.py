@@ -1,7 +1,5 @@
 """The workflows are valid, pinned and have few rights; what renovates their pins is valid, too."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

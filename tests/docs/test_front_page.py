@@ -1,7 +1,5 @@
 """The pages at the root: short, true for what is published, and with the names of project.toml alone."""
 
-from __future__ import annotations
-
 import itertools
 import re
 import shlex

@@ -1,7 +1,5 @@
 """The guide for a new vendor works: its lines, pasted in their order, make a pack that keeps the contract."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """The documentation as a site: built without a network, without dead links, and asking no other host."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

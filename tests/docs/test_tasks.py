@@ -1,7 +1,5 @@
 """Every page of docs/ says at once what it is for, is easy to look through, and is on the site."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

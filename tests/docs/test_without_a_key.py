@@ -1,7 +1,5 @@
 """The page *Report without a key*: its lines fit each vendor's schema and name what the step reads."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Deploys out of webhooks, from the relay's commands to the figures of the DORA server."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Both servers on a PostgreSQL whose synchronous standby is gone, so that no commit ends."""
 
-from __future__ import annotations
-
 import re
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The documented steps of a new user, typed unchanged while `gitdailies up` runs."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterator

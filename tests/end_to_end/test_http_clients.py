@@ -3,8 +3,6 @@
 `tests/support/http_clients` has the programs. Each makes the same calls, in order, with one session.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Idle servers: their use of the processor while no request comes."""
 
-from __future__ import annotations
-
 import os
 import time
 from pathlib import Path

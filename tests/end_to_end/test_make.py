@@ -1,7 +1,5 @@
 """What `make` says and does on a machine where Python is missing, old or incomplete."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from pathlib import Path

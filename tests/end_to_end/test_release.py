@@ -1,7 +1,5 @@
 """A whole release, and what a user gets from it: each artifact is opened, and used without the repository."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

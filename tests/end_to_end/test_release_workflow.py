@@ -1,7 +1,5 @@
 """The release workflow, run by act with doubles of third-party actions and of docker and gh."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Both servers after a restore to an earlier moment: what is missing, what is refused, and the way out."""
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack

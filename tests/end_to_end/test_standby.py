@@ -1,7 +1,5 @@
 """Both servers on a PostgreSQL that becomes a standby, as after a failover that an address did not follow."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import psycopg

@@ -1,7 +1,5 @@
 """Servers that start while another process brings the schema of their PostgreSQL up to date."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

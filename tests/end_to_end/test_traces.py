@@ -1,7 +1,5 @@
 """One event is followed over two logs: its trace is in both, whatever happened between them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Readers of the derived rows do not know the code that writes them."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A field of a delivery has one home: the class of its answer, from which all JSON is written and read."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 from pathlib import Path

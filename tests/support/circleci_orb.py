@@ -1,7 +1,5 @@
 """A stand-in for CircleCI: fills in the packed orb's parameters and runs its steps in a shell."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

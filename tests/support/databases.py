@@ -4,8 +4,6 @@ A process keeps its PostgreSQL databases for its next tests. To make one with it
 second of the server, and to empty one a few milliseconds.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager

@@ -3,8 +3,6 @@
 Tests of the stores themselves, and of `gitdailies up`, begin without a file.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass

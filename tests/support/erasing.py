@@ -1,7 +1,5 @@
 """The columns of a store, and what is left of a text in it: in its rows, and in the bytes of its files."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Random events of every kind, for properties of their forms."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from gitdailies_core.events.events import KINDS, Event

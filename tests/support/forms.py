@@ -1,7 +1,5 @@
 """Tests in two forms: a short one for every run, and under the marker `long` one that searches for longer."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable

@@ -4,8 +4,6 @@ They put every byte at each place of a request, and have all pairs of lengths an
 chunked bodies, first lines, fields, and several requests of one connection.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import product
 

@@ -1,7 +1,5 @@
 """A local server of JSON, as the stand-in of an API."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """A stand-in for Octopus' agent: runs a template's body with the functions that the agent lends it."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """What all processes of a run share: the first that asks makes it, the others wait for it."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from collections.abc import Callable

@@ -5,8 +5,6 @@
 `tests/contract/packs/test_versions.py` compares them.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from gitdailies_core.sources.registry import Adapter

@@ -1,7 +1,5 @@
 """A pgbouncer in front of a PostgreSQL, as a test needs it."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import tempfile

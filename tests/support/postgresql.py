@@ -4,8 +4,6 @@ All processes of a run share it. The first that needs it starts it, and the run'
 are where pytest has its own: in memory, a commit does not wait for a disk.
 """
 
-from __future__ import annotations
-
 import fcntl
 import functools
 import os

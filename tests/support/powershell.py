@@ -1,7 +1,5 @@
 """Read PowerShell without running it: no package registry has one that is not downloaded elsewhere."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """The command line: servers on free ports as processes with their output in a file, and commands."""
 
-from __future__ import annotations
-
 import gc
 import json
 import os

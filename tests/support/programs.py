@@ -1,7 +1,5 @@
 """Programs of this machine that tests start. A test without its program is skipped, or fails with CI=true."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from pathlib import Path

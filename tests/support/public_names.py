@@ -6,8 +6,6 @@ writes them to `tests/contract/public_names.txt`, which a test compares. A name 
 promise from the next release on; one that is taken out breaks somebody.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import entry_points

@@ -1,7 +1,5 @@
 """The Python in the published files of the steps, whatever form holds it."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The servers of the release before. Before the first release, they are those of commit 2e8d262d."""
 
-from __future__ import annotations
-
 import io
 import os
 import subprocess

@@ -7,8 +7,6 @@ It writes `tests/contract/stores/released/NAME.json`, which `tests/contract/stor
 finds by itself. Run it once for each release, and never change a file that it wrote.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

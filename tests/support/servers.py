@@ -1,7 +1,5 @@
 """Local servers for the sender: each request is recorded, each answer is bytes that the test sets."""
 
-from __future__ import annotations
-
 import os
 import random
 import socket

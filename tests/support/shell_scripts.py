@@ -1,7 +1,5 @@
 """The steps that are scripts of shell, found by their folders, each run as its platform runs it."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """A link to a server that is far away: a proxy that delays what goes through it, and counts round trips."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Iterator

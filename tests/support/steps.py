@@ -1,7 +1,5 @@
 """Helpers for tests of steps: a shell with given variables only, checkers, and the DORA server."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A real Prometheus that reads the servers of a test each second, with the real rules at shorter times."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -6,8 +6,6 @@ Two real servers have two minutes of traffic. Both are restarted, as for an upgr
 a wrong event, a deleted key and an unknown path, as each day has some. A sample of each second is kept.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import tempfile

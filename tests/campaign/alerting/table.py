@@ -8,8 +8,6 @@
 The run takes about ten minutes.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import sys

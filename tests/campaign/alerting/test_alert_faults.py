@@ -3,8 +3,6 @@
 GITDAILIES_ALERT_FAULTS=all python -m pytest -n 2 -m long tests/campaign/alerting --alert-table
 """
 
-from __future__ import annotations
-
 import json
 import os
 import time

@@ -1,7 +1,5 @@
 """The benchmarks, in forms too short to measure anything."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

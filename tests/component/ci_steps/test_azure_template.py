@@ -1,7 +1,5 @@
 """The template, filled in as Azure fills in its expressions, against the schema and in bash."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

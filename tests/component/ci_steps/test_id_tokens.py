@@ -1,7 +1,5 @@
 """`auth: oidc` on each platform: a real token reaches a real DORA server, and what is missing is said."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

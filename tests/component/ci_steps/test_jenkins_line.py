@@ -1,7 +1,5 @@
 """The sh lines of the page, lifted from its Groovy and run in a shell as Jenkins does."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

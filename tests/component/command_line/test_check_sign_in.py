@@ -1,7 +1,5 @@
 """`gitdailies check` asks the provider of sign-in what a sign-in asks it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

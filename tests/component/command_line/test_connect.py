@@ -1,7 +1,5 @@
 """`gitdailies connect`: all or nothing, once, tested at the relay, and no secret anywhere but in its file."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """A plain installation has the command for CI jobs; what needs more says what to install."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

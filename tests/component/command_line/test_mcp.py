@@ -1,7 +1,5 @@
 """`gitdailies mcp` over real stdio, asked by the official client, about a made-up week of a DORA server."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """`mirrors fetch` makes and fetches the mirrors of gitdailies.yml, and a line may be for all of an owner."""
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`gitdailies scan` of real repositories: figures as of a server, and what it cannot know."""
 
-from __future__ import annotations
-
 import json
 import os
 import random

@@ -3,8 +3,6 @@
 The APIs are stand-ins in the shapes of the vendors' references; every value is invented.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """`gitdailies erase`, `backup` and `restore` in a terminal: stores, questions and lines that they print."""
 
-from __future__ import annotations
-
 import json
 import re
 import sqlite3

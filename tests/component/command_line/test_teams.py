@@ -1,7 +1,5 @@
 """`gitdailies teams import`: prints YAML, and says on standard error what it left out."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

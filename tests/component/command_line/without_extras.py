@@ -3,8 +3,6 @@
 It finds the commands by itself, and gives each what it requires. Nothing can be reached from here.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -1,7 +1,5 @@
 """The change fail rate as people meet it: one form and one number everywhere, and what may have failed."""
 
-from __future__ import annotations
-
 import csv
 import html
 import io

@@ -1,7 +1,5 @@
 """Bodies that do not come, that are cut, or that are too many: each is refused, and memory stays bounded."""
 
-from __future__ import annotations
-
 import resource
 import socket
 import time

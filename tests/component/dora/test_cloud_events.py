@@ -1,7 +1,5 @@
 """CloudEvents: a request of the SDK in each mode is taken as the event inside."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Two teams, or two repositories, in one chart: their values, what differs, their lists, and the rows."""
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Iterator

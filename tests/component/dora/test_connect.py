@@ -1,7 +1,5 @@
 """The first page, and Connect: what sends, what is silent, and what to paste next."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Corrections over HTTP: who may make them, what they change, and what the audit trail keeps."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

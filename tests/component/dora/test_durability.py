@@ -1,7 +1,5 @@
 """A 202 holds: after killed servers, full disks and faults of our own."""
 
-from __future__ import annotations
-
 import re
 import sqlite3
 import threading

@@ -1,7 +1,5 @@
 """Events of a team, and events with an outcome: over HTTP, and on the page Events."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The pages of deploys, incidents and ends: what they say in each state and show to whom; the list."""
 
-from __future__ import annotations
-
 import html
 import re
 from typing import Any

@@ -1,7 +1,5 @@
 """Examples of sources, through a relay to the server: they are seen, and no figure of production changes."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A database that is far away: how often a question goes there and back."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta

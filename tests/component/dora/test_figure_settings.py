@@ -1,7 +1,5 @@
 """The settings that make the figures: shown with their places, audited as they change, marked in charts."""
 
-from __future__ import annotations
-
 import html
 import re
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """How the first owner, or a person who lost a password, gets in: by a link that only the terminal shows."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Behind a proxy: limits hold for the proxy's client, and no client can forge its address."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """CI jobs that report without a key: what their ID tokens prove, and every token that is refused."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator

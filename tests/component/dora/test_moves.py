@@ -1,7 +1,5 @@
 """Incidents that were counted for a wrong repository are moved, over HTTP and by page, and moved back."""
 
-from __future__ import annotations
-
 import html
 import re
 from collections import Counter

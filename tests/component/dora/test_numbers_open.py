@@ -1,7 +1,5 @@
 """Each number of events on a page leads to a list with as many rows."""
 
-from __future__ import annotations
-
 import csv
 import html
 import io

@@ -1,7 +1,5 @@
 """What people read is in one time zone, that of the settings. UTC is in tooltips and in the API."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

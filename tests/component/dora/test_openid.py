@@ -1,7 +1,5 @@
 """OpenID Connect: sign-in with a real provider, and what a hostile one, or a hostile visitor, may not do."""
 
-from __future__ import annotations
-
 import json
 import re
 import time

@@ -1,7 +1,5 @@
 """What supervisors see of the DORA server: readiness, and metrics on a listener of their own."""
 
-from __future__ import annotations
-
 import asyncio
 import sqlite3
 import threading

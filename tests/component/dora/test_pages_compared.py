@@ -1,7 +1,5 @@
 """What the pages say of equal and of different figures, in one unit, with whole days, on a real server."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

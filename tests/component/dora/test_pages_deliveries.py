@@ -1,7 +1,5 @@
 """The pages of deliveries over a real relay: what they show to whom, and actions with their audit lines."""
 
-from __future__ import annotations
-
 import html
 import json
 import re

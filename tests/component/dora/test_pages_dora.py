@@ -1,7 +1,5 @@
 """The DORA page on both databases: it shows the numbers of the interface, to every role at any time."""
 
-from __future__ import annotations
-
 import html
 import re
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """The page of an event: its verdict for each figure, with the reason."""
 
-from __future__ import annotations
-
 import html
 import re
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """The overview on both databases: the numbers of the interface, by team, sorted, in pages, exported."""
 
-from __future__ import annotations
-
 import csv
 import html
 import io

@@ -1,7 +1,5 @@
 """People after they joined: another role, a new password by a link, and where they are signed in."""
 
-from __future__ import annotations
-
 import html
 import re
 from pathlib import Path

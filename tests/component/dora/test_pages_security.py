@@ -1,7 +1,5 @@
 """The safety of the pages: sessions, forms of other sites, hostile text, guesses, headers, and the log."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

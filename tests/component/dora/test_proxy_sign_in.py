@@ -1,7 +1,5 @@
 """Sign-in by a header: believed from a trusted proxy alone, and from nobody else."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit

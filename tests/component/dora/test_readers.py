@@ -1,7 +1,5 @@
 """Questions run beside intake: in processes, few at once, each for a limited time."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import re

@@ -1,7 +1,5 @@
 """GET /api/events and DELETE of one: cursors, filters, streams, audit lines."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from contextlib import closing

@@ -1,7 +1,5 @@
 """The page of the API: everything in the document, from this server alone, and its examples work."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

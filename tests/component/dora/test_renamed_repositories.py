@@ -1,7 +1,5 @@
 """Repositories that were renamed: one history under the present name, in answers and on pages."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """How long events are stored: without a limit by default, else for the set number of days."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

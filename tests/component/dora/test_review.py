@@ -1,7 +1,5 @@
 """The review of a week: page, interface and command tell the same, and one click decides a line."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """Links for screens on a wall: figures without a person, and nothing else."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 

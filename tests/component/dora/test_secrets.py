@@ -1,7 +1,5 @@
 """A key goes in by one header and comes out nowhere."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """POST /webhooks and /webhooks/ping over real sockets: every answer that a sender can meet."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

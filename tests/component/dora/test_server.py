@@ -1,7 +1,5 @@
 """How the receiver starts, shares its process, and stops."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import socket

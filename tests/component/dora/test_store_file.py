@@ -1,7 +1,5 @@
 """A store's file that is deleted or replaced under a running DORA server: nothing more is accepted."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import requests

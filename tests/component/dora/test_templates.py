@@ -1,7 +1,5 @@
 """Templates of pages are compiled once in a process, whatever its settings become."""
 
-from __future__ import annotations
-
 from gitdailies_dora.pages.frame.site import TEMPLATES
 
 

@@ -1,7 +1,5 @@
 """Read tokens of people: shown once, for reading alone, and only as long as the person."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """The page of a week: its figures beside those of the week before, what happened, and a link to it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

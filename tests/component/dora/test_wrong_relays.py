@@ -1,7 +1,5 @@
 """Relays that are away or answer wrongly: the page says what is wrong and what to do, and nothing crashes."""
 
-from __future__ import annotations
-
 import json
 import socket
 import time

@@ -1,7 +1,5 @@
 """Wrong requests with a valid key are listed for the owners, at the key."""
 
-from __future__ import annotations
-
 from gitdailies_dora.accounts.keys.key_store import delete_key
 from gitdailies_dora.accounts.keys.wrong_requests import MOST_KEPT, note_wrong, wrong_requests
 from gitdailies_dora.sql.database import transaction

@@ -1,7 +1,5 @@
 """`gitdailies metrics`: the same numbers from a store as from a server, and its exit codes."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """When a server derives, and how much at once: little while events arrive, and everything for a request."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """Lead times from a real repository, against `git log` by hand (`git/derivation.md`) and by git itself."""
 
-from __future__ import annotations
-
 import json
 import random
 import subprocess

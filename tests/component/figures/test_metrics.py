@@ -1,7 +1,5 @@
 """Figures over HTTP, on both databases: numbers worked out by hand, and refused questions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any

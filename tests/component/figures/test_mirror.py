@@ -1,7 +1,5 @@
 """Questions to a repository about commits: nothing that it contains is run, and only commits count."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import shutil

@@ -1,7 +1,5 @@
 """A server and its mirrors: missing commits, late fetches, deleted events, and log lines."""
 
-from __future__ import annotations
-
 import random
 import shutil
 import sqlite3

@@ -1,7 +1,5 @@
 """Settings that a running server reloads: its answers and rows are those of one started with them."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import threading

@@ -1,7 +1,5 @@
 """Figures over HTTP, on both databases: every form has the same numbers, and wrong questions are refused."""
 
-from __future__ import annotations
-
 import csv
 import io
 import itertools

@@ -1,7 +1,5 @@
 """The settings of a server's figures, from gitdailies.yml and from flags, which win."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

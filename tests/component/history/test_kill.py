@@ -3,8 +3,6 @@
 GITDAILIES_HISTORY_KILLS says how often in the long form.
 """
 
-from __future__ import annotations
-
 import json
 import random
 import signal

@@ -4,8 +4,6 @@ With a million rows it also measures the speed of an import. It is compared with
 that takes the same events in lists made beforehand.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Requests, and the result of each answer, against a receiver whose answers the test sets."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Iterator

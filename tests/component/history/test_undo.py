@@ -1,7 +1,5 @@
 """`history import --undo`: what an import made goes again, and nothing else."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -3,8 +3,6 @@
 Shapes are those of Bitbucket Cloud's Pipelines API; every value is invented.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote

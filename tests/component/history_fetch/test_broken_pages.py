@@ -1,7 +1,5 @@
 """Pages with one thing wrong, for every source: no page of a vendor crashes a fetch."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice

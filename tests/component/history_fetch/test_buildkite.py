@@ -3,8 +3,6 @@
 Shapes are those of Buildkite's Builds API; every value is invented.
 """
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ It lists the attempts newest first, pages by a cursor in the `Link` header, and 
 with 202. Shapes are those of GitHub's reference; every value is invented.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Events of the steps, then a fetch of the same time: at a real receiver, for every source of deploys."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from types import ModuleType

@@ -3,8 +3,6 @@
 Shapes are those of GitHub's REST API reference; every value is invented.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from pathlib import Path
 from typing import Any

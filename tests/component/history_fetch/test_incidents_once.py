@@ -1,7 +1,5 @@
 """Events of the relay, then a fetch of the same year: at a real receiver, for every source of incidents."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from dataclasses import dataclass

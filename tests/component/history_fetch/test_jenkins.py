@@ -3,8 +3,6 @@
 Shapes are those of a server's own API; every value is invented.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import datetime, timedelta
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A source with a relay is fetched up to the relay's first event, or up to the time that the user gives."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 

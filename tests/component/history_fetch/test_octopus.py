@@ -3,8 +3,6 @@
 Shapes are those of Octopus' REST API; every value is invented.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

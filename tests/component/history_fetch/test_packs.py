@@ -1,7 +1,5 @@
 """The past by a pack's `fetch`, read from a server, against what the webhooks would have brought."""
 
-from __future__ import annotations
-
 import json
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """PagerDuty's past, read from a server that listens, against what its webhooks would have brought."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Reading pages: rate limits, retries, and addresses that get no token."""
 
-from __future__ import annotations
-
 import re
 import socket
 import time

@@ -1,7 +1,5 @@
 """Squadcast's past, read from a server that listens, against what its webhooks would have brought."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 Shapes are those of Travis' API v3 reference; every value is invented.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a person can do: see all that failed, show, requeue, discard and replay it, close, pause a source."""
 
-from __future__ import annotations
-
 import json
 from datetime import timedelta
 from functools import partial

@@ -1,7 +1,5 @@
 """A real Alertmanager in front of a relay: each alert counts once, however often its group is sent."""
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """`gitdailies check` says how many of the last alerts would count, by what the relay has stored."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

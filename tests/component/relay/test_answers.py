@@ -1,7 +1,5 @@
 """The answers to senders, over real sockets: each row of the table in `answers`."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -3,8 +3,6 @@
 GITDAILIES_CATCH_UP_EVENTS sets how many events wait in the long form.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import time

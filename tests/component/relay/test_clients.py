@@ -1,7 +1,5 @@
 """Who sent it, in the log: the address of the connection, or what a trusted proxy says."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Bytes of the store that went bad: an event that cannot be read is a dead letter, and everything goes on."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from functools import partial

@@ -1,7 +1,5 @@
 """The API of the status listener: deliveries with outcomes, one delivery, actions, services and refusals."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

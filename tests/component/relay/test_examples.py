@@ -1,7 +1,5 @@
 """Every example of every installed adapter: a running relay and `gitdailies translate` say the same."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Answers to vendors and the stored rows, while the store cannot be written and when the process ends."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import resource

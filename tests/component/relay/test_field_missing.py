@@ -1,7 +1,5 @@
 """A vendor renames a field that a filter uses: the relay says so, and goes on saying so."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The file gives back the space that retention frees: it is as large as the rows stored now need."""
 
-from __future__ import annotations
-
 import sqlite3
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Handshakes over real sockets: certificates of Amazon SNS, its subscriptions, and permissions to send."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Iterator

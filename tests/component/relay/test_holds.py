@@ -1,7 +1,5 @@
 """`hold` of a source with a real relay: a start is sent only where the incident is still open then."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

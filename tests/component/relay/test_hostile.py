@@ -1,7 +1,5 @@
 """Requests that no vendor sends: too long, too slow, cut, or no HTTP. Each is refused and harms no other."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Any

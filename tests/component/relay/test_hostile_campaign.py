@@ -3,8 +3,6 @@
 GITDAILIES_HOSTILE_DELIVERIES says how many in the long form, GITDAILIES_HOSTILE_SEED which.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections import Counter

@@ -1,7 +1,5 @@
 """At the bound of connections: crowds of silent, slow and greedy senders lock no good one out."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Heads that no vendor sends: too many fields, too large, smuggled, behind the body, or a dialect of HTTP."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from pathlib import Path

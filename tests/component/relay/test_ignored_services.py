@@ -1,7 +1,5 @@
 """Services with `ignore: true`: answered, neither counted nor quarantined, and counted once handed on."""
 
-from __future__ import annotations
-
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import STARTED_AT, pagerduty
 from tests.support.relay.receiver import Receiver

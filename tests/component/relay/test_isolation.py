@@ -1,7 +1,5 @@
 """What a receiver says about one event, and what it says about all of them: who waits, and who does not."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 GITDAILIES_KILL_ROUNDS sets how often it is killed in the long form.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import random

@@ -1,7 +1,5 @@
 """/metrics: each value once, with a bounded number of labels, also while the store cannot be read."""
 
-from __future__ import annotations
-
 import platform
 import sqlite3
 from functools import partial

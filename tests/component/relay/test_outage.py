@@ -1,7 +1,5 @@
 """A receiver that is down, refuses the key, moves or fails: vendors notice nothing, and nothing is lost."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterator

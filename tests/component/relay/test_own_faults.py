@@ -1,7 +1,5 @@
 """If the relay itself is at fault, the answer asks the vendor to send again, and is never a 4xx."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import threading

@@ -1,7 +1,5 @@
 """A pack in a file of one's own: it reads as a shipped one, and each delivery says which pack read it."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

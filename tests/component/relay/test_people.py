@@ -1,7 +1,5 @@
 """Fields of people are not stored with the bodies of deliveries, and nothing that counts needs them."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ The store writes with its own statements, settings and transactions. The disk lo
 was not synced, except a torn part. GITDAILIES_CRASH_POINTS says how many crashes in the long form.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import random

@@ -1,7 +1,5 @@
 """`gitdailies sources preview`: a draft of a mapping, tried on what a running relay has stored."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The code of a reason: which deliveries lead to it."""
 
-from __future__ import annotations
-
 import pytest
 import requests
 from gitdailies_core import reasons

@@ -1,7 +1,5 @@
 """Renamed repositories: what goes on under the new name, and what GitHub tells of a renaming."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

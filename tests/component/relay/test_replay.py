@@ -1,7 +1,5 @@
 """Replays: quarantined deliveries and dead letters that are sent after all."""
 
-from __future__ import annotations
-
 import json
 import threading
 import time

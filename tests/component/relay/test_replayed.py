@@ -1,7 +1,5 @@
 """Old deliveries played again: a signature that was right once proves a repeat and nothing more."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

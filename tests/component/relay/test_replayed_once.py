@@ -1,7 +1,5 @@
 """A replay counts what did not count, and never an occurrence twice."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Status, failed and explain: their whole shapes as JSON, and the truth of their values."""
 
-from __future__ import annotations
-
 import json
 import re
 import socket

@@ -1,7 +1,5 @@
 """Rows that are deleted after their time, and rows that never are."""
 
-from __future__ import annotations
-
 import contextlib
 import sqlite3
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Planted secrets: in what the relay writes, answers and shows, none of them is found."""
 
-from __future__ import annotations
-
 import contextlib
 import sqlite3
 import time

@@ -1,7 +1,5 @@
 """Every source pack behind one running relay: it takes what the vendor's proof proves, and nothing else."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from importlib.resources import files

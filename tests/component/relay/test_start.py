@@ -1,7 +1,5 @@
 """Faults that stop a relay's start: the error of each is one line that says what to change."""
 
-from __future__ import annotations
-
 import socket
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Two relays on one PostgreSQL: whichever a delivery reaches, the events are those of a single relay."""
 
-from __future__ import annotations
-
 import threading
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The report of services without a line: its text, and that pasted lines make them count."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -16,8 +16,6 @@ deliveries are PagerDuty's, with event ids 01OF00010001 to 01OF00010013:
 | none | two quarantined bodies: one of an unknown shape, one that is not JSON |
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass

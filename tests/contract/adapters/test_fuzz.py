@@ -1,7 +1,5 @@
 """Fuzzing of every installed adapter; GITDAILIES_FUZZ_SECONDS says for how long each in the long form."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any

@@ -1,7 +1,5 @@
 """A deploy that several tools report is one, whatever each of them knows and whichever comes first."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import permutations

@@ -1,7 +1,5 @@
 """Secrets of every source: a token may follow `Bearer`, and one that no proof can use is refused."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """What proves an example is accepted as the tool's own proof, by every source that can be signed for."""
 
-from __future__ import annotations
-
 import base64
 from datetime import UTC, datetime
 

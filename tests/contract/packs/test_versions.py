@@ -1,7 +1,5 @@
 """The identity of a pack: its version changes with what it decides, and each delivery has it."""
 
-from __future__ import annotations
-
 from copy import deepcopy
 
 from gitdailies_core.sources import registry

@@ -3,8 +3,6 @@
 Rows of `DOCUMENTED` hold for GitDailies as well, as far as its page says.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType

@@ -3,8 +3,6 @@
 GITDAILIES_CONTRACT_EXAMPLES says how many requests an operation gets in the long form.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any

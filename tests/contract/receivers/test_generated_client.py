@@ -1,7 +1,5 @@
 """A client that a generator makes of the OpenAPI document works, and has every model."""
 
-from __future__ import annotations
-
 import importlib
 import json
 import os

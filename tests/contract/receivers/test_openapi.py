@@ -1,7 +1,5 @@
 """The published document: fresh, consistent in itself, and true of the running server."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Corrections: rows and answers are what the pure functions make of events and corrections."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import msgspec

@@ -1,7 +1,5 @@
 """The list of deliveries: found by an index in any store, and what is listed is what the rows say."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any

@@ -1,7 +1,5 @@
 """Derived rows are those that the pure functions make of all events, whatever arrived or was deleted."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from datetime import timedelta

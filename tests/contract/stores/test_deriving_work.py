@@ -1,7 +1,5 @@
 """The work of deriving grows with the number of deploys alone, whatever their commits look like."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Iterator
 from contextlib import closing

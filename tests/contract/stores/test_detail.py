@@ -1,7 +1,5 @@
 """What the rows say of one deploy and one incident is what the pure functions make of all events."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Any
 

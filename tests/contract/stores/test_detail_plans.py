@@ -1,7 +1,5 @@
 """Details and reviews look up each row in an index: one event costs the same in any store."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

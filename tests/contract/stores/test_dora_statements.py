@@ -1,7 +1,5 @@
 """How a database is asked about the events of a submission."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path

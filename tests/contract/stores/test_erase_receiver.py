@@ -1,7 +1,5 @@
 """`gitdailies erase` and the receiver's store: no text is left, and figures are those without it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """`gitdailies erase` and the relay's store: no text is left, nothing counts twice, what waits goes on."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

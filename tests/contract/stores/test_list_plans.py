@@ -1,7 +1,5 @@
 """Lists of events with a filter find them in an index: a rare one costs the same in any store."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace

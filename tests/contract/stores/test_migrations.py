@@ -1,7 +1,5 @@
 """Schemas: made once, brought up to date, and refused where they are of a later version."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence

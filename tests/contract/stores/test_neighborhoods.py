@@ -1,7 +1,5 @@
 """An update derives again what its events may change: here nearly all events are neighbors."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

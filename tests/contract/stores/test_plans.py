@@ -1,7 +1,5 @@
 """How PostgreSQL looks up the neighborhood of an event, even without statistics of its tables."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path

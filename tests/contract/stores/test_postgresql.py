@@ -1,7 +1,5 @@
 """PostgreSQL: one turn of a session after another, the connections of a server, and databases it refuses."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from contextlib import closing

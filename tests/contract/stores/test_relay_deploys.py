@@ -1,7 +1,5 @@
 """Deploys in the relay's store, on SQLite and PostgreSQL: counted once, with the commits that pushes told."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Iterator, Sequence

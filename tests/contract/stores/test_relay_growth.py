@@ -1,7 +1,5 @@
 """What a delivery and an attempt read does not grow with all that is stored."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The outbox on both databases: which event may be sent, and what a result does to it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path

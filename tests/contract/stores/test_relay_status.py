@@ -1,7 +1,5 @@
 """What `relay status` and the gauges read: counters and indexes, never every row of a large table."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import sqlite3

@@ -1,7 +1,5 @@
 """The contract of a store, on SQLite and on the real PostgreSQL: what `Store` promises to those above it."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass

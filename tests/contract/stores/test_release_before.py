@@ -1,7 +1,5 @@
 """The servers of the release before run on the schema of this one, so that an upgrade needs no pause."""
 
-from __future__ import annotations
-
 import time
 from contextlib import ExitStack
 from pathlib import Path

@@ -4,8 +4,6 @@
 writes it. 534af8b and 2e8d262d are commits before the first release.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The names of repositories: always those that stored events have, on both databases."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """The rows of senders on both databases: kept on arrival, true after deletions, and made for an old store."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Series are the figures of each group and bucket, from rows and from events, on both databases."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace

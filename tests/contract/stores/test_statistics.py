@@ -1,7 +1,5 @@
 """PostgreSQL's planner knows the tables of a growing receiver, also where nothing else refreshes that."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path

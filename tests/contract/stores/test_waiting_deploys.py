@@ -1,7 +1,5 @@
 """What is held, on both databases: deploys that wait for late pushes, and incidents; and what goes when."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Callable, Iterator

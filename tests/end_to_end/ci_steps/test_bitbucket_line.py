@@ -1,7 +1,5 @@
 """The pipelines of the page, run for real under bb-run on this machine."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """What the figures make of a way of reporting, compared with what is true."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -5,8 +5,6 @@ product's own, with the environment of its platform and a checkout that git read
 forms, signed, and are taken by the relay's own acceptance. Incidents come from four tools in every way.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import re

@@ -3,8 +3,6 @@
 `-m long -s` prints the worst case of each figure.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path

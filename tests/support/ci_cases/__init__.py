@@ -14,8 +14,6 @@ A case is `PLATFORM/NAME.json`, in the folder of the platform's module:
 none, so that a person reads it and finds it right or wrong.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

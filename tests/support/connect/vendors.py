@@ -4,8 +4,6 @@ Shapes are those of the vendors' references; every value is invented. A `trouble
 after, it is carried out.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping

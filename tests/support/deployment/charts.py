@@ -1,7 +1,5 @@
 """The chart as Helm renders it, and manifests as Kubernetes reads them. Helm is a library here."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ Each run has a storage of its own. The image that ours is built from is a root o
 of the tests makes (`tests/deployment/containers/make_root.sh`). It also stands for PostgreSQL and nginx.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """A vendor before a proxy: it sends one delivery after the other, and each again until it is answered 2xx."""
 
-from __future__ import annotations
-
 import threading
 import time
 from typing import Self

@@ -1,7 +1,5 @@
 """An assistant: the official client of the Model Context Protocol, which starts `gitdailies mcp` itself."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """An installation without a store, for what only looks at its routes and pages."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from gitdailies_dora.derived.worker import Deriver

@@ -1,7 +1,5 @@
 """Fixtures for tests of the DORA server: one receiver a test, with its own port and store."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -3,8 +3,6 @@
 Four usual weeks are before it. A sentence about the week is in the docstring of `events_of`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from hashlib import sha1

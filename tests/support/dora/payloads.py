@@ -1,7 +1,5 @@
 """The bodies in this folder, by name."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A receiver that listens: in a thread of the test, or in a process that a test may kill."""
 
-from __future__ import annotations
-
 import asyncio
 import queue
 import subprocess

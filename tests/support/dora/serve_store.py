@@ -1,7 +1,5 @@
 """Serve a store until stdin ends, for tests that kill a server or measure its memory."""
 
-from __future__ import annotations
-
 import asyncio
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A person at the pages without a screen, and an owner and a member of a receiver."""
 
-from __future__ import annotations
-
 import html
 import re
 from typing import Any

@@ -1,7 +1,5 @@
 """Pages and a relay whose deliveries they show, in threads of the test, as `gitdailies up` connects them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Compute figures from a list of events, for a question as the API takes it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """A store of events as a test fills it: without HTTP, each example in a transaction that is rolled back."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta

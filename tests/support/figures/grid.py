@@ -1,7 +1,5 @@
 """The grid: cells of teams whose failures were drawn, what the figures say of them, and the limits."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product

@@ -1,7 +1,5 @@
 """Histories made by chance, crowded on purpose: few names, few commits, few moments."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any

@@ -10,8 +10,6 @@ three differs is a matter of medians, not of these definitions. The values are t
 parsing would take longer than all the rest.
 """
 
-from __future__ import annotations
-
 import math
 import random
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Runs a workflow with the packaged Action for real, under act on this very machine."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Runs pipelines that include the component, under gitlab-ci-local with its shell executor."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

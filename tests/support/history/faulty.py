@@ -1,7 +1,5 @@
 """Every kind of fault that a file can have: a name, a file that has it, and the options it is read with."""
 
-from __future__ import annotations
-
 import gzip
 from dataclasses import dataclass
 

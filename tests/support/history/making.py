@@ -1,7 +1,5 @@
 """Histories of any size: rows in random order, the same for the same seed."""
 
-from __future__ import annotations
-
 import csv
 import random
 from collections.abc import Iterator

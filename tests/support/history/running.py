@@ -1,7 +1,5 @@
 """The command in a process of its own, and a receiver of ours in another."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

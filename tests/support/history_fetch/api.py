@@ -1,7 +1,5 @@
 """A vendor's API that listens: pages by address, with a 429 and a cut connection where a test wants them."""
 
-from __future__ import annotations
-
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

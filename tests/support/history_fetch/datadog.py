@@ -3,8 +3,6 @@
 Shapes are those of Datadog's API reference and of answers that others recorded; every value is invented.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A year of deploys: as a step reports them in its jobs, and as `history fetch` reads the listings."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """A fetch of incidents as a user does it, and the events that the relay would have sent of them."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

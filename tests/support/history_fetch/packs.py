@@ -5,8 +5,6 @@ vendors' documents: incident.io's OpenAPI (incidents, incident updates), Opsgeni
 Jira Cloud's REST API 3 (search/jql, changelog, status).
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy

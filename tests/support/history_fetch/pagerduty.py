@@ -3,8 +3,6 @@
 Shapes are those of the REST API reference and of the adapter's examples; every value is invented.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any

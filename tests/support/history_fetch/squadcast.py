@@ -3,8 +3,6 @@
 Shapes are those of Squadcast's API reference and of an export that others recorded; every value is invented.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -4,8 +4,6 @@
 `wrong.json` has tokens and events that must be refused.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import time

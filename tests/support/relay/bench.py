@@ -1,7 +1,5 @@
 """The delivery worker on a bench: a real store, and a sender whose answers the test sets."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import json

@@ -1,7 +1,5 @@
 """Deliveries as the vendors send them, signed: made of the adapters' examples with other ids and times."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import itertools

@@ -1,7 +1,5 @@
 """Deliveries about deploys and pushes, as GitHub and GitLab send them, with the vendors' proofs."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import itertools

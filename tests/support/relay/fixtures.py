@@ -1,7 +1,5 @@
 """Fixtures for tests of the relay: a relay in a thread, and a receiver whose answers the test sets."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

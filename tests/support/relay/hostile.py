@@ -1,7 +1,5 @@
 """Hostile deliveries as raw bytes, made from a seed, and a sender that pipelines them on many connections."""
 
-from __future__ import annotations
-
 import json
 import random
 import re

@@ -1,7 +1,5 @@
 """The DORA server and a relay before it, each a process of the command line."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

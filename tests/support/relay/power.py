@@ -6,8 +6,6 @@ here and there a sector. That is more than disks do, and no more than they may d
 bytes is written or not, and SQLite counts on nothing else (https://www.sqlite.org/atomiccommit.html).
 """
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass, field
 from typing import TypeAlias

@@ -1,7 +1,5 @@
 """A receiver that records its requests and gives the answers that a test sets."""
 
-from __future__ import annotations
-
 import json
 import socket
 import threading

@@ -1,7 +1,5 @@
 """What a relay's store says, as JSON has it."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A relay that listens: in a thread of the test, where its parts can be replaced."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Iterator, Mapping, MutableMapping

@@ -1,7 +1,5 @@
 """HTTP by hand: for requests that no client library would send."""
 
-from __future__ import annotations
-
 import json
 import socket
 from collections.abc import Iterator

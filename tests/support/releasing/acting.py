@@ -5,8 +5,6 @@ Each third-party action is replaced by a composite that writes down what it was 
 shell of each step, the scripts of this project, git, the package that is tried, and both servers.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """A whole release of this tree by the made-up owner, built once for all tests of a run."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil

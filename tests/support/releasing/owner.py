@@ -1,7 +1,5 @@
 """A made-up owner, whose names appear nowhere else."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A provider that says what a test wants: wrong issuers, tokens of others, tokens without a signature."""
 
-from __future__ import annotations
-
 import base64
 import hmac
 import json

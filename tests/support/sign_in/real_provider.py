@@ -1,7 +1,5 @@
 """oidc-provider, an OpenID Connect provider of Node.js, and a browser without a screen that signs in."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

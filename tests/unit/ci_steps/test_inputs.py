@@ -1,7 +1,5 @@
 """The inputs of a step by their variables: those of the platform first, then GITDAILIES_* as everywhere."""
 
-from __future__ import annotations
-
 import pytest
 from gitdailies_core.ci.platforms import PLATFORMS
 from gitdailies_core.ci.reporting.settings import INPUTS

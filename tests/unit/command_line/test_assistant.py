@@ -1,7 +1,5 @@
 """What an assistant gets of an answer: what is not sure, and what is too long or not ours."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import msgspec

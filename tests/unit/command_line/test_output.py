@@ -1,7 +1,5 @@
 """Output of commands for people: complete help, and moments that fit."""
 
-from __future__ import annotations
-
 import json
 import re
 from contextlib import nullcontext

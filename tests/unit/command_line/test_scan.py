@@ -1,7 +1,5 @@
 """What `scan` decides: which tags are releases, what a deploy brought, and what it says about both."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

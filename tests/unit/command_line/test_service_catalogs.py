@@ -1,7 +1,5 @@
 """What catalogs say of services becomes lines; what is not clear is named, and nothing is guessed."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path

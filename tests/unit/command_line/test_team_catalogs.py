@@ -1,7 +1,5 @@
 """Catalogs become `teams` that gitdailies.yml accepts, and what is left out has a reason."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

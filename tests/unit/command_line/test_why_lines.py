@@ -1,7 +1,5 @@
 """Why an event counts or not, as lines: one sentence where one is enough, else a line for each figure."""
 
-from __future__ import annotations
-
 import pytest
 from gitdailies_cli.receiver.event_lines import Columns, cells
 from gitdailies_cli.receiver.why_lines import lines

@@ -1,7 +1,5 @@
 """Which release runs: its version, and the commit where it is known."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Mapping

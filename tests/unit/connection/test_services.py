@@ -1,7 +1,5 @@
 """`services`: lines of gitdailies.yml, lines of included files, and which of them decides."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

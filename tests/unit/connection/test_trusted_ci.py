@@ -1,7 +1,5 @@
 """`dora.trusted_ci`: whom an entry trusts, and what is refused because it would trust anybody or nobody."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Lines are added to gitdailies.yml and removed again, and every other byte stays."""
 
-from __future__ import annotations
-
 import pytest
 from gitdailies_connection.config.document import yaml_document
 from gitdailies_connection.config.document.yaml_lines import with_entry, without_entry

@@ -1,7 +1,5 @@
 """Starts that are held: what becomes of the events of a decision at a source with a hold."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

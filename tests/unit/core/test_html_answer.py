@@ -1,7 +1,5 @@
 """Whether an answer is a web page: the family of pages that answer 200, and answers that are none."""
 
-from __future__ import annotations
-
 import pytest
 from gitdailies_core.html_answer import is_html
 

@@ -1,7 +1,5 @@
 """Names of fields that are nearly right are refused; names that mean something else are not."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Which valid name is offered for one that is not."""
 
-from __future__ import annotations
-
 import pytest
 from gitdailies_core.values.nearest_name import did_you_mean
 

@@ -1,7 +1,5 @@
 """An occurrence stays where it was counted, whatever its services and their lines become."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

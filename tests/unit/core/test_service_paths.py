@@ -1,7 +1,5 @@
 """Which services a push touches, by globs of its files."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

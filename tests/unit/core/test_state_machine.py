@@ -3,8 +3,6 @@
 Minutes count from ten o'clock. A held start, a noted end and a released start have no repository.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple

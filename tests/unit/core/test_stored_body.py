@@ -1,7 +1,5 @@
 """What is left out of a body before it is stored, and how a text is erased from one."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

@@ -1,7 +1,5 @@
 """CDEvents: which count, and where their repository and commit come from."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Charts and small drawings: everything is inside its frame, and nothing in them is refused by the policy."""
 
-from __future__ import annotations
-
 import xml.etree.ElementTree as ET
 
 import pytest

@@ -1,7 +1,5 @@
 """The words of the pages about deliveries, and requests without a valid key."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

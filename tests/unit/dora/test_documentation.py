@@ -1,7 +1,5 @@
 """The documentation that the server has, and the links to it."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

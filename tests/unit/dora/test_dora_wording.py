@@ -1,7 +1,5 @@
 """Numbers, times and axes of the DORA page: a written time reads back, and an axis holds its values."""
 
-from __future__ import annotations
-
 from zoneinfo import ZoneInfo
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Where an event, a commit and a name in a sentence lead."""
 
-from __future__ import annotations
-
 import pytest
 from gitdailies_dora.derived.read.answers import EventReference
 from gitdailies_dora.pages.frame.event_links import commit_url, linked

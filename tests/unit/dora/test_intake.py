@@ -1,7 +1,5 @@
 """The decision on a body, without a server or a store."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime, timedelta
 from itertools import count

@@ -1,7 +1,5 @@
 """Webhook keys: form, check characters, rights, and their rows in the store."""
 
-from __future__ import annotations
-
 import sqlite3
 import stat
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Limits of a key: which events it may send, by kind, repository and environment."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

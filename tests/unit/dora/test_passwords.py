@@ -1,7 +1,5 @@
 """Passwords are stored as slow hashes."""
 
-from __future__ import annotations
-
 from gitdailies_dora.accounts.passwords import hash_password, matches
 
 PASSWORD = "nine quiet larks at dawn"

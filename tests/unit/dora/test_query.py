@@ -1,7 +1,5 @@
 """Query strings: accepted and refused ones."""
 
-from __future__ import annotations
-
 from zoneinfo import ZoneInfo
 
 import pytest

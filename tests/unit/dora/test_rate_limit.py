@@ -1,7 +1,5 @@
 """Tries at passwords: how many an address and a name have, and what a success gives back."""
 
-from __future__ import annotations
-
 from gitdailies_dora.accounts.rate_limit import SIGN_IN, SIGN_IN_NAME, SignInLimit
 
 NOW = 1000.0

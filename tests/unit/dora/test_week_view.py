@@ -1,7 +1,5 @@
 """What the page of a week says of an outage and its deploys."""
 
-from __future__ import annotations
-
 from datetime import UTC
 from types import SimpleNamespace
 from typing import Any, cast

@@ -1,7 +1,5 @@
 """An incident that a webhook has reported and a file brings again: one id, whatever the service is called."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Events as JSON: the same text and ids as those of the standard library and of `Event.digest`."""
 
-from __future__ import annotations
-
 import json
 
 from gitdailies_core.events.events import Event

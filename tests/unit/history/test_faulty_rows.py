@@ -1,7 +1,5 @@
 """Rows that `--skip-bad` sets aside: into a new file, whole or not at all, before anything is sent."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

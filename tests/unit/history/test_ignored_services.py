@@ -1,7 +1,5 @@
 """Rows of services with `ignore: true`: neither sent nor faulty, and said."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

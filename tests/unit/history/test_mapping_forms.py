@@ -1,7 +1,5 @@
 """The forms of a mapping: rows that are wanted, two columns of a time, translated texts, commits of tags."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

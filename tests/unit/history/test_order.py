@@ -1,7 +1,5 @@
 """Pairing, ids and order: the plan of events that come in any order."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any

@@ -1,7 +1,5 @@
 """What a request to the API of deliveries asks for, and the errors that name a wrong part of it."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """What a relay needs a person for, out of its status."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Which events go in one request, by what came of the requests before."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pytest

@@ -1,7 +1,5 @@
 """Certificates: what is fetched, how often, and what the cache keeps."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable

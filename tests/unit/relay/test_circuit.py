@@ -1,7 +1,5 @@
 """When a receiver that fails is left alone, on a clock of the test."""
 
-from __future__ import annotations
-
 from gitdailies_relay.delivery.isolation import (
     FAILURES_TO_OPEN,
     LONGEST_BACKOFF_SECONDS,

@@ -1,7 +1,5 @@
 """A wall clock that jumps: waiting events are neither lost nor delayed by it."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from functools import partial

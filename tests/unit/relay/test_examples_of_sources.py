@@ -1,7 +1,5 @@
 """Examples that a relay sends to itself: each source's own, with new ids, and for no real repository."""
 
-from __future__ import annotations
-
 import random
 from datetime import UTC, datetime
 from functools import cache

@@ -1,7 +1,5 @@
 """The names of what writers are about: those that may meet have one in common."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from inspect import getmembers, isfunction, signature
 from typing import Any, cast

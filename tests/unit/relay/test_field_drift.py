@@ -1,7 +1,5 @@
 """Whether a field that decides what counts is missing, from what was seen of it."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any

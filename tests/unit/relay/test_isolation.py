@@ -1,7 +1,5 @@
 """Whose fault a failure is: the event's own, until several partitions say otherwise."""
 
-from __future__ import annotations
-
 import hypothesis.strategies as st
 from gitdailies_core.values.http_answers import ADDRESS, KEY
 from gitdailies_relay.delivery.isolation import FAILURES_TO_OPEN, SEVERAL, Isolation

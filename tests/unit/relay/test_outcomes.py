@@ -1,7 +1,5 @@
 """What became of a delivery: one word, one sentence, and the actions that fit."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

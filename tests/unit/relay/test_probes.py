@@ -1,7 +1,5 @@
 """Which event probes a receiver, and when."""
 
-from __future__ import annotations
-
 import pytest
 from gitdailies_core.values.http_answers import ADDRESS, KEY, RECEIVER
 from gitdailies_relay.delivery.isolation import MANUAL, PROBE_SECONDS, ProbeChoice, ProbeSchedule

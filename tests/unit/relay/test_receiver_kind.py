@@ -1,7 +1,5 @@
 """What a receiver is taken for, and when it is asked, on a clock of the test."""
 
-from __future__ import annotations
-
 import itertools
 
 from gitdailies_core.events.receivers import DOCUMENTED, OURS

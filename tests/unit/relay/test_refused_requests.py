@@ -1,7 +1,5 @@
 """Refused requests are counted in groups, and no sender can make their number grow without end."""
 
-from __future__ import annotations
-
 import asyncio
 from unittest.mock import Mock
 

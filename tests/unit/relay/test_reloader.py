@@ -1,7 +1,5 @@
 """A new configuration is applied, or tried again as a whole."""
 
-from __future__ import annotations
-
 import asyncio
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """A line of a service in the text of gitdailies.yml: it is all that is new, wherever `services` is."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Whether a source is silent for longer than usual, from what it sent on each day."""
 
-from __future__ import annotations
-
 import pytest
 from gitdailies_connection.relay.answers import SourceHealth
 from gitdailies_relay.accepting.source_days import DAY_US, SourceDay, source_days

@@ -1,7 +1,5 @@
 """Secrets of a source: files are read again, and not for every wrong proof."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What follows for each event from an answer: the table of `verdicts`, and the life of a refused event."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """The delivery worker: order, counted attempts, and pauses for a failing receiver."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 import threading

@@ -1,7 +1,5 @@
 """The delivery worker: no fault, of stored bytes, sender, store or its own, ends it or loses an event."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The delivery worker and a receiver that takes lists: fewer requests, and every promise as before."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from dataclasses import replace

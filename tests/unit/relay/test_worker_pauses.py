@@ -1,7 +1,5 @@
 """The delivery worker: causes of a pause, the resume, and no counted attempt in between."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from dataclasses import replace

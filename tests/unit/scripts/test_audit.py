@@ -1,7 +1,5 @@
 """The audit of dependencies: findings that fail it, and findings that it only prints."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Pages written for GitHub as the site has them: lists, links, and what programs read."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

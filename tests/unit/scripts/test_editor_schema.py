@@ -1,7 +1,5 @@
 """The schema for editors: one document that describes a whole gitdailies.yml, packs' language included."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What a release decides: whether it may be made, what its pages say, and the bytes of its archives."""
 
-from __future__ import annotations
-
 import re
 import tarfile
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Which Host headers the status listener answers: its own names, and addresses that no page can take."""
 
-from __future__ import annotations
-
 import pytest
 from gitdailies_connection.addresses import parse_listen
 from gitdailies_server.http.allowed_hosts import AllowedHosts

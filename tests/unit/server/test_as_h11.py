@@ -1,7 +1,5 @@
 """Our server reads requests as h11 does, which follows RFC 9112 and shares no code with our parser."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 import re

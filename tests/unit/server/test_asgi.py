@@ -1,7 +1,5 @@
 """Applications of ASGI on our connections: what they receive, how what they send goes over the line."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

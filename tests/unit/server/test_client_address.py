@@ -1,7 +1,5 @@
 """The client's address in the log: from headers of trusted proxies only."""
 
-from __future__ import annotations
-
 import ipaddress
 
 import pytest

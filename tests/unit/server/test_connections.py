@@ -1,7 +1,5 @@
 """Too many connections: which one is evicted, and which one never is."""
 
-from __future__ import annotations
-
 from gitdailies_server.http.connection import Connection as Served
 from gitdailies_server.http.connection_limits import ConnectionLimits
 

@@ -1,7 +1,5 @@
 """How many connections fit into the limit of open files."""
 
-from __future__ import annotations
-
 import resource
 
 import pytest

@@ -1,7 +1,5 @@
 """A store's file that is deleted or replaced under a server is noticed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

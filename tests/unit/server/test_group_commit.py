@@ -1,7 +1,5 @@
 """The group-commit writer: shared commits, items that fail alone, and the results."""
 
-from __future__ import annotations
-
 import asyncio
 import sqlite3
 import threading

@@ -1,7 +1,5 @@
 """One connection: requests in any pieces, answers in order, and what becomes of them when a side ends."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import re

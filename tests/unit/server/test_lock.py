@@ -1,7 +1,5 @@
 """One server per file: who holds the lock, and when it ends."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

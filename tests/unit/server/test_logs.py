@@ -1,7 +1,5 @@
 """Log lines: written whole and never waited for, forms for people, and the description of an error."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

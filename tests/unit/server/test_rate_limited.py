@@ -1,7 +1,5 @@
 """Warnings that any client can cause: the first is logged, the others are counted, and both are bounded."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

@@ -1,7 +1,5 @@
 """Request bodies: however they are sent, no more bytes are held than the budget allows."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from typing import Any

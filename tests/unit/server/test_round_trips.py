@@ -1,7 +1,5 @@
 """Functions that read side by side: how many trips they take, and what happens where one fails."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """What both servers show of their stores to Prometheus."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 from typing import Any, NoReturn, cast
 

@@ -1,7 +1,5 @@
 """Connections: the rights to read the file, and commits on stable storage."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sqlite3

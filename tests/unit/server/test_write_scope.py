@@ -1,7 +1,5 @@
 """What a writing transaction is about."""
 
-from __future__ import annotations
-
 import pytest
 from gitdailies_server.storage.write_scope import EVERYTHING, MOST_NAMES, NotInScope, Scope, scope_of
 

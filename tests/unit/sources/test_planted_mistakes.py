@@ -1,7 +1,5 @@
 """What a person gets wrong in a first pack is named with its place and with what to write."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """The plugin: its hook under bats with a real DORA server, its manifest against the linter's rules."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

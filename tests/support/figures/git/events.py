@@ -1,7 +1,5 @@
 """The deploys of the week, and the new commits of each, worked out by hand in `derivation.md`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Repositories of any size and shape, made by one `git fast-import`."""
 
-from __future__ import annotations
-
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path

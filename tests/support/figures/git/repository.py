@@ -1,7 +1,5 @@
 """A real git repository of a week of work, the same in every run; `derivation.md` reads it by hand."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from pathlib import Path

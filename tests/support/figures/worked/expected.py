@@ -1,7 +1,5 @@
 """The results of `derivation.md`; a ratio is given by its numerator and denominator."""
 
-from __future__ import annotations
-
 from typing import Any
 
 SHOP, LEDGER = "larkspur/shop", "Larkspur/ledger"

@@ -1,7 +1,5 @@
 """What to do about a verdict: the table has every word that a reason may have."""
 
-from __future__ import annotations
-
 import ast
 import inspect
 from types import ModuleType

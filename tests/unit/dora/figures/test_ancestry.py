@@ -1,7 +1,5 @@
 """The new commits of deploys, found from pairs of commits, against a slow way by sets of ancestors."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

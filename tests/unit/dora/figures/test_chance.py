@@ -1,7 +1,5 @@
 """Evidence, chance and rework: what a failed deploy rests on, and what incidents do that no deploy caused."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 from zoneinfo import ZoneInfo

@@ -1,7 +1,5 @@
 """Simulated overviews and repositories: how often a page says that something changed or differs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Comparisons: known intervals and chances, and simulations that count false alarms and true findings."""
 
-from __future__ import annotations
-
 import math
 import random
 import statistics

@@ -1,7 +1,5 @@
 """The lines of the definitions that two people might read differently, one test each."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from datetime import timedelta

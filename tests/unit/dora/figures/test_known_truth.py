@@ -5,8 +5,6 @@ at the figures with many events behind them, and allows for chance. Run with `-s
 a table.
 """
 
-from __future__ import annotations
-
 import random
 
 import pytest

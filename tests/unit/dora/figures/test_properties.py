@@ -1,7 +1,5 @@
 """Rules for every history: the order of arrival does not matter, and a reference agrees."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import replace
 from datetime import timedelta

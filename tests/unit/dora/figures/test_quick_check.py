@@ -1,7 +1,5 @@
 """The answers in the address of DORA's Quick Check."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 

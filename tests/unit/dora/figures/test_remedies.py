@@ -1,7 +1,5 @@
 """Which deploys remedy an earlier one, which then failed, and how long until then."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Which deploys count, and which only repeat another; one test for each rule, and for its edges."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """The review: which week, and which lines there are."""
 
-from __future__ import annotations
-
 from zoneinfo import ZoneInfo
 
 import pytest

@@ -1,7 +1,5 @@
 """Silence: a habit of deploys that stops, and a source of incidents that is quiet for longer than ever."""
 
-from __future__ import annotations
-
 import pytest
 from gitdailies_dora.figures.words.silence import (
     REPORTER,

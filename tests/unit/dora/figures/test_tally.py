@@ -1,7 +1,5 @@
 """Sums in columns are those of the single rows, in any parts, and very many deploys are drawn from."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Teams: which line of the configuration decides whose a repository or a service is."""
 
-from __future__ import annotations
-
 import pytest
 from gitdailies_connection.config.sections.settings import NO_TEAM, TeamSettings
 from gitdailies_dora.figures.history.teams import Teams

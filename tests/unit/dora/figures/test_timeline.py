@@ -1,7 +1,5 @@
 """The story of a deploy: nodes in order, and gaps that add up."""
 
-from __future__ import annotations
-
 from gitdailies_dora.figures.words.timeline import (
     BETWEEN,
     CLOSED,

@@ -1,7 +1,5 @@
 """Buckets of a period and tracks of events: nothing is lost or counted twice."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo

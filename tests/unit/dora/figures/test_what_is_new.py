@@ -1,7 +1,5 @@
 """What a deploy brought where teams change how they report: from no lists to lists, from cut to whole."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A history worked by hand: `worked/derivation.md` says how each number comes about."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

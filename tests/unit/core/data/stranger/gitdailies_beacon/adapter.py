@@ -1,7 +1,5 @@
 """Beacon's webhooks: a lamp is lit, dimmed or put out."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
