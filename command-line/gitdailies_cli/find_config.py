@@ -4,8 +4,6 @@ The file is the one given by --config, or in the current folder, in the data fol
 Two variables, which the image sets, change where a server listens and stores if nothing else says so.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +35,7 @@ def dora_store(folder: Path) -> Path:
     return earlier if _is_file(earlier) else folder / "dora.db"
 
 
-def defaults() -> Defaults:
+def defaults() -> "Defaults":
     """Return what the variables set, and else what holds on any machine."""
     from gitdailies_connection.config.sections.settings import Defaults
 
@@ -61,7 +59,7 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def load_configuration(path: Path | None) -> Configuration:
+def load_configuration(path: Path | None) -> "Configuration":
     """Find and load it; raises ConfigurationError with every fault."""
     # Commands that need no configuration do not wait for what reads it.
     from gitdailies_connection.config.load import load

@@ -4,8 +4,6 @@ Functions raise ValueError with `expected …, got …`. Messages do not repeat 
 contain a password or a key.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from dataclasses import dataclass
@@ -41,7 +39,7 @@ class Listen:
     host: str
     port: int
 
-    def local(self) -> Listen:
+    def local(self) -> "Listen":
         """Return where this machine reaches it: the same, or loopback for a server on all addresses."""
         if not (_is_ip(self.host) and ipaddress.ip_address(self.host).is_unspecified):
             return self

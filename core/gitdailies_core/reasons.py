@@ -4,8 +4,6 @@ A reason is born where the decision is made and travels with it. Programs read t
 label of metrics and the word of interfaces. People read the text, which may change at any time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 

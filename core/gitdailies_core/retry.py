@@ -14,11 +14,9 @@ The caller retries with exponential backoff and full jitter. A caller that sends
 incidents may take a pause as the fault of one event, as long as it does not know better.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Callable, Union
 
 from gitdailies_core.values.http_answers import at_fault, blamed, described, is_final, wait_seconds
 
@@ -71,7 +69,7 @@ class GiveUp:
     reason: str
 
 
-Verdict = Union[Done, Again, Pause, GiveUp]
+Verdict = Done | Again | Pause | GiveUp
 
 
 def decide(

@@ -4,8 +4,6 @@ Datadog's own client is not used. It ignores `Retry-After`. Before a retry it pr
 standard output, where our command prints JSON.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -43,7 +41,7 @@ class Reader(Api):
     site: str = "app.datadoghq.com"
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def for_source(self, url: str, options: Mapping[str, Any]) -> Reader:
+    def for_source(self, url: str, options: Mapping[str, Any]) -> "Reader":
         """Find the site: app.datadoghq.eu for api.datadoghq.eu, us3.… for api.us3.datadoghq.com."""
         host = re.split("[:/]", url.lower().partition("://")[2])[0]
         site = host.removeprefix("api.") if host.startswith("api.") else self.site

@@ -4,8 +4,6 @@ An example is `[P1] [Triggered on {env:prod}] Checkout error rate is high`. Late
 to the name, which may contain any word.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 
@@ -27,7 +25,7 @@ class Title:
     name: str
 
     @classmethod
-    def read(cls, text: str) -> Title:
+    def read(cls, text: str) -> "Title":
         """Read a title. Without brackets that name a transition, the whole title is the name."""
         test, word, scope, end = False, "", "", 0
         while match := _BRACKET.match(text, end):

@@ -9,8 +9,6 @@ start at one object:
     one, before, later                                 an element of `each`, the one before it, those after it
 """
 
-from __future__ import annotations
-
 import json
 import re
 from base64 import b64encode
@@ -56,7 +54,7 @@ class PackReader:
     token_env: str
     parameters: Mapping[str, str]
     scheme: str
-    fetch: Fetch
+    fetch: "Fetch"
     translate: Callable[[Request, Mapping[str, Any]], Sequence[Message]]
 
     def headers(self, token: Secret) -> Mapping[str, str]:

@@ -1,7 +1,5 @@
 """The tokens and parameters of a vendor's API: from the variables that it names, or from options."""
 
-from __future__ import annotations
-
 import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -58,7 +56,7 @@ def tokens_of(api: TokenApi, given: Sequence[SecretSource]) -> list[Secret]:
 
 
 @contextmanager
-def opened(api: TokenApi, url: str, tokens: Sequence[Secret], **more: Any) -> Iterator[HttpApi]:
+def opened(api: TokenApi, url: str, tokens: Sequence[Secret], **more: Any) -> "Iterator[HttpApi]":
     """Open the API at *url*, with *more* as HttpApi has it. A PayloadError gets the address."""
     from gitdailies_history.fetch import http_api
 

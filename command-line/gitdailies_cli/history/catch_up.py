@@ -1,7 +1,5 @@
 """`gitdailies history catch-up`: webhook deliveries that failed are sent again by the vendor."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -110,7 +108,7 @@ def _show(failed: Sequence[FailedDelivery], *, as_json: bool) -> None:
     click.echo(f"failed, and did not arrive later: {len(failed):,}")
 
 
-def _report(done: CaughtUp, failed: int, *, as_json: bool) -> None:
+def _report(done: "CaughtUp", failed: int, *, as_json: bool) -> None:
     for one, reason in done.refused:
         click.echo(output.printable(f"{one.event} {one.id}: {reason}"), err=True)
     counts = {"failed": failed, "sentAgain": len(done.sent), "refused": len(done.refused), "left": done.left}
@@ -122,7 +120,7 @@ def _report(done: CaughtUp, failed: int, *, as_json: bool) -> None:
         click.echo("run the same command again to continue", err=True)
 
 
-def _exit_code(done: CaughtUp) -> int:
+def _exit_code(done: "CaughtUp") -> int:
     if not done.refused and not done.left:
         return DONE
     if done.sent:

@@ -1,7 +1,5 @@
 """`gitdailies history fetch`: read past incidents and deploys through a vendor's API."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -142,7 +140,7 @@ def fetch(
 
 
 def _read(
-    asked: _Asked, plan: Plan, state: State, watch: ImportProgress, ignored: Counter[str], retries: int
+    asked: _Asked, plan: "Plan", state: State, watch: "ImportProgress", ignored: Counter[str], retries: int
 ) -> None:
     """Fill the plan. An error that stops the reading says how to continue."""
     from gitdailies_history.fetch.http_api import StoredPages

@@ -1,7 +1,5 @@
 """The source of a secret: an environment variable or a file, never the configuration itself."""
 
-from __future__ import annotations
-
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,13 +20,13 @@ class SecretSource:
     file: Path | None
 
     @classmethod
-    def make(cls, *, env: str | None = None, file: Path | None = None) -> SecretSource:
+    def make(cls, *, env: str | None = None, file: Path | None = None) -> "SecretSource":
         if (env is None) == (file is None):
             raise ValueError("secret: expected one of env and file, got both or none")
         return cls(env, file)
 
     @classmethod
-    def of(cls, value: Mapping[str, str], folder: Path) -> SecretSource:
+    def of(cls, value: Mapping[str, str], folder: Path) -> "SecretSource":
         """Build it from `{env: NAME}` or `{file: PATH}`; a path is relative to *folder*."""
         return cls.make(env=value.get("env"), file=folder / value["file"] if "file" in value else None)
 

@@ -4,8 +4,6 @@ The address is checked after the name is resolved and before a byte is sent. So 
 form of a number and no manipulated resolver can lead to a forbidden address.
 """
 
-from __future__ import annotations
-
 import socket
 import threading
 import time
@@ -39,10 +37,10 @@ class Exchange:
 
     ends_at: float
     lock: threading.Lock
-    connection: GuardedConnection | None = None
+    connection: "GuardedConnection | None" = None
     timed_out: bool = False
 
-    def use(self, connection: GuardedConnection) -> None:
+    def use(self, connection: "GuardedConnection") -> None:
         """Use *connection* from now on; an earlier exchange can no longer end it."""
         with self.lock:
             if connection.exchange is not None:

@@ -3,8 +3,6 @@
 It makes no decisions: one attempt gives one outcome, without retry, redirect or netrc.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -74,7 +72,7 @@ class Sender(AbstractContextManager["Sender"]):
         )
 
     @classmethod
-    def to(cls, destination: Destination, *, in_flight: int = 16) -> Sender:
+    def to(cls, destination: Destination, *, in_flight: int = 16) -> "Sender":
         """Build the sender for a destination in gitdailies.yml."""
         return cls(
             destination.address,

@@ -3,8 +3,6 @@
 This module is exempt from core's rule against I/O, because it reads the examples of installed packages.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields

@@ -3,8 +3,6 @@
 In a list of fifty, one element is broken. The other forty-nine count.
 """
 
-from __future__ import annotations
-
 import copy
 import json
 from collections.abc import Iterator, Sequence

@@ -1,11 +1,9 @@
 """Make broken bodies from an adapter's examples: one field is removed or replaced in each."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 from gitdailies_core.sources.request import Request
 
@@ -31,7 +29,7 @@ REPLACEMENTS: tuple[Any, ...] = (
 )
 _CUTS = 50
 
-Path = tuple[Union[str, int], ...]
+Path = tuple[str | int, ...]
 
 
 @dataclass

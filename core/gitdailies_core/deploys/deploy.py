@@ -1,7 +1,5 @@
 """The event that a deploy message becomes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -6,8 +6,6 @@ beyond is unknown, and is never guessed. So it is where a commit is older than t
 came with a merge. Of a push with a known merge, only the last commit has all others and what was before.
 """
 
-from __future__ import annotations
-
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -83,7 +81,7 @@ def remembered(push: Push) -> tuple[RememberedCommit, ...]:
             commit.services,
             beside=any(merges) and commit is not listed[-1],
         )
-        for commit, parent, merge in zip(listed, parents, merges)
+        for commit, parent, merge in zip(listed, parents, merges, strict=False)
     )
 
 

@@ -1,7 +1,5 @@
 """Where a deploy counts: in its own repository, or where a line of the source's `route` says."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -47,7 +45,7 @@ class DeployRoutes:
     globs: tuple[tuple[str, DeployRoute], ...] = ()
 
     @classmethod
-    def make(cls, lines: Mapping[str, DeployRoute]) -> DeployRoutes:
+    def make(cls, lines: Mapping[str, DeployRoute]) -> "DeployRoutes":
         exact = {word.casefold(): line for word, line in lines.items() if not _GLOB.intersection(word)}
         globs = [(word.casefold(), line) for word, line in lines.items() if _GLOB.intersection(word)]
         return cls(MappingProxyType(exact), tuple(globs))

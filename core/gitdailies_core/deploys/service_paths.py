@@ -1,7 +1,5 @@
 """The files of each service of a repository, by globs of git, as in a workflow's `paths`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache

@@ -6,8 +6,6 @@ header, `deployed`, `repo`, `branch`, `commitSHA` and `environment`. The documen
 guess.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -42,7 +40,7 @@ class Dialect:
         drop: Iterable[str] = (),
         add: Iterable[str] = (),
         path: str | None = None,
-    ) -> Dialect:
+    ) -> "Dialect":
         """Build a dialect for the receiver `ours` (all fields) or `documented` (documented fields).
 
         *kinds* and *rename* map our kinds and fields to the receiver's names. *drop* leaves

@@ -1,7 +1,5 @@
 """Erase a text from an event, and change nothing that counts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 

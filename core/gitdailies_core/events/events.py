@@ -4,8 +4,6 @@ JSON Schema, OpenAPI, the tables in the documentation and the checks of the comm
 generated from `KINDS`. A new kind is one entry here.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import dataclass
@@ -125,7 +123,7 @@ class Event:
     extra: MappingProxyType[str, Any]
 
     @classmethod
-    def make(cls, kind: str, **values: Any) -> Event:
+    def make(cls, kind: str, **values: Any) -> "Event":
         """Build an event from wire names. A time may be a datetime, and None means not given.
 
         Raises InvalidEvent for an unknown kind or field and for a wrong value.
@@ -138,7 +136,7 @@ class Event:
         return event
 
     @classmethod
-    def from_wire(cls, body: Any) -> Event:
+    def from_wire(cls, body: Any) -> "Event":
         """Check a JSON object against the table. null and "" mean not given.
 
         Raises InvalidEvent that names each wrong field, the expected value and the actual one.
@@ -166,7 +164,7 @@ class Event:
         text = self.values.get("time")
         return None if text is None else parse(text, "time")
 
-    def replace(self, **changes: Any) -> Event:
+    def replace(self, **changes: Any) -> "Event":
         """Return the event with changed values. None removes a value."""
         plain = {name: text_of(v) if isinstance(v, datetime) else v for name, v in changes.items()}
         values = {name: v for name, v in {**self.values, **plain}.items() if v is not None}

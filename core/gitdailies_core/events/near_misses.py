@@ -6,8 +6,6 @@ the same, is refused: stored as it is, `environmnet` would turn a deploy to stag
 `near_names` says what is close. The names of another kind mean themselves.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 

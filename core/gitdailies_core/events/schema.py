@@ -1,7 +1,5 @@
 """The JSON Schema (2020-12) of events, generated from `KINDS`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from gitdailies_core.events.events import KINDS

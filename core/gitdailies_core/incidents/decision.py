@@ -1,7 +1,5 @@
 """Collects a decision: the events, records and reasons so far."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -5,8 +5,6 @@ times decide whether it was over sooner. So its deliveries may come late, and in
 start that was sent is always sent.
 """
 
-from __future__ import annotations
-
 from collections.abc import Container, Mapping
 from datetime import timedelta
 from typing import NamedTuple

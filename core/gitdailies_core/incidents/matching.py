@@ -3,8 +3,6 @@
 A vendor that names occurrences says it itself. For one that does not, only time tells.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 

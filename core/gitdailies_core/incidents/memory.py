@@ -1,7 +1,5 @@
 """Records in memory: for `gitdailies translate`, for tests, for trying a rule."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from gitdailies_core.incidents.records import MERGED, Decision, Key, Occurrence, Records

@@ -5,8 +5,6 @@ occurrence is one start-to-end span of an incident, which may reopen. A record f
 was sent has no repository: it is a note.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol

@@ -1,7 +1,5 @@
 """Which repository and environment a change counts for, and whether it is wanted at all."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -98,7 +96,7 @@ class Routes:
     paths: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
-    def make(cls, services: Mapping[str, Sequence[Route]], renames: Renames = NO_RENAMES) -> Routes:
+    def make(cls, services: Mapping[str, Sequence[Route]], renames: Renames = NO_RENAMES) -> "Routes":
         table = {name.casefold(): tuple(routes) for name, routes in services.items()}
         return cls(MappingProxyType(table), renames)
 

@@ -18,8 +18,6 @@ The rules behind the inputs:
 * A held start is sent, with its own time, when a later change is wanted and has a target.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime

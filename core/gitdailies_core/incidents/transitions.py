@@ -4,8 +4,6 @@
 table and a diagram of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

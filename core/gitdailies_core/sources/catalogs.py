@@ -5,10 +5,8 @@ no I/O, as a history reader does none: its caller passes it `Pages` or documents
 which repository a service has; a catalog only repeats what is written.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol, Union, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from gitdailies_core.sources.history import Pages, TokenApi
 
@@ -43,7 +41,7 @@ class Unreadable(NamedTuple):
     why: str
 
 
-CatalogEntry = Union[CatalogService, LeftOut, Unreadable]
+CatalogEntry = CatalogService | LeftOut | Unreadable
 
 
 class Catalog(TokenApi, Protocol):

@@ -5,8 +5,6 @@ the webhook, how to find a webhook that exists, and how to delete it. Its caller
 secret, and takes everything back where one of them fails.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from types import MappingProxyType
@@ -54,12 +52,12 @@ class Made(NamedTuple):
     delete: Call
 
     @classmethod
-    def at(cls, path: str, what: str, id_: str) -> Made:
+    def at(cls, path: str, what: str, id_: str) -> "Made":
         """Return what is deleted by a request to *path*, also where somebody deleted it before."""
         return cls(what, id_, Call(f"delete the {what}", DELETE, path, None, _GONE))
 
     @classmethod
-    def of(cls, row: Fields, path: str, what: str = "webhook") -> Made:
+    def of(cls, row: Fields, path: str, what: str = "webhook") -> "Made":
         """Return what a *row* of the listing at *path* describes."""
         id_ = row.text("id")
         return cls.at(f"{path}/{quote(id_, safe='')}", what, id_)

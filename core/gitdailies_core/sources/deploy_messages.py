@@ -4,8 +4,6 @@ Neither holds what an event could not hold. Where a deploy counts, and which
 commits it brought, is decided in the package `deploys`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -6,11 +6,9 @@ an interrupted run has already fetched. The messages go through the same routes,
 decisions as those of a webhook, so they get the same ids.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Callable, NamedTuple, Protocol, Union, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import PayloadError, Refused
@@ -22,7 +20,7 @@ from gitdailies_core.values.secret import Secret
 GROUP = "gitdailies.history"
 
 # What a reader yields: a change of an incident, a deploy, or an ignored record with its reason.
-PastMessage = Union[Change, Event, Ignored]
+PastMessage = Change | Event | Ignored
 PastMessages = Iterator[PastMessage]
 # A row of a vendor's listing, unchanged.
 Row = dict[str, Any]
@@ -38,12 +36,12 @@ class Window(NamedTuple):
     def contains(self, moment: datetime) -> bool:
         return self.since <= moment < self.until
 
-    def halves(self) -> tuple[Window, Window]:
+    def halves(self) -> "tuple[Window, Window]":
         """Split the window in two at a whole second."""
         middle = (self.since + (self.until - self.since) / 2).replace(microsecond=0)
         return Window(self.since, middle), Window(middle, self.until)
 
-    def parts(self, widest: timedelta) -> Iterator[Window]:
+    def parts(self, widest: timedelta) -> "Iterator[Window]":
         """Split the window into parts of at most *widest*, oldest first."""
         if self.until - self.since <= widest:
             yield self
@@ -127,7 +125,9 @@ def newest_first(
     """
     for rows in listed:
         times = [at(row) for row in rows]
-        yield from (row for row, moment in zip(rows, times) if moment and window.contains(moment))
+        yield from (
+            row for row, moment in zip(rows, times, strict=False) if moment and window.contains(moment)
+        )
         if times and all(moment and moment < window.since for moment in times):
             return
 

@@ -1,7 +1,5 @@
 """Which of the images that a deploy names is the application's, and the commit that its tag holds."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import replace

@@ -5,14 +5,12 @@ values go out. It does not choose the repository, apply filters or pair starts w
 package `incidents` does that with the messages.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Callable, NamedTuple, Protocol, TypeVar, Union, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import PayloadError
@@ -126,7 +124,7 @@ class Change:
                 f"state: expected one of {', '.join((*STATES, *OTHER_STATES))}, got {got(state)}"
             )
         ids = (self.incident, self.merged_into, self.occurrence, self.first_occurrence, self.key or None)
-        for name, value in zip(_IDS, ids):
+        for name, value in zip(_IDS, ids, strict=False):
             if value is not None and not is_id(value):
                 raise PayloadError(
                     f"{name}: expected 1 to {NAME.longest} printable characters, got {got(value)}"
@@ -203,7 +201,7 @@ class Renamed(Ignored):
     repo: str = ""
 
     @classmethod
-    def make(cls, *, word: str, former: str, repo: str, key: str = "") -> Renamed:
+    def make(cls, *, word: str, former: str, repo: str, key: str = "") -> "Renamed":
         """Build it. Raises PayloadError for a name that no repository has."""
         for where, value in (("former", former), ("repo", repo)):
             if not REPO.accepts(value):
@@ -219,8 +217,8 @@ class Renamed(Ignored):
 
 
 # What an adapter says that knows incidents alone.
-IncidentMessage = Union[Change, Ignored]
-Message = Union[Change, Deploy, Push, Ignored]
+IncidentMessage = Change | Ignored
+Message = Change | Deploy | Push | Ignored
 
 
 def translate_each(

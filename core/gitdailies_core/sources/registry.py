@@ -8,8 +8,6 @@ This module is exempt from core's rule against I/O, because it reads the metadat
 distributions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points

@@ -1,12 +1,10 @@
 """A delivery as plain values: its method, path, query, headers and exact body."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from gitdailies_core.errors import PayloadError, UnreadableBody
@@ -48,7 +46,7 @@ class Request(NamedTuple):
         method: str = "POST",
         path: str = "",
         query: Mapping[str, str] = NO_QUERY,
-    ) -> Request:
+    ) -> "Request":
         """Build a request. *headers* is a mapping or raw (name, value) pairs; *decode* decodes JSON."""
         if isinstance(headers, Mapping):
             headers = [(_bytes(name), _bytes(value)) for name, value in headers.items()]

@@ -1,7 +1,5 @@
 """Text of a vendor as a message holds it: on one line, within the length that an event allows."""
 
-from __future__ import annotations
-
 import re
 
 from gitdailies_core.events.field_types import HIDDEN, NAME

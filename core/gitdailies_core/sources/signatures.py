@@ -4,8 +4,6 @@ A verification returns nothing, catches nothing and has no defaults. It raises P
 one of the given secrets matches. Several secrets are valid while one is being rotated.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence

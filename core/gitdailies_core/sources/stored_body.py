@@ -5,12 +5,11 @@ and `ASSIGNED-TO` are one. What remains is translated to the same messages: the 
 every adapter are translated with and without these fields.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import string
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from gitdailies_core.errors import UnreadableBody
@@ -188,7 +187,7 @@ def _each(value: Any, change: Callable[[Any], Any]) -> Any:
     """Change the items of a list, and JSON inside a text, as some senders wrap it."""
     if isinstance(value, list):
         items = [change(item) for item in value]
-        return value if all(new is old for new, old in zip(items, value)) else items
+        return value if all(new is old for new, old in zip(items, value, strict=False)) else items
     if not isinstance(value, str) or value[:1] not in ("{", "["):
         return value
     try:

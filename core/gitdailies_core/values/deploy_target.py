@@ -1,7 +1,5 @@
 """Where deploys and incidents count."""
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 

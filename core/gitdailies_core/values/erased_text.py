@@ -4,8 +4,6 @@ The text is found in any case, and where an address has it percent-encoded; as w
 ones, too.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass, field
@@ -28,7 +26,7 @@ class ErasedText:
     pattern: Pattern[str] = field(repr=False)
 
     @classmethod
-    def make(cls, text: str, *, inside_words: bool = False) -> ErasedText:
+    def make(cls, text: str, *, inside_words: bool = False) -> "ErasedText":
         """Take *text* without the spaces around it; raises ValueError if it is too short.
 
         It is found where it is one or several whole words, or, with *inside_words*, anywhere.

@@ -11,10 +11,8 @@
 Nothing is guessed. A time without a zone is refused, unless the reader names its zone.
 """
 
-from __future__ import annotations
-
 import re
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -27,7 +25,7 @@ _FORM = re.compile(
     re.ASCII,
 )
 _NUMBER = re.compile(r"\s*([0-9]{1,20})(?:\.([0-9]{1,19}))?(?:[eE]\+?([0-9]{1,2}))?\s*")
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # The size of an epoch number shows its unit. Each range below holds the years 1973 to 5138 in
 # its unit, and no two ranges overlap. Each has the first number, and the unit in nanoseconds.
@@ -68,7 +66,7 @@ def read(value: Any, where: str, *, form: str = "", zone: str = "") -> datetime:
             moment = moment.replace(tzinfo=local)
         if leap:
             moment += timedelta(seconds=1)
-        return moment.astimezone(timezone.utc)
+        return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"{where}: expected {EXPECTED_TIME}, got {got(value)}") from None
 
@@ -91,7 +89,7 @@ def _formed(value: Any, where: str, form: str, zone: str) -> datetime:
             raise ValueError(f"{where}: expected a zone for the form {form!r}, got none")
         moment = moment.replace(tzinfo=zone_of(zone, where))
     try:
-        return moment.astimezone(timezone.utc)
+        return moment.astimezone(UTC)
     except OverflowError:
         raise ValueError(f"{where}: expected {EXPECTED_TIME}, got {got(value)}") from None
 

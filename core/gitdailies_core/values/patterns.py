@@ -1,7 +1,5 @@
 """Names with `*`, which matches any text. A pattern must match the whole name, without case."""
 
-from __future__ import annotations
-
 import fnmatch
 import re
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Former names of repositories: an event that has one counts for the repository as it is called now."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

@@ -11,12 +11,11 @@
 decoder, such as orjson, wrapped in `guarded`. The same test cases run through both.
 """
 
-from __future__ import annotations
-
 import json
 import re
+from collections.abc import Callable
 from itertools import accumulate
-from typing import Any, Callable
+from typing import Any
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UnreadableBody

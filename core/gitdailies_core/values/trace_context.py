@@ -1,7 +1,5 @@
 """The trace of a request, by the header `traceparent`, https://www.w3.org/TR/trace-context/ (2021)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import NamedTuple

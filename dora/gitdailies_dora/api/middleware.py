@@ -3,8 +3,6 @@
 An error is a page for a browser, and problem details (RFC 9457) for a program.
 """
 
-from __future__ import annotations
-
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -174,7 +172,7 @@ class Guard:
 class ErrorResponses:
     """Makes the responses to errors, and logs them."""
 
-    def __init__(self, site: Site, log: Any) -> None:
+    def __init__(self, site: "Site", log: Any) -> None:
         self._site = site
         self._log = log
 

@@ -1,7 +1,5 @@
 """Keeps the derived rows up to date while a server runs: within a second of an event, little by little."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable, Iterator
@@ -48,7 +46,7 @@ _LONGER = 4
 _QUIET_US = 1_000_000
 
 
-def _collect(session: Session, settings: FigureSettings, now: int) -> Packed | None:
+def _collect(session: Session, settings: FigureSettings, now: int) -> "Packed | None":
     week = packed_weeks.next_week(session, settings.zone, now)
     if week is None:
         return None
@@ -221,7 +219,7 @@ class Deriver:
                 await self._store.write(partial(self._keep, found=found), patient=True)
         return found is not None
 
-    def _keep(self, session: Session, found: Packed) -> None:
+    def _keep(self, session: Session, found: "Packed") -> None:
         from gitdailies_dora.derived.update import packing
 
         if not rows.outdated(session, self.settings):

@@ -3,8 +3,6 @@
 The word is the end of `type`, after the urn. In the results of a list it is the `status`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -152,7 +150,7 @@ class Refusal(GitDailiesError):
         self.problem = problem
         self.status_hint = problem.status
 
-    def __reduce__(self) -> tuple[type[Refusal], tuple[Problem]]:
+    def __reduce__(self) -> "tuple[type[Refusal], tuple[Problem]]":
         # A process that reads for a question may refuse it.
         return Refusal, (self.problem,)
 

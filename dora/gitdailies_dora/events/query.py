@@ -1,7 +1,5 @@
 """Read query strings: names and values are checked, and unknown names are refused. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -85,7 +83,7 @@ class Condition(NamedTuple):
     text: str
     values: tuple[Any, ...]
 
-    def and_(self, text: str, *values: Any) -> Condition:
+    def and_(self, text: str, *values: Any) -> "Condition":
         return Condition(f"{self.text} AND {text}" if self.text else text, (*self.values, *values))
 
 

@@ -6,8 +6,6 @@ question, and ends with the event loop. The questions about a small store take m
 threads, and spare the memory of more processes.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal
@@ -96,7 +94,7 @@ class Readers:
         self._threads.shutdown(wait=True)
 
     @asynccontextmanager
-    async def _turn(self, *, patient: bool) -> AsyncIterator[None]:
+    async def _turn(self, *, patient: bool) -> "AsyncIterator[None]":
         if self._turns.locked() and self._waiting >= WAITING and not patient:
             raise _busy("too many questions at once")
         self._waiting += 1

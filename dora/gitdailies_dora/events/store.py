@@ -1,7 +1,5 @@
 """The store of a running server: one writer that commits in groups, and connections that read."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +38,7 @@ def open_store(
     *,
     strict_order: bool = False,
     timed: Callable[[float, int], None] = lambda _seconds, _items: None,
-) -> EventStore:
+) -> "EventStore":
     """Open a store for a server: lock it and bring it to the schema of this version.
 
     *timed* is called with the seconds of each commit and its number of items.

@@ -3,8 +3,6 @@
 GitDailies asks for this order when history is sent. Pure: `queries.latest_events` reads where it begins.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import NamedTuple
 
@@ -40,7 +38,7 @@ class LatestEvents(NamedTuple):
             newest = self.deploy
         return newest if newest is not None and at < newest.at else None
 
-    def including(self, event: LatestEvent, *, incident: bool) -> LatestEvents:
+    def including(self, event: LatestEvent, *, incident: bool) -> "LatestEvents":
         """Return the newest events after *event* was stored."""
         if incident:
             return self if self.incident and event.at < self.incident.at else LatestEvents(self.deploy, event)

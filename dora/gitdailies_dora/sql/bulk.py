@@ -3,8 +3,6 @@
 PostgreSQL gets the rows as one array a column. SQLite gets them written out in the statement.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -31,7 +29,7 @@ class Lookup(NamedTuple):
     table: str
     where: str
     order_by: str = ""
-    and_of: Lookup | None = None
+    and_of: "Lookup | None" = None
 
 
 def takes_lists(session: Session) -> bool:

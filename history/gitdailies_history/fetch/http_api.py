@@ -4,8 +4,6 @@ No message names a token. Redirects are not followed and netrc is not read, so t
 configured address.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -227,7 +225,7 @@ class StoredPages:
     """The pages of *api*. Those in *state* are not requested again. *moved* gets the number of pages read."""
 
     api: HttpApi
-    state: State
+    state: "State"
     moved: Callable[[int], None]
 
     @property

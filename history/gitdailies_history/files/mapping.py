@@ -17,8 +17,6 @@ A field that the mapping does not name is read from the column with its name, un
 column for another field.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -178,7 +176,7 @@ class Mapped:
         return any(rule.has_tags for rule in self.rules)
 
     @classmethod
-    def of(cls, document: Document) -> Mapped:
+    def of(cls, document: Document) -> "Mapped":
         """Read a mapping. Raises ConfigurationError with every error in it."""
         faults = schema_errors.faults(document, _schema(document.value))
         if faults:

@@ -5,8 +5,6 @@ from a browser here. The `Host` header of such a request has the name of that pa
 are ours are answered. An address is no name, and cannot be turned against us.
 """
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,7 +20,7 @@ class AllowedHosts:
     any_address: bool
 
     @classmethod
-    def of(cls, listen: Listen, names: Iterable[str]) -> AllowedHosts:
+    def of(cls, listen: Listen, names: Iterable[str]) -> "AllowedHosts":
         """Return what a listener at *listen* answers, with *names* of the configuration."""
         ours = (listen.host, "localhost", *names)
         address = _address(listen.host)

@@ -3,8 +3,6 @@
 An application reads the body of a request with `body_of`, within limits. `receive` tells only the end.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -77,7 +75,7 @@ class AsgiApplication:
             exchange.answer(500, body, ((b"content-type", media_type.encode()),))
 
 
-def _scope(exchange: Exchange, request: _Request) -> dict[str, Any]:
+def _scope(exchange: Exchange, request: "_Request") -> dict[str, Any]:
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},

@@ -1,7 +1,5 @@
 """One request and its answer: what a connection and an application hand to each other."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable, Iterable
@@ -58,7 +56,7 @@ class Application(Protocol):
 
     unfinished: set[asyncio.Task[None]]
 
-    def __call__(self, exchange: Exchange, /) -> None:
+    def __call__(self, exchange: "Exchange", /) -> None:
         """Answer a request, now or later. Called when its head has come; raises nothing."""
 
 
@@ -74,7 +72,7 @@ class ExchangeConnection(Protocol):
 
     def resume_reading(self) -> None: ...
 
-    def finish(self, exchange: Exchange) -> None: ...
+    def finish(self, exchange: "Exchange") -> None: ...
 
 
 @dataclass(slots=True, eq=False)

@@ -6,8 +6,6 @@ evicted, the oldest first. When all that is held is complete and waits for the a
 are refused.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from enum import Enum
@@ -43,7 +41,7 @@ class MemoryBudget:
         """Whether there is no room, and no body to evict."""
         return self._bytes >= self.most_bytes and not self.partial
 
-    def hold(self, size: int, of: _BodyInParts | None = None) -> bool:
+    def hold(self, size: int, of: "_BodyInParts | None" = None) -> bool:
         """Account for *size* more bytes, *of* an incomplete body; False where there is no room."""
         while self._bytes + size > self.most_bytes:
             oldest = next(iter(self.partial), None)

@@ -3,8 +3,6 @@
 Statements are written once, with `?` for a parameter, in the SQL that both understand.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
@@ -123,7 +121,7 @@ class Database(Protocol):
         """Take erased text out of free space and of the log; return why that could not be, or ""."""
         return ""
 
-    def engine(self, session: Session) -> AbstractContextManager[Engine]:
+    def engine(self, session: Session) -> "AbstractContextManager[Engine]":
         """Give Alembic an engine with *session* as its only connection. Other servers do not migrate then."""
 
 

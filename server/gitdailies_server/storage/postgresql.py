@@ -12,8 +12,6 @@ Others share it, and each has a lock of its own for every name of its scope.
 * Two names with the same number only wait for each other without need.
 """
 
-from __future__ import annotations
-
 import select
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -116,7 +114,7 @@ class PostgresqlSession:
         self,
         connection: psycopg.Connection[tuple[Any, ...]],
         settings: str = "",
-        on_close: Callable[[PostgresqlSession], None] | None = None,
+        on_close: "Callable[[PostgresqlSession], None] | None" = None,
         *,
         read_only: bool = False,
     ) -> None:
@@ -425,7 +423,7 @@ class PostgresqlDatabase(Database):
         return Size(session.execute(_SIZE).fetchone()[0], 0)
 
     @contextmanager
-    def engine(self, session: Any) -> Iterator[Engine]:
+    def engine(self, session: Any) -> "Iterator[Engine]":
         from sqlalchemy import create_engine, event
         from sqlalchemy.pool import StaticPool
 
@@ -444,7 +442,7 @@ class PostgresqlDatabase(Database):
             )
 
             @event.listens_for(engine, "begin")
-            def begin(bound: Connection) -> None:
+            def begin(bound: "Connection") -> None:
                 bound.exec_driver_sql(f"{self._settings};{_MIGRATION}")
 
             yield engine

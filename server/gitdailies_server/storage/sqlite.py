@@ -1,7 +1,5 @@
 """SQLite files, with settings that make every commit durable."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import sqlite3
@@ -308,14 +306,14 @@ class SqliteDatabase:
         return False
 
     @contextmanager
-    def engine(self, session: Any) -> Iterator[Engine]:
+    def engine(self, session: Any) -> "Iterator[Engine]":
         from sqlalchemy import create_engine, event
         from sqlalchemy.pool import StaticPool
 
         engine = create_engine("sqlite://", creator=lambda: session, poolclass=StaticPool)
 
         @event.listens_for(engine, "begin")
-        def begin(bound: Connection) -> None:
+        def begin(bound: "Connection") -> None:
             # The driver begins no transactions of its own, so DDL is part of ours.
             bound.exec_driver_sql("BEGIN IMMEDIATE")
 

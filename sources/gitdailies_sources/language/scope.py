@@ -1,7 +1,5 @@
 """What paths read from: one delivery, or one element of a list in it."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 from typing import Any
@@ -25,7 +23,7 @@ class Scope:
         self._inner: dict[str, Any] = {}
 
     @classmethod
-    def of(cls, request: Request) -> Scope:
+    def of(cls, request: Request) -> "Scope":
         """Read a delivery: JSON, or a form. A form with a field `payload` is read as the JSON in it.
 
         Raises UnreadableBody.
@@ -37,7 +35,7 @@ class Scope:
         body = request.decode(form["payload"].encode()) if set(form) == {"payload"} else dict(form)
         return cls(request, body, form, body)
 
-    def at(self, element: Any) -> Scope:
+    def at(self, element: Any) -> "Scope":
         """Return the scope of one element of the same delivery."""
         return Scope(self.request, self.body, self.form, element)
 

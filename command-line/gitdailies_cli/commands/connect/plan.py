@@ -12,8 +12,6 @@
 person must allow.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -32,7 +30,7 @@ class Entry(NamedTuple):
     secret_file: str
 
     @classmethod
-    def of(cls, name: str, adapter: str, settings: Mapping[str, str]) -> Entry:
+    def of(cls, name: str, adapter: str, settings: Mapping[str, str]) -> "Entry":
         file = secret_file(name)
         return cls(name, {"adapter": adapter, "secrets": [{"file": file}], **settings}, file)
 
@@ -41,7 +39,7 @@ class Entry(NamedTuple):
         """Whether the file of the secret has the name that this command gives it."""
         return self.secret_file == secret_file(self.name)
 
-    def adopting(self, source: Any) -> Entry:
+    def adopting(self, source: Any) -> "Entry":
         """Return the entry with the secret's file of *source*, if nothing else differs."""
         secrets = source.get("secrets") if isinstance(source, dict) else None
         match secrets:

@@ -3,8 +3,6 @@
 Whatever fails, what was made is deleted again. If that fails, too, the error names it, and how to delete it.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Sequence
@@ -36,7 +34,7 @@ SOURCES = "sources"
 class VendorApi:
     """The vendor's API: looks something up, and sends calls."""
 
-    api: HttpApi
+    api: "HttpApi"
 
     def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Any:
         from gitdailies_core.sources.history import NotThere

@@ -1,7 +1,5 @@
 """`gitdailies backup` and `gitdailies restore`: a copy of a store, beside its running server, and back."""
 
-from __future__ import annotations
-
 import shlex
 from contextlib import closing
 from pathlib import Path
@@ -105,7 +103,7 @@ def restore(file: Path | None, store: str | None, config: Path | None, yes: bool
         click.echo(f"the earlier store is {kept}; delete it when you do not need it any more")
 
 
-def _database(setting: StoreSetting) -> str:
+def _database(setting: "StoreSetting") -> str:
     """Return the option that names a database, without its password: PGPASSFILE has it."""
     if setting.url is None or not setting.has_password:
         return f"--dbname={setting if setting.url is None else setting.url.reveal()}"

@@ -1,7 +1,5 @@
 """`gitdailies keys`: the webhook keys in a store of the DORA server."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 import click
@@ -88,7 +86,7 @@ def replace(name: str, store: str, old_until: str | None, quiet: bool, as_json: 
         click.echo(f"The old one is now {old.name!r}. It works until {until_text}.")
 
 
-def _show_once(secret: Secret, key: Key, *, quiet: bool, as_json: bool) -> None:
+def _show_once(secret: "Secret", key: "Key", *, quiet: bool, as_json: bool) -> None:
     if quiet:
         click.echo(secret.reveal())
     elif as_json:
@@ -121,7 +119,7 @@ def _for_people(fields: dict[str, str | None]) -> list[str | None]:
     return [output.moment(value) if name.endswith("At") else value for name, value in fields.items()]
 
 
-def _fields(key: Key) -> dict[str, str | None]:
+def _fields(key: "Key") -> dict[str, str | None]:
     return {
         "name": key.name,
         "key": key.shown,

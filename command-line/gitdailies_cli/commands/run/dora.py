@@ -1,7 +1,5 @@
 """`gitdailies dora`: run the DORA server."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +22,7 @@ LISTEN = f"{find_config.defaults().host}:8700"
 STORE = stores.RECEIVER_STORE
 
 
-def database(text: str) -> Database:
+def database(text: str) -> "Database":
     """Return the database of a `--store` address; the path of a file is relative to the current folder."""
     return stores.Store(stores.RECEIVER, stores.named_by(text)).database
 

@@ -1,7 +1,5 @@
 """`gitdailies scan`: print the five figures of a git repository, without a server."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from datetime import UTC
@@ -81,7 +79,7 @@ def scan(
     _show(answer, found, [*notes.notes(facts)], _next(path, asked), form)
 
 
-def _next(path: Path, asked: Asked) -> list[str]:
+def _next(path: Path, asked: "Asked") -> list[str]:
     """Return the lines that send what was found to a server."""
     options = [("deploys", asked.deploys), ("repo", asked.repo), ("format", EVENTS)]
     options += [("incidents", one) for one in asked.incidents]
@@ -90,7 +88,7 @@ def _next(path: Path, asked: Asked) -> list[str]:
     return [f"{scanned} > events.ndjson", "gitdailies history import events.ndjson"]
 
 
-def _show(answer: FiguresAnswer, found: Found, said: list[str], lines: list[str], form: str) -> None:
+def _show(answer: "FiguresAnswer", found: "Found", said: list[str], lines: list[str], form: str) -> None:
     """Print figures, what they cannot know, and the next lines. Without incidents, rates may be low."""
     import msgspec
 

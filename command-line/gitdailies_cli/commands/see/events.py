@@ -1,7 +1,5 @@
 """`gitdailies events`: print what a server has received, and follow what comes."""
 
-from __future__ import annotations
-
 import json
 import sys
 import time
@@ -128,7 +126,7 @@ def _print_new(
     return end
 
 
-def _page(server: ReadServer, filters: Mapping[str, str], limit: int) -> EventList:
+def _page(server: ReadServer, filters: Mapping[str, str], limit: int) -> "EventList":
     from gitdailies_dora.api.events import EventList
 
     asked = urlencode({**filters, "limit": str(min(limit, _PAGE))})
@@ -138,11 +136,11 @@ def _page(server: ReadServer, filters: Mapping[str, str], limit: int) -> EventLi
     raise server.unexpected("a list of events that begins with the newest; it may be an earlier version")
 
 
-def _texts(page: EventList) -> list[str]:
+def _texts(page: "EventList") -> list[str]:
     return [bytes(event).decode() for event in page.events]
 
 
-def named(event: str) -> EventReference:
+def named(event: str) -> "EventReference":
     """Return what names an event; *event* is its JSON."""
     from gitdailies_dora.derived.read.answers import EventReference
     from gitdailies_dora.events.listing import texts_of

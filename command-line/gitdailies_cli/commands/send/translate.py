@@ -1,7 +1,5 @@
 """`gitdailies translate`: show the events that a delivery becomes, without a relay and without sending."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -211,7 +209,7 @@ class _Reader:
         report: dict[str, Any] = {"events": events} if events else {}
         return report | {outcome: _written(some) for outcome, some in reasons.items() if some}
 
-    def _decide(self, routed: RoutedMessage) -> tuple[list[Any], Reason | None]:
+    def _decide(self, routed: "RoutedMessage") -> tuple[list[Any], Reason | None]:
         from gitdailies_relay.accepting.interpret import may_count_more
 
         if isinstance(routed.message, Ignored):
@@ -242,7 +240,7 @@ class _Reader:
             reason = Reason(reason.code, f"{reason.text}; {AT_RECEIPT}")
         return [event.to_wire() for event in decision.events], reason
 
-    def _deployed(self, routed: RoutedMessage, deploy: Deploy) -> tuple[list[Any], Reason | None]:
+    def _deployed(self, routed: "RoutedMessage", deploy: Deploy) -> tuple[list[Any], Reason | None]:
         if routed.refusal is not None or routed.place is None:
             place = "repo: OWNER/NAME, environment: production"
             return [], _with_line(routed.refusal, NO_ROUTE, "route", [deploy.route], place)

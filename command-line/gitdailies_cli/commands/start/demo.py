@@ -4,8 +4,6 @@ The deliveries are examples of the adapters, with new ids and times. Keys and se
 gitdailies.yml says.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -179,7 +177,7 @@ def _at(name: str, began: Moment, now: Moment) -> str:
     return f'{name}"{(began if name else now).text}"'
 
 
-def _send(data: Path, settings: Configuration, url: str, name: str, body: bytes) -> None:
+def _send(data: Path, settings: "Configuration", url: str, name: str, body: bytes) -> None:
     from gitdailies_connection.http.bounded_client import ask
 
     sample, source = SAMPLES.get(name), settings.sources.get(name)
@@ -236,7 +234,7 @@ def shown(data: Path) -> str:
     return str(data) if data.is_absolute() else os.path.relpath(data)
 
 
-def _settings(data: Path) -> Configuration:
+def _settings(data: Path) -> "Configuration":
     """Return what gitdailies.yml of `gitdailies up` says."""
     from gitdailies_connection.config.load import load
 
@@ -246,7 +244,7 @@ def _settings(data: Path) -> Configuration:
     return load(file)
 
 
-def _servers(data: Path, settings: Configuration) -> tuple[str, str]:
+def _servers(data: Path, settings: "Configuration") -> tuple[str, str]:
     """Return the addresses of the two servers, which `gitdailies up` wrote into its gitdailies.yml."""
     dora, relay = urlsplit(settings.gitdailies.url).port or 80, settings.relay.listen.port
     if 0 in (dora, relay):

@@ -3,8 +3,6 @@
 Each node of the schema carries `x-expected`, the left half of `expected X, got Y`.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, reduce
@@ -93,7 +91,7 @@ class _Reading(NamedTuple):
     hidden: Callable[[Place], bool]
 
 
-def _described(errors: Iterable[ValidationError], reading: _Reading) -> Iterator[tuple[Place, str]]:
+def _described(errors: "Iterable[ValidationError]", reading: _Reading) -> Iterator[tuple[Place, str]]:
     document = reading.document
     for error in errors:
         place: Place = tuple(error.absolute_path)
@@ -149,7 +147,7 @@ def _about_secret(document: Document, place: Place) -> str:
     return f"expected {named}, got a value; {_NEVER}"
 
 
-def _meant(error: ValidationError) -> list[ValidationError]:
+def _meant(error: "ValidationError") -> "list[ValidationError]":
     """Return the errors of the branch of `anyOf` whose type fits, or one error for all branches.
 
     Of several that fit, it is the branch with the fewest names that are missing or wrong.

@@ -1,7 +1,5 @@
 """The settings of gitdailies.yml as frozen values; `load` reads the file into them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -80,7 +78,7 @@ class StoreSetting:
     has_password: bool = False
 
     @classmethod
-    def parse(cls, text: str, folder: Path) -> StoreSetting:
+    def parse(cls, text: str, folder: Path) -> "StoreSetting":
         """Parse `sqlite:PATH`, relative to *folder*, or `postgresql://…`.
 
         Raises ValueError, which does not repeat the address.

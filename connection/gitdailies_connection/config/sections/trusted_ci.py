@@ -1,7 +1,5 @@
 """`dora.trusted_ci`: the CI platforms whose ID tokens the DORA server takes in place of a key."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -49,13 +47,13 @@ def project_id(text: str) -> str:
     return text.strip("{} ").casefold()
 
 
-def read_trusted_ci(reading: SettingsReader) -> tuple[TrustedCi, ...]:
+def read_trusted_ci(reading: "SettingsReader") -> tuple[TrustedCi, ...]:
     """Read the list."""
     place: Place = ("dora", "trusted_ci")
     return tuple(_entry(reading, (*place, index)) for index, _ in enumerate(reading.get(place) or ()))
 
 
-def _entry(reading: SettingsReader, place: Place) -> TrustedCi:
+def _entry(reading: "SettingsReader", place: "Place") -> TrustedCi:
     named = reading.of((*place, "issuer"), str, "github")
     platform = named if named in ISSUERS else reading.of((*place, "platform"), str, "")
     if not platform:

@@ -3,8 +3,6 @@
 A published step has no modules to find. Its last lines name its platforms.
 """
 
-from __future__ import annotations
-
 import pkgutil
 from collections.abc import Mapping
 from importlib import import_module

@@ -4,8 +4,6 @@ A flood of wrong tokens asks an issuer once a minute. If an issuer does not answ
 serve for a day.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable
@@ -25,7 +23,7 @@ _RENEW_SECONDS, _KEEP_SECONDS = 3600.0, 86_400.0
 class _Kept:
     """The keys of an issuer, when they were fetched, when that was tried last, and what went wrong then."""
 
-    keys: KeySet | None = None
+    keys: "KeySet | None" = None
     fetched_at: float = 0.0
     tried_at: float = float("-inf")
     fault: str = ""
@@ -39,7 +37,7 @@ class IssuerKeys:
         self._ticks = ticks
         self._kept: dict[str, _Kept] = {}
 
-    async def of(self, issuer: str, key_id: str | None) -> KeySet:
+    async def of(self, issuer: str, key_id: str | None) -> "KeySet":
         """Return the keys of an issuer, fetched again if *key_id* is not among them.
 
         Raises DeliveryError if there are none to verify with.

@@ -6,8 +6,6 @@ without reading the store. The form follows GitHub's tokens:
 https://github.blog/engineering/behind-githubs-new-authentication-token-formats/
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import zlib
@@ -58,7 +56,7 @@ class Limits(NamedTuple):
     environments: tuple[str, ...] = ()
 
     @classmethod
-    def make(cls, repos: Iterable[str] = (), environments: Iterable[str] = ()) -> Limits:
+    def make(cls, repos: Iterable[str] = (), environments: Iterable[str] = ()) -> "Limits":
         """Check and fold names; raises UsageError."""
         found = []
         for field, names in (("repos", repos), ("environments", environments)):

@@ -3,8 +3,6 @@
 As long as that stays the same, nothing else has to be derived again because of a deploy.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -65,7 +63,7 @@ class StoredDeploy(NamedTuple):
     undoes: bool = False
 
     @classmethod
-    def of(cls, deploy: Deploy, new: NewCommits | None, repeats: str = "") -> StoredDeploy:
+    def of(cls, deploy: Deploy, new: NewCommits | None, repeats: str = "") -> "StoredDeploy":
         """Return what a row holds of a deploy: its *new* commits if it counts, else what it *repeats*."""
         commits = deploy.commits or () if new else ()
         marks = {commit.sha: _OUTSIDE for commit in commits if commit.outside}

@@ -1,7 +1,5 @@
 """Rows of incidents, as they are stored, and the latest deploys before incidents."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -78,7 +76,7 @@ class KnownSpan(NamedTuple):
     merged: bool
 
     @classmethod
-    def at(cls, now: int, began_at: int, ended_at: int | None, merged: int) -> KnownSpan:
+    def at(cls, now: int, began_at: int, ended_at: int | None, merged: int) -> "KnownSpan":
         """Return an incident as it was at *now*: one that ended later is open."""
         is_over = ended_at is not None and ended_at <= now
         return cls(began_at, ended_at if is_over else None, is_over and bool(merged))

@@ -1,7 +1,5 @@
 """Rows of incidents: their occurrences, and the deploys that each one is attributed to, one after another."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -57,7 +55,7 @@ class _Whole(NamedTuple):
     causes: tuple[Cause, ...]
 
     @classmethod
-    def of(cls, occurrence: Occurrence) -> _Whole:
+    def of(cls, occurrence: Occurrence) -> "_Whole":
         start, end = occurrence.start, occurrence.end
         return cls(
             start.id,
@@ -71,7 +69,7 @@ class _Whole(NamedTuple):
         )
 
     @classmethod
-    def stored(cls, rows: Sequence[StoredIncident]) -> _Whole:
+    def stored(cls, rows: Sequence[StoredIncident]) -> "_Whole":
         """Return the occurrence of all of its rows."""
         named: list[Cause] = []
         for row in sorted(rows, key=lambda row: row.since):

@@ -10,8 +10,6 @@ period, and with those of the same hour and weekday in other weeks. The middle o
 Targets are numbers, as in `columns`. Times and durations are whole microseconds.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -82,7 +80,7 @@ class Pools(NamedTuple):
     expected: Numbers
     shares: Shares = NO_SHARES
 
-    def of(self, targets: Index) -> Pools:
+    def of(self, targets: Index) -> "Pools":
         """Return the pools of some targets."""
         incidents, observed, gaps, blind, late, expected = (one[..., targets] for one in self[:6])
         return Pools(incidents, observed, gaps, blind, late, expected)
@@ -161,7 +159,7 @@ class Timeline:
     @classmethod
     def some_at_once(
         cls, found: Columns, now: int, chosen: NDArray[np.bool_]
-    ) -> Iterator[Callable[[], Timeline]]:
+    ) -> "Iterator[Callable[[], Timeline]]":
         """Yield what makes the lines of *chosen* targets up to *now*, with what is around, of some each."""
         deploys, around = found.deploys, found.around
         keys = np.concatenate(
@@ -188,7 +186,7 @@ class Timeline:
         found[self.begins[1:][np.diff(self.begins) > 0] - 1] = _NEVER
         return found
 
-    def during(self, period: Period, behind: int) -> Timeline:
+    def during(self, period: Period, behind: int) -> "Timeline":
         """Return the deploys that are the last ones at any time of a period, which is over at *behind*."""
         mine = (self.next >= period.began_at) & (self.at < behind)
         if mine.all():

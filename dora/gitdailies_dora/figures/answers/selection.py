@@ -5,8 +5,6 @@ day on which the clock is set forward is one day, although it has 23 hours. Days
 first event on: before it, nothing was observed.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -98,7 +96,7 @@ class Selection:
         service: str = "",
         team: str = "",
         teams: Teams = NO_TEAMS,
-    ) -> Selection:
+    ) -> "Selection":
         """Make a selection from names as people write them; "" means any, or production."""
         return cls(
             period,
@@ -111,7 +109,7 @@ class Selection:
         )
 
     @classmethod
-    def all_until(cls, now: int) -> Selection:
+    def all_until(cls, now: int) -> "Selection":
         """Make the selection of every event up to *now*, in every target."""
         return cls(Period(_BEFORE_ALL, None, now), environment=None)
 

@@ -9,8 +9,6 @@ Segments are the parts between two cuts. Buckets, whole weeks and both periods c
 each row is added up once.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -82,7 +80,7 @@ class SeriesQuestion:
     teams_known: Teams = Teams()  # noqa: RUF009  it is never changed
 
     @classmethod
-    def of(cls, selection: Selection) -> SeriesQuestion:
+    def of(cls, selection: Selection) -> "SeriesQuestion":
         """Return the question about everything together that selects the same events."""
         return cls(
             selection.period,
@@ -93,7 +91,7 @@ class SeriesQuestion:
             teams_known=selection.teams,
         )
 
-    def without_groups(self) -> SeriesQuestion:
+    def without_groups(self) -> "SeriesQuestion":
         """Return the same question about everything together, without buckets."""
         return replace(self, by=(), interval="", rolling_weeks=0, whole=False)
 

@@ -5,8 +5,6 @@ segments that follow each other is a difference of two numbers, and their lead t
 have several deploys, if they are in one segment.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -57,7 +55,7 @@ class Cuts(NamedTuple):
     window: int
 
     @classmethod
-    def of(cls, edges: Sequence[int], now: int, window: int) -> Cuts:
+    def of(cls, edges: Sequence[int], now: int, window: int) -> "Cuts":
         """Cut at the *edges* of segments; deploys less than a *window* before *now* are not settled."""
         settled = min(max(now - window + 1, edges[0]), edges[-1])
         every = sorted({*edges, settled})

@@ -3,8 +3,6 @@
 `read_history` takes the full form that the store holds: with id and time, checked against core's table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -101,7 +99,7 @@ class Deploy(NamedTuple):
         """Whether the deploy repairs an earlier one."""
         return self.type in (ROLLBACK, HOTFIX) or self.fixes is not None
 
-    def with_git(self, git: GitCommits | None) -> Deploy:
+    def with_git(self, git: GitCommits | None) -> "Deploy":
         """Return the deploy with the commits that git found. If git does not know all, its own list stays."""
         if git is None or (self.commits is not None and git.unknown):
             return self

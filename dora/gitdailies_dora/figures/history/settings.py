@@ -1,7 +1,5 @@
 """The settings of a server that its figures depend on."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
@@ -60,7 +58,7 @@ class FigureSettings:
     failures: str = DoraSettings.failures
 
     @classmethod
-    def of(cls, configured: DoraSettings) -> FigureSettings:
+    def of(cls, configured: DoraSettings) -> "FigureSettings":
         """Return the settings in a configuration."""
         return cls(
             timedelta(hours=configured.window_hours),

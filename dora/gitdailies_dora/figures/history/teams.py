@@ -6,8 +6,6 @@ for both.
 Events do not name a team: they would say who owned a repository then, and a team asks for what it owns now.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import groupby
@@ -75,7 +73,7 @@ class Teams:
     def __hash__(self) -> int:
         return hash(self.settings)
 
-    def __reduce__(self) -> tuple[Callable[..., Teams], tuple[Any, ...]]:
+    def __reduce__(self) -> "tuple[Callable[..., Teams], tuple[Any, ...]]":
         """Let a process that gets the same teams with every question keep what it found out about them."""
         return _same_teams, (self.settings,)
 

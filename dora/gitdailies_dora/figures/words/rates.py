@@ -1,7 +1,5 @@
 """A change fail rate as people read it: how sure it is, and what it rests on."""
 
-from __future__ import annotations
-
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -19,7 +17,7 @@ EVIDENCE_WORDS = MappingProxyType(
 LEAST_FOR_PERCENT = 20
 
 
-def fail_rate(found: ChangeFailRate) -> str:
+def fail_rate(found: "ChangeFailRate") -> str:
     """Write the rate and its range: about 9 % failed, between 7 and 16 %.
 
     Of few deploys, or where chance is not known, it is counts: 6 to 14 of 17 failed.
@@ -37,7 +35,7 @@ def fail_rate(found: ChangeFailRate) -> str:
     return f"about {value} % failed, between {lowest} and {highest} %"
 
 
-def behind(found: ChangeFailRate, window: str) -> str:
+def behind(found: "ChangeFailRate", window: str) -> str:
     """Write what a rate rests on: how many failed for certain, and how many may have, by chance."""
     evidence, certain = found.evidence, found.failed - found.evidence.time
     numbers = ((getattr(evidence, name), word) for name, word in EVIDENCE_WORDS.items())
@@ -52,7 +50,7 @@ def behind(found: ChangeFailRate, window: str) -> str:
     return f"{text}, about {found.by_chance:.0f} of them would have had one anyway"
 
 
-def too_new(found: ChangeFailRate, window: str) -> str:
+def too_new(found: "ChangeFailRate", window: str) -> str:
     """Write how many deploys are younger than the window, and how many of these failed or may have."""
     failed = f"{found.failed_pending:,} failed or may have failed in the last {window}"
     return f"{found.pending:,} too new to tell, {failed}"

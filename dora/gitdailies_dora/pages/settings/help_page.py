@@ -1,7 +1,5 @@
 """The documentation as pages of the server, so that a person with a browser needs no checkout."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -76,11 +74,11 @@ def part_of(heading: str) -> str:
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
-def _pairs(tokens: list[Token]) -> Iterator[tuple[Token, Token]]:
+def _pairs(tokens: "list[Token]") -> "Iterator[tuple[Token, Token]]":
     return zip(tokens, [*tokens[1:], tokens[-1]], strict=True)
 
 
-def _lead(token: Token, file: str) -> None:
+def _lead(token: "Token", file: str) -> None:
     """Let a link or picture lead to the address that it has here."""
     name = {"link_open": "href", "image": "src"}.get(token.type)
     if name is None:

@@ -1,7 +1,5 @@
 """The page of the API: the OpenAPI document, rendered by the server, with types in words."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -142,7 +140,7 @@ def _command(method: str, address: str, body: Schema, *, needs_key: bool) -> str
 
 
 @cache
-def _markdown() -> MarkdownIt:
+def _markdown() -> "MarkdownIt":
     # Imported when the page is first asked for. Without HTML: what a document says is text.
     from markdown_it import MarkdownIt
 

@@ -1,7 +1,5 @@
 """Sign-in with an OpenID Connect provider: to the provider, and back."""
 
-from __future__ import annotations
-
 import asyncio
 import secrets
 import time
@@ -132,7 +130,7 @@ def begin_path(path: str) -> str:
     return f"{BEGIN}?{urlencode({'next': path})}"
 
 
-def _provider(settings: OpenIdSettings) -> OpenIdProvider:
+def _provider(settings: "OpenIdSettings") -> "OpenIdProvider":
     # Imported only where a provider is set: its cryptography is a tenth of what a server imports.
     from gitdailies_dora.accounts.single_sign_on.provider import OpenIdProvider
 
