@@ -6,14 +6,7 @@ from urllib.parse import quote
 from gitdailies_core.ci.job.inputs import Inputs
 from gitdailies_core.ci.past import STEP_PARAMETERS, DeployReader, PastRecords
 from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.history import (
-    Pages,
-    Row,
-    Window,
-    newest_first,
-    numbered_pages,
-    time_of,
-)
+from gitdailies_core.sources.history import Pages, Row, Window, newest_first, numbered_pages, time_of
 from gitdailies_core.values.times import text_of
 
 from gitdailies_github_action import deliveries, past

@@ -23,12 +23,7 @@ from gitdailies_history.files import atomic_file
 from gitdailies_history.plan.summary import summary_of
 
 from gitdailies_cli import find_config, output
-from gitdailies_cli.commands.vendor_options import (
-    opened,
-    parameters_of,
-    token_options,
-    tokens_of,
-)
+from gitdailies_cli.commands.vendor_options import opened, parameters_of, token_options, tokens_of
 from gitdailies_cli.common_options import moment
 from gitdailies_cli.history import outcome
 from gitdailies_cli.history.handover import Handover, handover_options

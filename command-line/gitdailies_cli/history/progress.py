@@ -9,16 +9,8 @@ from typing import IO, Self
 
 import click
 from gitdailies_history.sending.verdicts import Verdict
+from rich import progress
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.text import Text
 
 from gitdailies_cli.output import printable
@@ -31,13 +23,13 @@ class ImportProgress:
 
     def __init__(self, refused_path: Path) -> None:
         console = Console(stderr=True, highlight=False, markup=False)
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TaskProgressColumn(show_speed=True),
-            TimeRemainingColumn(),
+        self._progress = progress.Progress(
+            progress.SpinnerColumn(),
+            progress.TextColumn("{task.description}", markup=False),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TaskProgressColumn(show_speed=True),
+            progress.TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
         )

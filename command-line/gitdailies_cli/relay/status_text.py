@@ -8,27 +8,20 @@ from typing import TypeVar
 import msgspec
 from gitdailies_connection.addresses import Listen
 from gitdailies_connection.config.sections.settings import RelaySettings
-from gitdailies_connection.relay.answers import (
-    PausedDelivery,
-    RelayAnswer,
-    RelayStatus,
-    SendingAttempt,
-    ServerState,
-    SourceHealth,
-)
+from gitdailies_connection.relay import answers
 from gitdailies_core.errors import GitDailiesError
 from gitdailies_core.values.times import optional_text
 
 from gitdailies_cli import output
 
 _SECONDS = 5.0
-Value = TypeVar("Value", bound=RelayAnswer)
+Value = TypeVar("Value", bound=answers.RelayAnswer)
 
 
-class Served(RelayAnswer, frozen=True):
+class Served(answers.RelayAnswer, frozen=True):
     """What a relay's status says also while its store cannot be read."""
 
-    server: ServerState
+    server: answers.ServerState
 
 
 class Silent(GitDailiesError):
@@ -57,7 +50,7 @@ def moment(at: datetime | None) -> str:
     return output.moment(optional_text(at))
 
 
-def pairs(status: RelayStatus, address: Listen, silent: str = "") -> dict[str, str]:
+def pairs(status: answers.RelayStatus, address: Listen, silent: str = "") -> dict[str, str]:
     """Return a status as names and values for a person.
 
     *address* is where a server was asked; *silent* says that it did not answer in time.
@@ -87,26 +80,26 @@ def pairs(status: RelayStatus, address: Listen, silent: str = "") -> dict[str, s
     }
 
 
-def _open(status: RelayStatus) -> str:
+def _open(status: answers.RelayStatus) -> str:
     if not status.open_incidents:
         return "0"
     since = moment(status.oldest_open_incident_since)
     return f"{status.open_incidents}, the oldest since {since}; `gitdailies relay incidents` lists them"
 
 
-def sources(found: Mapping[str, SourceHealth]) -> list[tuple[str, str, str]]:
+def sources(found: Mapping[str, answers.SourceHealth]) -> list[tuple[str, str, str]]:
     """Return a row for each source: when its last delivery came, and what is wrong with it."""
     return [(name, moment(health.last_delivery) or "never", _wrong(health)) for name, health in found.items()]
 
 
-def _wrong(health: SourceHealth) -> str:
+def _wrong(health: answers.SourceHealth) -> str:
     if not health.silent:
         return f"sends no {', no '.join(health.missing)} any more" if health.missing else ""
     hours = (health.usual_silence_seconds or 0) / 3600
     return f"silent for longer than usual, which is at most {hours:.1f} h; look at the vendor's webhook"
 
 
-def held_up_by(paused: Sequence[PausedDelivery], server: ServerState | None) -> str:
+def held_up_by(paused: Sequence[answers.PausedDelivery], server: answers.ServerState | None) -> str:
     """Say what holds up every event: pauses, or a receiver that fails; "" for nothing."""
     # The pause of one source holds up no other one.
     whole = [one for one in paused if one.source is None]
@@ -115,7 +108,7 @@ def held_up_by(paused: Sequence[PausedDelivery], server: ServerState | None) -> 
     return f"the receiver fails and is probed{f': {server.circuit_reason}' if server.circuit_reason else ''}"
 
 
-def _server(server: ServerState | None, address: Listen) -> str:
+def _server(server: answers.ServerState | None, address: Listen) -> str:
     if server is None:
         return f"no server at {address} (relay.status) uses this store"
     text = f"runs, version {server.version}"
@@ -129,12 +122,12 @@ def _server(server: ServerState | None, address: Listen) -> str:
     return text
 
 
-def _delivery(status: RelayStatus) -> str:
+def _delivery(status: answers.RelayStatus) -> str:
     text = held_up_by(status.paused, status.server) or ("delivering" if status.server else "not paused")
     return "; ".join([text, *(_paused(one) for one in status.paused if one.source)])
 
 
-def _receiver(status: RelayStatus) -> str:
+def _receiver(status: answers.RelayStatus) -> str:
     known, server = status.receiver, status.server
     kind = server.receiver if server else known.kind if known else ""
     if not kind:
@@ -146,16 +139,16 @@ def _receiver(status: RelayStatus) -> str:
     return f"{kind} fields are sent, until it says what it is"
 
 
-def _attempt(last: SendingAttempt) -> str:
+def _attempt(last: answers.SendingAttempt) -> str:
     return f"{moment(last.at)} {last.verdict}{f': {last.reason}' if last.reason else ''}"
 
 
-def pauses(paused: Sequence[PausedDelivery]) -> str:
+def pauses(paused: Sequence[answers.PausedDelivery]) -> str:
     """Say by what, since when and why destinations are paused, or ""."""
     return "; ".join(map(_paused, paused))
 
 
-def _paused(pause: PausedDelivery) -> str:
+def _paused(pause: answers.PausedDelivery) -> str:
     by = "a person" if pause.by == "manual" else pause.by
     what = f"{pause.source} " if pause.source else ""
     return f"{what}paused by {by} since {moment(pause.since)}: {pause.reason}"

@@ -3,15 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from gitdailies_connection.config.sections.settings import Configuration
-from gitdailies_connection.relay.answers import (
-    DecidedMessage,
-    Explanation,
-    IncidentTimeline,
-    OccurrenceState,
-    SendingAttempt,
-    ShownDelivery,
-    ShownEvent,
-)
+from gitdailies_connection.relay import answers
 from gitdailies_core.events.events import DEPLOYED
 from gitdailies_core.reasons import UNMAPPED
 from gitdailies_core.values.times import optional_text, text_of
@@ -28,7 +20,7 @@ _MAP = (
 _COUNT = "if it shall count: edit its line under services, reload, then `gitdailies relay replay --ignored`"
 
 
-def explanation(settings: Configuration, id_: str) -> Explanation | None:
+def explanation(settings: Configuration, id_: str) -> answers.Explanation | None:
     """Return what the store knows about *id_*, or None; raises UsageError without a store.
 
     It is the one answer of `relay explain` and `gitdailies why`.
@@ -44,10 +36,10 @@ def explanation(settings: Configuration, id_: str) -> Explanation | None:
         return None
     first, *others = found
     server, _ = options.server_of(settings)
-    return Explanation(**structs.asdict(first), others=tuple(others), paused=paused, server=server)
+    return answers.Explanation(**structs.asdict(first), others=tuple(others), paused=paused, server=server)
 
 
-def explanation_lines(found: Explanation) -> Iterator[str]:
+def explanation_lines(found: answers.Explanation) -> Iterator[str]:
     """Show each timeline; a pause or a stopped server may be why an event waits."""
     held_up = status_text.held_up_by(found.paused, found.server)
     for one in (found, *found.others):
@@ -56,7 +48,7 @@ def explanation_lines(found: Explanation) -> Iterator[str]:
         yield from lines(one, held_up or of_source)
 
 
-def lines(timeline: IncidentTimeline, held_up_by: str = "") -> Iterator[str]:
+def lines(timeline: answers.IncidentTimeline, held_up_by: str = "") -> Iterator[str]:
     """Show each delivery with its decision, each event with its attempts, then the state of each.
 
     *held_up_by* is what holds up every event. A waiting event waits for that, and not for its time.
@@ -100,11 +92,11 @@ def lines(timeline: IncidentTimeline, held_up_by: str = "") -> Iterator[str]:
                 yield f"  what to do: {_REQUEUE}"
 
 
-def _due(event: ShownEvent, held_up_by: str) -> str:
+def _due(event: answers.ShownEvent, held_up_by: str) -> str:
     return held_up_by or f"due {f'at {text_of(event.due_at)}' if event.due_at else 'now'}"
 
 
-def _hold(event: ShownEvent) -> str:
+def _hold(event: answers.ShownEvent) -> str:
     """Say what a held event waits for; "" for any other."""
     if event.state != "held":
         return ""
@@ -115,7 +107,7 @@ def _hold(event: ShownEvent) -> str:
 
 
 def _delivery(
-    message: DecidedMessage, events: Mapping[str, ShownEvent], *, is_last: bool = True
+    message: answers.DecidedMessage, events: Mapping[str, answers.ShownEvent], *, is_last: bool = True
 ) -> Iterator[str]:
     proof = f", proven by {message.proof}" if message.proof else ""
     proof += f", read by {message.pack}" if message.pack else ""
@@ -138,19 +130,19 @@ def _delivery(
             yield _event(events[id_])
 
 
-def _event(event: ShownEvent) -> str:
+def _event(event: answers.ShownEvent) -> str:
     body = event.body
     where = " ".join(str(body[name]) for name in ("repo", "environment", "service") if name in body)
     return f"  {body['kind']} at {body.get('time', 'the moment of the call')} for {where} (event {event.id})"
 
 
-def _attempt(event: ShownEvent, attempt: SendingAttempt) -> str:
+def _attempt(event: answers.ShownEvent, attempt: answers.SendingAttempt) -> str:
     status = f" {attempt.status}" if attempt.status else ""
     reason = f": {attempt.reason}" if attempt.reason else ""
     return f"sent {event.body['kind']} (event {event.id}):{status} {attempt.verdict}{reason}"
 
 
-def _occurrence(one: OccurrenceState) -> str:
+def _occurrence(one: answers.OccurrenceState) -> str:
     where = " ".join(name for name in (one.repo, one.environment, one.service) if name)
     times = f"from {optional_text(one.started_at) or 'an unknown start'}"
     times += f" to {text_of(one.ended_at)}" if one.ended_at else ""
@@ -158,7 +150,7 @@ def _occurrence(one: OccurrenceState) -> str:
     return f"occurrence {one.occurrence} {where or 'without a target'}: {one.state} {times}{merged}"
 
 
-def delivery_lines(found: ShownDelivery) -> Iterator[str]:
+def delivery_lines(found: answers.ShownDelivery) -> Iterator[str]:
     """Show a delivery: the decision, the body, the events with each attempt and answer, what people did."""
     yield f"delivery {found.id}"
     for message in found.messages:

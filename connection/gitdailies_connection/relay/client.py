@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
-from gitdailies_core.errors import (
-    ConfigurationError,
-    DeliveryError,
-    RelayFault,
-    RelayRefusal,
-    TimedOut,
-)
+from gitdailies_core.errors import ConfigurationError, DeliveryError, RelayFault, RelayRefusal, TimedOut
 from gitdailies_core.values.secret import redact
 
 from gitdailies_connection.addresses import origin

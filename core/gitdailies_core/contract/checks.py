@@ -14,26 +14,14 @@ from gitdailies_core.contract import elements, proofs
 from gitdailies_core.contract.mutations import Example, Path, mutations
 from gitdailies_core.deploys.deploy import event_of
 from gitdailies_core.error_text import got
-from gitdailies_core.errors import (
-    ConfigurationError,
-    GitDailiesError,
-    PayloadError,
-    UnreadableBody,
-)
+from gitdailies_core.errors import ConfigurationError, GitDailiesError, PayloadError, UnreadableBody
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import FALLBACK, Route, Routes
 from gitdailies_core.incidents.state_machine import decide
 from gitdailies_core.reasons import NO_COMMIT, RENAMED
 from gitdailies_core.sources.deploy_messages import Deploy, Push
-from gitdailies_core.sources.protocol import (
-    MEANINGS,
-    UPDATED,
-    Adapter,
-    Ignored,
-    Message,
-    Unreadable,
-)
+from gitdailies_core.sources.protocol import MEANINGS, UPDATED, Adapter, Ignored, Message, Unreadable
 from gitdailies_core.sources.request import FORM, Request
 from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.times import text_of

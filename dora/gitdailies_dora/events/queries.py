@@ -19,14 +19,7 @@ from gitdailies_server.storage.timestamps import from_us, text_of_us, to_us
 
 from gitdailies_dora.accounts.audit import write_audit
 from gitdailies_dora.accounts.keys.webhook_key import Key
-from gitdailies_dora.events.intake import (
-    RECEIVED_AT,
-    Candidate,
-    EntryResult,
-    ExistingEvent,
-    Submission,
-    decide,
-)
+from gitdailies_dora.events import intake
 from gitdailies_dora.events.records import deleted, moves, senders, spellings
 from gitdailies_dora.events.records.senders import Arrival
 from gitdailies_dora.events.strict_order import INCIDENT_FIELD, LatestEvent, LatestEvents
@@ -59,13 +52,13 @@ _MARK_KEY_USED = "UPDATE keys SET last_used_at = ? WHERE id = ?"
 
 def accept(
     session: Session,
-    submission: Submission,
+    submission: intake.Submission,
     *,
     key: Key,
     now: datetime,
     strict_order: bool,
     arrivals: list[Arrival],
-) -> tuple[EntryResult, ...] | None:
+) -> tuple[intake.EntryResult, ...] | None:
     """Decide a submission and store its new events; None if its key was deleted while it arrived.
 
     What is stored is added to *arrivals*, which `senders.note` writes once for a batch.
@@ -87,11 +80,13 @@ def accept(
     return outcomes
 
 
-def evaluate(session: Session, submission: Submission, *, strict_order: bool) -> tuple[EntryResult, ...]:
+def evaluate(
+    session: Session, submission: intake.Submission, *, strict_order: bool
+) -> tuple[intake.EntryResult, ...]:
     """Decide a submission against the stored events, and write nothing."""
-    ids = [entry.id for entry in submission.entries if isinstance(entry, Candidate)]
+    ids = [entry.id for entry in submission.entries if isinstance(entry, intake.Candidate)]
     existing, erased = _existing(session, ids)
-    return decide(
+    return intake.decide(
         submission.entries,
         existing=existing,
         erased=erased,
@@ -124,7 +119,7 @@ def delete(session: Session, id_: str, *, actor: str, now: datetime) -> bool:
         return False
     *_, key_id, body, received_at = row
     deleted.forget(session, [row], to_us(now))
-    detail = {"event": json.loads(body), RECEIVED_AT: text_of_us(received_at), "key": key_id}
+    detail = {"event": json.loads(body), intake.RECEIVED_AT: text_of_us(received_at), "key": key_id}
     write_audit(session, now, actor=actor, action="event.deleted", subject=id_, detail=detail)
     return True
 
@@ -136,9 +131,9 @@ def stored(session: Session, ids: Sequence[str]) -> dict[str, tuple[int, dict[st
     return {id_: (row[0], orjson.loads(row[1])) for id_, row in each}
 
 
-def _existing(session: Session, ids: Sequence[str]) -> tuple[dict[str, ExistingEvent], set[str]]:
+def _existing(session: Session, ids: Sequence[str]) -> tuple[dict[str, intake.ExistingEvent], set[str]]:
     """Return the stored events with these ids, and the ids of those that were erased."""
-    existing: dict[str, ExistingEvent] = {}
+    existing: dict[str, intake.ExistingEvent] = {}
     erased: set[str] = set()
     by_hash = deleted.hashes(ids)
     given = "= ANY(?::text[])" if takes_lists(session) else "IN (SELECT value FROM json_each(?))"
@@ -147,7 +142,7 @@ def _existing(session: Session, ids: Sequence[str]) -> tuple[dict[str, ExistingE
         if digest is None:
             erased.add(by_hash[id_])
         else:
-            existing[id_] = ExistingEvent(digest.hex(), from_us(time), bool(time_given), body)
+            existing[id_] = intake.ExistingEvent(digest.hex(), from_us(time), bool(time_given), body)
     return existing, erased
 
 
@@ -156,7 +151,7 @@ def _latest(session: Session, kind: str) -> LatestEvent | None:
     return None if row is None else LatestEvent(row[0], kind, from_us(row[1]))
 
 
-def _values(candidate: Candidate, key_id: int, received_at: int) -> tuple[Any, ...]:
+def _values(candidate: intake.Candidate, key_id: int, received_at: int) -> tuple[Any, ...]:
     event = candidate.event
     return (
         candidate.id,

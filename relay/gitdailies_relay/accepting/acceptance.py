@@ -34,26 +34,7 @@ from gitdailies_core.sources.deploy_messages import Deploy, Push
 from gitdailies_core.sources.protocol import RESOLVED, UPDATED, Change, Ignored
 from gitdailies_core.values.trace_context import Trace
 
-from gitdailies_relay.accepting.deploys import (
-    NOT_TOLD,
-    WAIT,
-    Gap,
-    brought_by,
-    remember,
-    settle,
-    waiting_beside,
-    went_back,
-    why_held,
-)
-from gitdailies_relay.accepting.interpret import (
-    BY_HAND,
-    Interpretation,
-    RoutedMessage,
-    digest_of,
-    may_count_more,
-    storable_body,
-    storable_headers,
-)
+from gitdailies_relay.accepting import deploys, interpret
 from gitdailies_relay.accepting.store_port import (
     AcceptanceStore,
     Lookup,
@@ -71,7 +52,7 @@ STORED, REPEATED, REPLAYED, IGNORED = "stored", "repeated", "replayed", "ignored
 # The body of a delivery is stored as long as a filter or a route may change, also where a part counted.
 # That of a push is not, since there are too many: it is remembered, and hardly any counts as a deploy.
 _NOT_WANTED = (FILTERED, NO_ROUTE)
-_WAIT_US = WAIT // timedelta(microseconds=1)
+_WAIT_US = deploys.WAIT // timedelta(microseconds=1)
 # Of the id of a delivery.
 _TIME_DIGITS, _RANDOM_DIGITS = 14, 8
 
@@ -86,7 +67,7 @@ class Delivery(NamedTuple):
     id: str
     received_at: int
     destination: str
-    interpretation: Interpretation
+    interpretation: interpret.Interpretation
     replay: bool = False
     came_at: int | None = None
 
@@ -145,7 +126,7 @@ def accept(
     accepted = [acceptance.accept(delivery) for delivery in deliveries]
     store.write(acceptance.rows())
     if acceptance.unsettled:
-        settle(store, acceptance.unsettled)
+        deploys.settle(store, acceptance.unsettled)
     return accepted
 
 
@@ -269,13 +250,15 @@ class _Acceptance:
         return Accepted(delivery.id, tuple(events), tuple(reasons), code, tuple(outcomes), repeated)
 
     def close(self, owner: Owner, change: Change, delivery: str, at: int, reason: str) -> tuple[str, ...]:
-        interpretation = Interpretation(owner.source, "", b"", BY_HAND)
+        interpretation = interpret.Interpretation(owner.source, "", b"", interpret.BY_HAND)
         closing = Delivery(delivery, at, owner.destination, interpretation)
         records = self._records_of(owner)
         decision = close(change=change, source=owner.source, records=records)
         records.put(decision.records, at)
         ids, _ = self._take(closing, decision)
-        self._add_delivery(closing, RoutedMessage(change, delivery), STORED if ids else IGNORED, reason, ids)
+        self._add_delivery(
+            closing, interpret.RoutedMessage(change, delivery), STORED if ids else IGNORED, reason, ids
+        )
         return tuple(ids)
 
     def _accept_unread(self, delivery: Delivery, reason: Reason) -> Accepted:
@@ -284,7 +267,7 @@ class _Acceptance:
         return Accepted(delivery.id, (), (reason,), reason.code, (reason.code,))
 
     def _accept_message(
-        self, delivery: Delivery, routed: RoutedMessage
+        self, delivery: Delivery, routed: interpret.RoutedMessage
     ) -> tuple[str, Sequence[str], Reason | None, str]:
         """Decide one message; return its outcome, event ids, reason, and the code to quarantine it, or ""."""
         message, source = routed.message, delivery.interpretation.source
@@ -330,11 +313,11 @@ class _Acceptance:
         self._add_delivery(delivery, routed, outcome, "; ".join(filter(None, texts)), ids)
         if ids and reason is not None and reason.code == HOLD:
             reason = None  # it is stored; the timeline says that it waits, or why it was discarded
-        code = UNMAPPED if outcome == UNMAPPED or may_count_more(routed, message, decision) else ""
+        code = UNMAPPED if outcome == UNMAPPED or interpret.may_count_more(routed, message, decision) else ""
         return outcome, ids, reason, code
 
     def _accept_deploy(
-        self, delivery: Delivery, routed: RoutedMessage, deploy: Deploy, *, is_known: bool
+        self, delivery: Delivery, routed: interpret.RoutedMessage, deploy: Deploy, *, is_known: bool
     ) -> tuple[str, Sequence[str], Reason | None, str]:
         """Decide one deploy. Messages about one deploy give one event, whatever their keys are."""
         place, refusal = routed.place, routed.refusal
@@ -345,7 +328,7 @@ class _Acceptance:
             return code or IGNORED, (), reason, code
         source, subject = delivery.interpretation.source, routed.subject
         again, id_ = False, event_id(deploy, place, routed.key)
-        if self._is_there(delivery, subject, id_) and went_back(self._store, source, deploy):
+        if self._is_there(delivery, subject, id_) and deploys.went_back(self._store, source, deploy):
             again, id_ = True, event_id(deploy, place, routed.key, again=True)
         if self._is_there(delivery, subject, id_):
             self._add_delivery(
@@ -353,9 +336,9 @@ class _Acceptance:
             )
             return REPEATED, [id_], None, ""
         wanted = WantedDeploy(place, deploy.sha, deploy.at, deploy.branch, deploy.previous)
-        found = brought_by(self._store, wanted) if deploy.commits is None else None
-        others = waiting_beside(self._store, wanted.place, self._rows.waiting)
-        held = why_held(found, (wanted.at, id_), others)
+        found = deploys.brought_by(self._store, wanted) if deploy.commits is None else None
+        others = deploys.waiting_beside(self._store, wanted.place, self._rows.waiting)
+        held = deploys.why_held(found, (wanted.at, id_), others)
         if held or others:
             self.unsettled.append(place.repo)
         if held:
@@ -375,7 +358,7 @@ class _Acceptance:
             return UNEXPECTED_PAYLOAD, (), Reason(UNEXPECTED_PAYLOAD, str(error)), UNEXPECTED_PAYLOAD
         self._deploys.add(id_)
         self._store.remember_deploy(place, deploy.sha, deploy.at)
-        remember(self._store, source, deploy)
+        deploys.remember(self._store, source, deploy)
         body = orjson.dumps(event.to_wire()).decode()
         self._rows.events.append(
             NewEvent(id_, delivery.destination, source, subject, delivery.id, delivery.received_at, body)
@@ -386,7 +369,7 @@ class _Acceptance:
             )
             self._rows.waiting.append(new)
         outcome = REPLAYED if is_known else STORED
-        unknown = NOT_TOLD.format(reason=found.reason) if isinstance(found, Gap) else ""
+        unknown = deploys.NOT_TOLD.format(reason=found.reason) if isinstance(found, deploys.Gap) else ""
         texts = (AT_RECEIPT if deploy.at_receipt else "", held or unknown)
         self._add_delivery(delivery, routed, outcome, "; ".join(filter(None, texts)), [id_])
         return outcome, [id_], None, ""
@@ -436,7 +419,7 @@ class _Acceptance:
     def _add_delivery(
         self,
         delivery: Delivery,
-        routed: RoutedMessage | None,
+        routed: interpret.RoutedMessage | None,
         outcome: str,
         reason: str,
         events: Sequence[str],
@@ -445,7 +428,7 @@ class _Acceptance:
         key = routed.key if routed else delivery.id
         if outcome == STORED:
             self._stored[interpretation.source, key] = ids
-        if interpretation.proof != BY_HAND:
+        if interpretation.proof != interpret.BY_HAND:
             self._rows.outcomes[interpretation.source, int(delivery.replay), outcome] += 1
         self._rows.deliveries.append(
             (
@@ -472,7 +455,7 @@ class _Acceptance:
             reason.code,
             reason.text,
             interpretation.content_type,
-            orjson.dumps(storable_headers(interpretation)).decode(),
-            storable_body(interpretation),
-            interpretation.digest or digest_of(interpretation.body),
+            orjson.dumps(interpret.storable_headers(interpretation)).decode(),
+            interpret.storable_body(interpretation),
+            interpretation.digest or interpret.digest_of(interpretation.body),
         )

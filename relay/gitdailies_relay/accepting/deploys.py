@@ -22,13 +22,7 @@ from gitdailies_core.events.events import Event
 from gitdailies_core.sources.deploy_messages import Deploy
 from gitdailies_core.values.deploy_target import DeployTarget
 
-from gitdailies_relay.accepting.store_port import (
-    AcceptanceStore,
-    NewWaiting,
-    WaitingDeploy,
-    WantedDeploy,
-    place_key,
-)
+from gitdailies_relay.accepting import store_port
 
 # How long a deploy waits for pushes that are late, at most.
 WAIT = timedelta(minutes=10)
@@ -48,7 +42,7 @@ class Gap(NamedTuple):
     may_close: bool
 
 
-def brought_by(store: AcceptanceStore, wanted: WantedDeploy) -> Brought | Gap:
+def brought_by(store: store_port.AcceptanceStore, wanted: store_port.WantedDeploy) -> Brought | Gap:
     """Return what a deploy brought to its place, or why that is not known."""
     place, sha, at, branch, vendors = wanted
     earlier = store.deployed_shas(place, at)
@@ -73,8 +67,8 @@ def brought_by(store: AcceptanceStore, wanted: WantedDeploy) -> Brought | Gap:
 
 
 def _since_an_earlier_deploy(
-    store: AcceptanceStore,
-    wanted: WantedDeploy,
+    store: store_port.AcceptanceStore,
+    wanted: store_port.WantedDeploy,
     previous: str,
     earlier: Sequence[str],
     walks: Sequence[Sequence[RememberedCommit]],
@@ -94,11 +88,11 @@ def _since_an_earlier_deploy(
 
 
 def waiting_beside(
-    store: AcceptanceStore, place: DeployTarget, pending: Sequence[NewWaiting]
+    store: store_port.AcceptanceStore, place: DeployTarget, pending: Sequence[store_port.NewWaiting]
 ) -> list[tuple[datetime, str]]:
     """Return time and id of the deploys that wait at *place*, those of this batch, *pending*, included."""
-    name = place_key(place)
-    beside = [(one.wanted.at, one.id) for one in pending if place_key(one.wanted.place) == name]
+    name = store_port.place_key(place)
+    beside = [(one.wanted.at, one.id) for one in pending if store_port.place_key(one.wanted.place) == name]
     return [*store.waiting_at(place), *beside]
 
 
@@ -114,7 +108,7 @@ def why_held(
     return _HELD_BEHIND if any(one < own for one in waiting) else ""
 
 
-def settle(store: AcceptanceStore, repos: Iterable[str], now: int = 0) -> None:
+def settle(store: store_port.AcceptanceStore, repos: Iterable[str], now: int = 0) -> None:
     """Let those deploys of *repos* go that need not wait any longer, or whose time is over *now* (µs)."""
     for repo in dict.fromkeys(one.casefold() for one in repos):
         for _, of_place in groupby(store.waiting_deploys(repo), key=lambda one: one.wanted.place):
@@ -124,8 +118,8 @@ def settle(store: AcceptanceStore, repos: Iterable[str], now: int = 0) -> None:
 
 
 def _steps(
-    store: AcceptanceStore, waiting: Sequence[WaitingDeploy], now: int
-) -> Iterator[tuple[WaitingDeploy, str, str]]:
+    store: store_port.AcceptanceStore, waiting: Sequence[store_port.WaitingDeploy], now: int
+) -> Iterator[tuple[store_port.WaitingDeploy, str, str]]:
     """Yield those of one place that go, with the body, and why it waited or has no commits."""
     # One that is over takes those before it along.
     over = max((number for number, one in enumerate(waiting) if one.held_until <= now), default=-1)
@@ -149,13 +143,13 @@ def _steps(
             yield one, one.body, NOT_TOLD.format(reason="its event cannot be read")
 
 
-def went_back(store: AcceptanceStore, source: str, deploy: Deploy) -> bool:
+def went_back(store: store_port.AcceptanceStore, source: str, deploy: Deploy) -> bool:
     """Return whether another commit counted last for what *deploy* is about, and before its time."""
     last = store.deployed_last(object_of(source, deploy)) if deploy.object else None
     return last is not None and last[0] != deploy.sha and last[1] < deploy.at
 
 
-def remember(store: AcceptanceStore, source: str, deploy: Deploy) -> None:
+def remember(store: store_port.AcceptanceStore, source: str, deploy: Deploy) -> None:
     """Remember the commit that counted last for what *deploy* is about."""
     if deploy.object:
         store.remember_deploy(object_of(source, deploy), deploy.sha, deploy.at)

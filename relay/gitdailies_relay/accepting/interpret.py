@@ -18,25 +18,10 @@ from gitdailies_core.events.events import INCIDENT_STARTED
 from gitdailies_core.incidents.records import Decision
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import INVALID_JSON, UNEXPECTED_PAYLOAD, Reason
+from gitdailies_core.sources import protocol, stored_body
 from gitdailies_core.sources.deploy_messages import Deploy, Push
 from gitdailies_core.sources.images import of_application
-from gitdailies_core.sources.protocol import (
-    STARTED,
-    Adapter,
-    Certified,
-    Change,
-    Ignored,
-    Message,
-    Renamed,
-    is_certified,
-)
 from gitdailies_core.sources.request import Request
-from gitdailies_core.sources.stored_body import (
-    is_header_of_people,
-    without_people,
-    without_secrets,
-    without_text,
-)
 from gitdailies_core.values import strict_json
 from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.erased_text import SHORTEST, ErasedText
@@ -72,7 +57,7 @@ class RoutedMessage(NamedTuple):
     `lines` says which lines of services gave the targets.
     """
 
-    message: Message
+    message: protocol.Message
     key: str
     targets: tuple[DeployTarget, ...] = ()
     refusal: Reason | None = None
@@ -122,13 +107,15 @@ class Interpretation(NamedTuple):
         return f"Interpretation({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
-def prove(request: Request, source: Source, adapter: Adapter, secrets: Sequence[Secret]) -> str:
+def prove(request: Request, source: Source, adapter: protocol.Adapter, secrets: Sequence[Secret]) -> str:
     """Verify a delivery and return the origin of the secret that proved it; raises ProofError.
 
     The secrets are tried one at a time, so that the log shows when an old one is no longer used. A
     delivery with a certificate needs none; CertificateMissing says that it has to be fetched first.
     """
-    if is_certified(type(adapter)) and cast(Certified, adapter).is_certified(request, source.proof):
+    if protocol.is_certified(type(adapter)) and cast(protocol.Certified, adapter).is_certified(
+        request, source.proof
+    ):
         adapter.verify(request, (), source.proof)
         return BY_CERTIFICATE
     wrong = None
@@ -145,7 +132,7 @@ def prove(request: Request, source: Source, adapter: Adapter, secrets: Sequence[
 def interpret(
     request: Request,
     source: Source,
-    adapter: Adapter,
+    adapter: protocol.Adapter,
     routes: Routes,
     proof: str,
     digest: str = "",
@@ -206,7 +193,7 @@ def storable_headers(interpretation: Interpretation) -> dict[str, str]:
         if name != proof
         and not _is_secret(name)
         and not any(text.is_in(value) for text in planted)
-        and (interpretation.keep_people or not is_header_of_people(name))
+        and (interpretation.keep_people or not stored_body.is_header_of_people(name))
     }
 
 
@@ -217,10 +204,10 @@ def storable_body(interpretation: Interpretation) -> bytes:
     """
     body, kind = interpretation.body, interpretation.content_type
     if not interpretation.keep_people:
-        body = without_people(body, kind, decode)
-    body = without_secrets(body, kind, decode)
+        body = stored_body.without_people(body, kind, decode)
+    body = stored_body.without_secrets(body, kind, decode)
     for text in _secret_texts(interpretation):
-        body = without_text(body, kind, text, decode)
+        body = stored_body.without_text(body, kind, text, decode)
     return body
 
 
@@ -235,7 +222,7 @@ def _is_secret(name: str) -> bool:
     return _SECRET_HEADER.search(name) is not None
 
 
-def _each(message: Message, source: Source, routes: Routes, key: str) -> list[RoutedMessage]:
+def _each(message: protocol.Message, source: Source, routes: Routes, key: str) -> list[RoutedMessage]:
     """Route a message; a deploy of several repositories is a message for each."""
     first = _routed(message, source, routes, key)
     if not isinstance(first.message, Deploy) or first.place is None:
@@ -252,8 +239,8 @@ def _each(message: Message, source: Source, routes: Routes, key: str) -> list[Ro
     ]
 
 
-def _routed(message: Message, source: Source, routes: Routes, key: str) -> RoutedMessage:
-    if isinstance(message, Change):
+def _routed(message: protocol.Message, source: Source, routes: Routes, key: str) -> RoutedMessage:
+    if isinstance(message, protocol.Change):
         routed = routes.route(message)
         refusal = source.only.refusal(message) or routed.refusal
         return RoutedMessage(message, key, routed.targets, refusal, routed.unmapped, lines=routed.lines)
@@ -271,22 +258,24 @@ def _routed(message: Message, source: Source, routes: Routes, key: str) -> Route
     if isinstance(message, Push):
         push = replace(message, repo=routes.renames.present(message.repo))
         return RoutedMessage(with_services(push, routes.paths), key)
-    if isinstance(message, Renamed):
+    if isinstance(message, protocol.Renamed):
         former, name = message.former, message.repo
         if routes.renames.key(former) == routes.renames.key(name):
             known = f"{former} is called {name} now, as repositories says"
-            return RoutedMessage(Ignored(known, message.word, key=message.key), key)
+            return RoutedMessage(protocol.Ignored(known, message.word, key=message.key), key)
     return RoutedMessage(message, key)
 
 
-def may_count_more(routed: RoutedMessage, change: Change, decision: Decision) -> bool:
+def may_count_more(routed: RoutedMessage, change: protocol.Change, decision: Decision) -> bool:
     """Whether a change starts something at some of its services, and may at others that have no line yet.
 
     An end counts where its start counted, so it needs no line.
     """
     if not routed.unmapped or routed.refusal is not None:
         return False
-    return change.state == STARTED or any(event.kind == INCIDENT_STARTED for event in decision.events)
+    return change.state == protocol.STARTED or any(
+        event.kind == INCIDENT_STARTED for event in decision.events
+    )
 
 
 def digest_of(body: bytes) -> str:
@@ -294,9 +283,9 @@ def digest_of(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def _key(message: Message, body: bytes, digest: str, index: int) -> str:
+def _key(message: protocol.Message, body: bytes, digest: str, index: int) -> str:
     # A vendor that does not name its messages repeats the bytes when it repeats a delivery.
     name = message.key or f"{(digest or digest_of(body))[:32]}-{index}"
     # Two of Datadog's templates for one monitor send the same event id for different incidents.
-    incident = message.incident if isinstance(message, (Change, Ignored)) else ""
+    incident = message.incident if isinstance(message, (protocol.Change, protocol.Ignored)) else ""
     return f"{name} {incident}" if incident else name

@@ -60,19 +60,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gitdailies_relay.api import questions
 from gitdailies_relay.api.examples import send_example
-from gitdailies_relay.api.questions import (
-    OrderForMany,
-    confirmation,
-    known_source,
-    limit_of,
-    line_of,
-    listing_of,
-    order_for_many,
-    order_of,
-    parameters,
-    text_of,
-)
 from gitdailies_relay.api.service_writing import with_line
 from gitdailies_relay.intake.app import BODY_SECONDS, PROBES, IntakeApp
 from gitdailies_relay.operations import acting, deliveries, services
@@ -209,11 +198,11 @@ class StatusListener:
             return _json(Unavailable("unavailable", str(error), server=self.health()), 503)
 
     async def _list(self, request: Request) -> DeliveryPage:
-        choice, limit, after = listing_of(request.query_params.multi_items(), list(self._sources))
+        choice, limit, after = questions.listing_of(request.query_params.multi_items(), list(self._sources))
         return await self._read(lambda s: deliveries.page(s, choice, limit=limit, after=after))
 
     async def _show(self, request: Request) -> ShownDelivery:
-        choice, _, _ = listing_of(request.query_params.multi_items(), list(self._sources))
+        choice, _, _ = questions.listing_of(request.query_params.multi_items(), list(self._sources))
         id_, routes, file = request.path_params["id"], self.intake.settings.routes, self.configuration.path
         found = await self._read(lambda s: deliveries.one(s, id_, routes, file, bodies=choice.bodies))
         if found is None:
@@ -221,8 +210,8 @@ class StatusListener:
         return found
 
     async def _refusals(self, request: Request) -> RefusalPage:
-        given = parameters(request.query_params.multi_items(), ("source", "limit", "after"))
-        limit, source, after = limit_of(given), given.get("source") or None, given.get("after")
+        given = questions.parameters(request.query_params.multi_items(), ("source", "limit", "after"))
+        limit, source, after = questions.limit_of(given), given.get("source") or None, given.get("after")
         before = deliveries.place_of(after, "after") if after else refusals.AFTER_ALL
         return await self._read(lambda s: refusals.page(s, limit=limit, before=before, source=source))
 
@@ -237,7 +226,7 @@ class StatusListener:
             reason = f"{file.name}: this relay does not write it; write it by hand, `gitdailies reload`"
             raise Stopped(403, RelayProblem("forbidden", reason))
         body = await _object(request)
-        line, person = line_of(body), text_of(body, "person")
+        line, person = questions.line_of(body), questions.text_of(body, "person")
         async with self._writing:
             never_counted = self.intake.settings.routes.table.get(line.service.casefold()) == ()
             change = await asyncio.to_thread(file.change, partial(with_line, line=line))
@@ -257,7 +246,7 @@ class StatusListener:
 
     async def _send_example(self, request: Request) -> ExampleDelivery:
         """Send an example of a source. An incident that it starts is ended at once."""
-        name, person = request.path_params["name"], text_of(await _object(request), "person")
+        name, person = request.path_params["name"], questions.text_of(await _object(request), "person")
         source = self._sources.get(name)
         if source is None:
             raise Stopped(404, RelayProblem("not found", "gitdailies.yml has no such source"))
@@ -271,8 +260,10 @@ class StatusListener:
     async def _pause(self, request: Request, *, ends: bool) -> PauseResult:
         """Pause or resume a source or everything, as the commands do."""
         body = await _object(request)
-        source = known_source(text_of(body, "source", needed=False) or None, list(self._sources))
-        person, reason = text_of(body, "person"), text_of(body, "reason", needed=not ends)
+        source = questions.known_source(
+            questions.text_of(body, "source", needed=False) or None, list(self._sources)
+        )
+        person, reason = questions.text_of(body, "person"), questions.text_of(body, "reason", needed=not ends)
 
         def change() -> acting.Paused:
             with transaction(self.store.database) as session:
@@ -285,10 +276,10 @@ class StatusListener:
         return PauseResult(before != now, now)
 
     async def _act(self, action: str, request: Request) -> ActionResult:
-        return await self._do(order_of(action, await _object(request)), [request.path_params["id"]])
+        return await self._do(questions.order_of(action, await _object(request)), [request.path_params["id"]])
 
     async def _act_on_many(self, request: Request) -> RelayAnswer:
-        wanted = order_for_many(await _object(request), list(self._sources), from_us(now_us()))
+        wanted = questions.order_for_many(await _object(request), list(self._sources), from_us(now_us()))
         ids, more = await self._chosen(wanted.choice)
         counted = _counted(wanted, ids, more=more)
         if wanted.dry_run:
@@ -345,6 +336,6 @@ async def _object(request: Request) -> Mapping[str, Any]:
     return value
 
 
-def _counted(wanted: OrderForMany, ids: Sequence[str], *, more: bool) -> CountedDeliveries:
-    token = confirmation(wanted.order.action, ids)
+def _counted(wanted: questions.OrderForMany, ids: Sequence[str], *, more: bool) -> CountedDeliveries:
+    token = questions.confirmation(wanted.order.action, ids)
     return CountedDeliveries(len(ids), more, token, wanted.filter)

@@ -12,14 +12,8 @@ from urllib.parse import quote, urlencode
 from gitdailies_connection.config.sections.settings import Source
 from gitdailies_connection.config.sections.sources import adapter_of
 from gitdailies_connection.http.bounded_client import ask
+from gitdailies_core import errors
 from gitdailies_core.contract import checks
-from gitdailies_core.errors import (
-    ConfigurationError,
-    DeliveryError,
-    GitDailiesError,
-    UnreadableBody,
-    UsageError,
-)
 from gitdailies_core.sources.deploy_messages import Deploy
 from gitdailies_core.sources.protocol import STARTED, Adapter, Change, Message
 from gitdailies_core.sources.request import Request
@@ -46,25 +40,25 @@ def send_example(
     answer, so it is for a thread.
     """
     if not secrets:
-        raise UsageError(f"{source.name}: it has no secret; have the tool send a test")
+        raise errors.UsageError(f"{source.name}: it has no secret; have the tool send a test")
     request, starts = fresh_example(source, random.choice)
     try:
         proof = sign(adapter_of(source), request.body, secrets[0], source.proof, now)
-    except ConfigurationError as error:
-        raise UsageError(str(error)) from None
+    except errors.ConfigurationError as error:
+        raise errors.UsageError(str(error)) from None
     headers = {**request.headers, **proof.headers, HEADER: token.reveal()}
     query = urlencode({**request.query, **proof.query})
     path = f"/hooks/{quote(source.name, safe='')}" + (f"?{query}" if query else "")
     try:
         answer = ask("POST", address + path, headers, request.body, seconds=_SECONDS)
         said = answer.json()
-    except (DeliveryError, UnreadableBody) as error:
-        raise UsageError(f"{source.name}: the relay did not take its own example: {error}") from None
+    except (errors.DeliveryError, errors.UnreadableBody) as error:
+        raise errors.UsageError(f"{source.name}: the relay did not take its own example: {error}") from None
     delivery = said.get("delivery") if isinstance(said, dict) else None
     if answer.status == 401:
-        raise UsageError(f"{source.name}: the relay refuses its own example: the proof is wrong")
+        raise errors.UsageError(f"{source.name}: the relay refuses its own example: the proof is wrong")
     if not isinstance(delivery, str):
-        raise UsageError(f"{source.name}: the relay answered its own example with {answer.status}")
+        raise errors.UsageError(f"{source.name}: the relay answered its own example with {answer.status}")
     return delivery, starts
 
 
@@ -76,20 +70,22 @@ def fresh_example(source: Source, choose: Callable[[str], str]) -> tuple[Request
     """
     adapter = adapter_of(source)
     if not adapter.examples:
-        raise UsageError(
+        raise errors.UsageError(
             f"{source.name}: a mapping or a pack of your own has no example; have the tool send a test"
         )
     try:
         examples = checks.examples(adapter)
-    except ConfigurationError as error:
-        raise UsageError(f"{source.name}: its examples cannot be read: {error}") from None
+    except errors.ConfigurationError as error:
+        raise errors.UsageError(f"{source.name}: its examples cannot be read: {error}") from None
     for example in examples:
         counted = _counted(adapter, source, example.request)
         if counted:
             starts = any(isinstance(one, Change) for one in counted)
             fresh = _freshened(example.request, list(_ids(counted)), choose)
             return (fresh if _counted(adapter, source, fresh) else example.request), starts
-    raise UsageError(f"{source.name}: none of its examples counts by itself; have the tool send a test")
+    raise errors.UsageError(
+        f"{source.name}: none of its examples counts by itself; have the tool send a test"
+    )
 
 
 def _freshened(request: Request, ids: Sequence[str], choose: Callable[[str], str]) -> Request:
@@ -135,7 +131,7 @@ def _counted(adapter: Adapter, source: Source, request: Request) -> list[Change 
     """Return the messages of an example if all of them count: starts and deploys, and nothing else."""
     try:
         messages: Sequence[Message] = adapter.translate(request, source.options)
-    except GitDailiesError:
+    except errors.GitDailiesError:
         return []
     counted = [one for one in messages if _counts(one)]
     return counted if len(counted) == len(messages) else []  # type: ignore[return-value]

@@ -6,7 +6,6 @@ Anyone may send wrong requests. So a refusal costs an entry of a bounded table, 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 
@@ -32,9 +31,7 @@ _TOO_MANY = "too many kinds of faults to list apart"
 class RefusalCounts:
     """What was refused since the last write. Use it inside one event loop."""
 
-    def __init__(self, most: int = MOST_KINDS, ticks: Callable[[], float] = time.monotonic) -> None:
-        self._most = most
-        self._ticks = ticks
+    def __init__(self) -> None:
         self._kinds: set[RefusedRequest] = set()
         self._kinds_until = 0.0
         self._counts: Counter[RefusedRequest] = Counter()
@@ -42,12 +39,12 @@ class RefusalCounts:
 
     def add(self, source: str, status: int, client: str, reason: str) -> None:
         """Count a request to *source*, "" for a name that is no source, that was refused with *status*."""
-        tick = self._ticks()
+        tick = time.monotonic()
         if tick >= self._kinds_until:
             self._kinds.clear()
             self._kinds_until = tick + KINDS_SECONDS
         refused = RefusedRequest(status, source, client, reason[:LONGEST_REASON])
-        if refused not in self._kinds and len(self._kinds) >= self._most:
+        if refused not in self._kinds and len(self._kinds) >= MOST_KINDS:
             refused = RefusedRequest(status, source, OTHERS, _TOO_MANY)
         else:
             self._kinds.add(refused)

@@ -16,13 +16,7 @@ from gitdailies_connection.config.sections.services import lines_of
 from gitdailies_connection.config.sections.settings import Source
 from gitdailies_connection.config.sections.sources import adapter_of
 from gitdailies_connection.config.template import quoted
-from gitdailies_connection.relay.answers import (
-    LineTarget,
-    ServiceReport,
-    ServiceUse,
-    SuggestedService,
-    UnmappedService,
-)
+from gitdailies_connection.relay import answers
 from gitdailies_core.errors import GitDailiesError
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import UNMAPPED
@@ -68,7 +62,7 @@ class _Counted:
 
 def unmapped_services(
     session: Session, sources: Mapping[str, Source], routes: Routes, *, most: int = _ALL
-) -> list[UnmappedService]:
+) -> list[answers.UnmappedService]:
     """Return the services of quarantined deliveries that have no line, those with most deliveries first.
 
     The newest *most* deliveries are read. A service has the names that the oldest of them gives it.
@@ -89,7 +83,7 @@ def unmapped_services(
             counted.last_at = max(counted.last_at, received_at)
             in_delivery.add(key)
     services = [
-        UnmappedService(
+        answers.UnmappedService(
             source,
             one.service.name or None,
             one.service.aliases,
@@ -103,7 +97,7 @@ def unmapped_services(
     return sorted(services, key=lambda one: (-one.deliveries, one.source, one.service or ""))
 
 
-def lines_to_paste(found: Sequence[UnmappedService], *, fallback: bool = False) -> Iterator[str]:
+def lines_to_paste(found: Sequence[answers.UnmappedService], *, fallback: bool = False) -> Iterator[str]:
     """Write lines to paste under `services` in gitdailies.yml, each name once.
 
     *fallback*: gitdailies.yml has a line "*" already, so that another one would be refused.
@@ -114,10 +108,10 @@ def lines_to_paste(found: Sequence[UnmappedService], *, fallback: bool = False) 
     yield f"# Paste under services in gitdailies.yml, with OWNER/NAME in place of {PLACEHOLDER},"
     yield "# or with {ignore: true} for a service that shall not count;"
     yield "# then: gitdailies reload, and gitdailies relay replay --unmapped"
-    by_name: dict[str, list[UnmappedService]] = {}
+    by_name: dict[str, list[answers.UnmappedService]] = {}
     for one in found:
         by_name.setdefault((one.service or "").casefold(), []).append(one)
-    groups: list[list[UnmappedService]] = []
+    groups: list[list[answers.UnmappedService]] = []
     for same in by_name.values():
         # Several sources have the name alone in common. Those of one source have ids of their own.
         groups += [same] if len({one.source for one in same}) > 1 else [[one] for one in same]
@@ -139,7 +133,7 @@ def line_for(name: str, repo: str = PLACEHOLDER) -> str:
     return f"{quoted(name)}: {{repo: {repo}}}"
 
 
-def _comment(service: UnmappedService, line: str | None) -> str:
+def _comment(service: answers.UnmappedService, line: str | None) -> str:
     text = f"{service.source}, {counted(service.deliveries, 'delivery', 'deliveries')}"
     text += f" about {counted(service.incidents, 'incident', 'incidents')}"
     text += f", last {text_of(service.last_received_at)}"
@@ -168,14 +162,14 @@ def _without_line(
 
 def report(
     session: Session, sources: Mapping[str, Source], routes: Routes, file: Path, *, writable: bool
-) -> ServiceReport:
+) -> answers.ServiceReport:
     """Return the services without a line, and each line with its targets and its last use."""
     (waiting,) = session.execute(_WAITING).fetchone()
     used = _used(session)
     fixed = {route.repo for found in routes.table.values() for route in found if route.is_fixed}
     repos = sorted(fixed | used.repos)
     lines = lines_of(file)
-    return ServiceReport(
+    return answers.ServiceReport(
         file=file.name,
         writable=writable,
         waiting=waiting,
@@ -185,12 +179,12 @@ def report(
             _suggested(one, repos) for one in unmapped_services(session, sources, routes, most=MOST_BODIES)
         ),
         mapped=tuple(
-            ServiceUse(
+            answers.ServiceUse(
                 lines[name].name if name in lines else name,
                 lines[name].file.name if name in lines else None,
                 lines[name].number if name in lines else None,
                 not targets,
-                tuple(LineTarget(route.repo, route.environment, route.service) for route in targets),
+                tuple(answers.LineTarget(route.repo, route.environment, route.service) for route in targets),
                 from_us(used.at.get(name)),
                 tuple(sorted(used.services.get(name, ()))),
             )
@@ -199,13 +193,13 @@ def report(
     )
 
 
-def _suggested(one: UnmappedService, repos: Sequence[str]) -> SuggestedService:
+def _suggested(one: answers.UnmappedService, repos: Sequence[str]) -> answers.SuggestedService:
     repo = suggestion(one.service or "", one.aliases, repos)
     name = (*one.aliases, one.service)[0]
     line = line_for(name, repo or PLACEHOLDER) if name else None
     if line and one.aliases and one.service:
         line += f"  # {' '.join(one.service.split())}"
-    return SuggestedService(**structs.asdict(one), suggestion=repo, line=line)
+    return answers.SuggestedService(**structs.asdict(one), suggestion=repo, line=line)
 
 
 class _Used(NamedTuple):

@@ -4,14 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from gitdailies_connection.config.sections.settings import StoreSetting
-from gitdailies_connection.relay.answers import (
-    KnownKind,
-    PausedDelivery,
-    RelayStatus,
-    SendingAttempt,
-    ServerState,
-    SourceHealth,
-)
+from gitdailies_connection.relay import answers
 from gitdailies_core.reasons import RENAMED
 from gitdailies_core.values.renames import NO_RENAMES, Renames
 from gitdailies_server.storage.database import Session, Size
@@ -76,9 +69,9 @@ def status(
     session: Session,
     sources: Iterable[str],
     size: Size,
-    server: ServerState | None,
+    server: answers.ServerState | None,
     renames: Renames = NO_RENAMES,
-) -> RelayStatus:
+) -> answers.RelayStatus:
     """Return the state of a relay with these *sources* and *renames*, and what needs a person.
 
     *size* is that of its database, and *server* what its process says of itself, None where none runs. Narrow
@@ -94,7 +87,7 @@ def status(
     for source, outcome, is_replay, count in session.execute(_OUTCOMES):
         (replays if is_replay else deliveries).setdefault(source, {})[outcome] = count
     now = now_us()
-    found = RelayStatus(
+    found = answers.RelayStatus(
         paused=paused(session),
         waiting=every - dead_letters - held,
         held=held,
@@ -105,8 +98,8 @@ def status(
         oldest_waiting_since=from_us(oldest),
         open_incidents=open_count,
         oldest_open_incident_since=from_us(oldest_open),
-        last_attempt=SendingAttempt(from_us(last[0]), *last[1:]) if last else None,
-        receiver=KnownKind(receiver[0], from_us(receiver[1])) if receiver else None,
+        last_attempt=answers.SendingAttempt(from_us(last[0]), *last[1:]) if last else None,
+        receiver=answers.KnownKind(receiver[0], from_us(receiver[1])) if receiver else None,
         quarantined=dict(session.execute(_QUARANTINED).fetchall()),
         sources=read_health(session, sources, now),
         deliveries=deliveries,
@@ -126,7 +119,7 @@ def new_names(session: Session, renames: Renames) -> tuple[str, ...]:
     return tuple(text for text, former, name in names if renames.key(former) != renames.key(name))
 
 
-def read_health(session: Session, sources: Iterable[str], now: int) -> dict[str, SourceHealth]:
+def read_health(session: Session, sources: Iterable[str], now: int) -> dict[str, answers.SourceHealth]:
     """Return the health of *sources* at *now* (µs), in their order."""
     days, fields = read_days(session), fields_seen(session)
     gone = ((source, field) for (source, field, _), seen in fields.items() if is_missing(seen))
@@ -151,9 +144,9 @@ def first_delivery(session: Session, source: str) -> datetime | None:
     return None if oldest is None else from_us(oldest)
 
 
-def paused(session: Session) -> tuple[PausedDelivery, ...]:
+def paused(session: Session) -> tuple[answers.PausedDelivery, ...]:
     """Return what is paused."""
     return tuple(
-        PausedDelivery(name, name.partition("/")[2] or None, by, reason, from_us(since))
+        answers.PausedDelivery(name, name.partition("/")[2] or None, by, reason, from_us(since))
         for name, by, reason, since in session.execute(_PAUSED).fetchall()
     )

@@ -27,19 +27,18 @@ class RateLimitedLog:
     """Writes warnings to a log so that input cannot flood it.
 
     Use it inside an event loop. The numbers of sources and reasons are small. That of clients is not bounded:
-    beyond *most* warnings, others are counted together, as of the client `others`.
+    beyond `MOST_COUNTED_APART` warnings, others are counted together, as of the client `others`.
     """
 
-    def __init__(self, log: Any = None, most: int = MOST_COUNTED_APART) -> None:
+    def __init__(self, log: Any = None) -> None:
         self._log = structlog.get_logger("gitdailies.server") if log is None else log
-        self._most = most
         # How often each warning came again since it was last logged.
         self._again: dict[_Warning, int] = {}
         self._handle: asyncio.TimerHandle | None = None
 
     def warn(self, event: str, *, client: str, reason: str, source: str = "") -> None:
         warning = _Warning(event, client, reason, source)
-        if warning not in self._again and len(self._again) >= self._most:
+        if warning not in self._again and len(self._again) >= MOST_COUNTED_APART:
             warning = warning._replace(client=OTHERS)
         if warning in self._again:
             self._again[warning] += 1

@@ -8,12 +8,7 @@ from gitdailies_core.events.field_types import DEPLOY_TYPES, TIERS, TRIGGERS
 from gitdailies_core.reasons import NO_COMMIT
 from gitdailies_core.sources.deploy_messages import Deploy, DeployedCommit, Push, PushedCommit
 from gitdailies_core.sources.images import too_short
-from gitdailies_core.sources.protocol import (
-    ROUTE_FOR_SERVICE,
-    ROUTE_OPTIONAL,
-    ROUTE_REQUIRED,
-    Unreadable,
-)
+from gitdailies_core.sources.protocol import ROUTE_FOR_SERVICE, ROUTE_OPTIONAL, ROUTE_REQUIRED, Unreadable
 
 from gitdailies_sources.language import git
 from gitdailies_sources.language.scope import Scope

@@ -11,6 +11,7 @@ from gitdailies_connection.relay.answers import (
     ShownDelivery,
     ShownEvent,
 )
+from gitdailies_dora.accounts.keys import unknown_keys
 from gitdailies_dora.accounts.keys.unknown_keys import UnknownKeys
 from gitdailies_dora.pages.deliveries import delivery_words
 from gitdailies_dora.pages.deliveries.delivery_words import (
@@ -119,9 +120,10 @@ def test_filters_are_in_the_address() -> None:
     assert list_address("eu", {"q": "a&b", "source": ""}, after=None) == "/deliveries?relay=eu&q=a%26b"
 
 
-def test_requests_without_a_key_are_few_kinds() -> None:
+def test_requests_without_a_key_are_few_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same fault from one network is one line with a number, and only the newest kinds are remembered."""
-    found = UnknownKeys(most=2)
+    monkeypatch.setattr(unknown_keys, "MOST_REMEMBERED", 2)
+    found = UnknownKeys()
     for number, network in enumerate(["a", "b", "a", "c"]):
         found.note(network, "nothing", CAME + timedelta(minutes=number))
     assert [(one.network, one.requests) for one in found.newest()] == [("c", 1), ("a", 2)]

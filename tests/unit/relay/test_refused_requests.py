@@ -1,9 +1,11 @@
 """Refused requests are counted in groups, and no sender can make their number grow without end."""
 
 import asyncio
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
+import pytest
 from gitdailies_core.errors import StoreUnavailable
+from gitdailies_relay.intake import refused_requests
 from gitdailies_relay.intake.refused_requests import KINDS_SECONDS, LONGEST_REASON, OTHERS, RefusalCounts
 from gitdailies_relay.store.refusals import RefusedRequest
 from gitdailies_relay.store.store import RelayStore
@@ -14,23 +16,25 @@ from hypothesis import strategies as st
 @given(st.lists(st.tuples(st.sampled_from(["pagerduty", ""]), st.integers(0, 99)), max_size=300))
 def test_every_request_is_counted_in_few_groups(sent: list[tuple[str, int]]) -> None:
     """However many addresses send, the groups are bounded, and their numbers add up to the requests."""
-    counts = RefusalCounts(most=5, ticks=lambda: 1.0)
-    for source, client in sent:
-        counts.add(source, 401, f"192.0.2.{client}", "no signature")
+    counts = RefusalCounts()
+    with patch.object(refused_requests, "MOST_KINDS", 5):
+        for source, client in sent:
+            counts.add(source, 401, f"192.0.2.{client}", "no signature")
     taken = counts.take()
     assert sum(taken.values()) == len(sent)
     assert len(taken) <= 5 + 2
     assert counts.take() == {}
 
 
-def test_new_kinds_are_told_apart_again_after_an_hour() -> None:
+def test_new_kinds_are_told_apart_again_after_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was too much in one hour is listed by itself in the next."""
-    now = [0.0]
-    counts = RefusalCounts(most=1, ticks=lambda: now[0])
+    counts, clock = RefusalCounts(), Mock(monotonic=Mock(return_value=0.0))
+    monkeypatch.setattr(refused_requests, "MOST_KINDS", 1)
+    monkeypatch.setattr(refused_requests, "time", clock)
     for client in ("a", "b"):
         counts.add("pagerduty", 401, client, "no signature")
     assert {refused.client for refused in counts.take()} == {"a", OTHERS}
-    now[0] = KINDS_SECONDS
+    clock.monotonic.return_value = KINDS_SECONDS
     counts.add("pagerduty", 401, "b", "no signature")
     assert {refused.client for refused in counts.take()} == {"b"}
 

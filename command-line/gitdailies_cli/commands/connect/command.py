@@ -27,12 +27,7 @@ from gitdailies_cli import find_config, output
 from gitdailies_cli.commands.connect import runner
 from gitdailies_cli.commands.connect.plan import Entry, check_undo, decide
 from gitdailies_cli.commands.connect.runner import Place, VendorApi
-from gitdailies_cli.commands.vendor_options import (
-    opened,
-    parameters_of,
-    token_options,
-    tokens_of,
-)
+from gitdailies_cli.commands.vendor_options import opened, parameters_of, token_options, tokens_of
 from gitdailies_cli.common_options import CONFIG, naming
 from gitdailies_cli.output import NOT_DELIVERED
 from gitdailies_cli.relay import status_text

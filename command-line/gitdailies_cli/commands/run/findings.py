@@ -13,13 +13,7 @@ from gitdailies_connection.config.sections.settings import Configuration, DoraSe
 from gitdailies_connection.config.sections.sign_in import SignInSettings
 from gitdailies_connection.config.sections.sources import adapter_of, counts_by_route_alone, is_of_alerts
 from gitdailies_connection.config.sections.trusted_ci import TrustedCi
-from gitdailies_core.errors import (
-    ConfigurationError,
-    DeliveryError,
-    GitDailiesError,
-    StoreUnavailable,
-    UsageError,
-)
+from gitdailies_core import errors
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.values.deploy_target import EXAMPLE
 from gitdailies_core.values.renames import folded
@@ -53,7 +47,7 @@ def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) 
     """
     try:
         server = find_server(None, READ_KEY, path)
-    except GitDailiesError:
+    except errors.GitDailiesError:
         return []
     from gitdailies_dora.figures.words.unknown_names import KnownNames, alone, in_services, in_teams
 
@@ -75,7 +69,7 @@ def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) 
             services.setdefault(key, set()).add(by["service"])
             if deploys and by["service"]:
                 deployed.setdefault(key, set()).add(folded(by["service"]))
-    except (GitDailiesError, KeyError, TypeError) as error:
+    except (errors.GitDailiesError, KeyError, TypeError) as error:
         text = f"teams, services: not compared with the events of {server.url}: {error}"
         return [Finding(UNPROVEN, text, "compare again when it answers")]
     known = KnownNames(repos, services, deployed)
@@ -122,7 +116,7 @@ def _store(configuration: Configuration) -> list[Finding]:
         with reading(database) as session:
             used = database.has_table(session, "quarantine")
             renamed = new_names(session, configuration.routes.renames) if used else ()
-    except (StoreUnavailable, UsageError) as error:
+    except (errors.StoreUnavailable, errors.UsageError) as error:
         remedy = "look at the database, at its address and its rights, then check again"
         return [Finding(FAULT, f"{where}: {error}", remedy)]
     new = [Finding(UNPROVEN, *text.split("; ", 1)) for text in renamed]
@@ -163,9 +157,9 @@ def _alerts(configuration: Configuration) -> list[Finding]:
             else:
                 remedy = f"`gitdailies sources preview {source.name}` says why; see only, and services"
                 findings.append(Finding(UNPROVEN, text, remedy))
-    except UsageError:
+    except errors.UsageError:
         return []
-    except StoreUnavailable as error:
+    except errors.StoreUnavailable as error:
         return [Finding(FAULT, f"relay.store: {error}", "look at the database, then check again")]
     return findings
 
@@ -208,10 +202,10 @@ def _sign_in(settings: SignInSettings) -> list[Finding]:
     where = "dora.sign_in.openid"
     try:
         OpenIdProvider(settings.openid).check()
-    except DeliveryError as error:
+    except errors.DeliveryError as error:
         remedy = "until it answers, people sign in with passwords alone"
         return [Finding(UNPROVEN, f"{where}: {error}", remedy)]
-    except ConfigurationError as error:
+    except errors.ConfigurationError as error:
         return [Finding(FAULT, f"{where}.client_secret: {error}", "write the secret, alone, into that file")]
     except SignInRefused as error:
         return [Finding(FAULT, f"{where}: {error}", "compare issuer with what the provider says")]
@@ -230,7 +224,7 @@ def _trusted_ci(trusted: Sequence[TrustedCi]) -> list[Finding]:
         try:
             published_keys(issuer)
             findings.append(Finding(OK, f"{where} publishes its keys"))
-        except GitDailiesError as error:
+        except errors.GitDailiesError as error:
             remedy = "correct the issuer, or try again; until it answers, its jobs cannot report"
             if "certificate not trusted" in str(error):
                 remedy = (

@@ -12,17 +12,7 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import ConfigurationError, MappingError, ProofError
 from gitdailies_core.events.field_types import REPO
 from gitdailies_core.incidents.routing import NONE, Filter
-from gitdailies_core.sources import registry
-from gitdailies_core.sources.protocol import (
-    ROUTE_FOR_SERVICE,
-    ROUTE_REQUIRED,
-    Adapter,
-    Certified,
-    ChecksSecrets,
-    KnowsValues,
-    Option,
-    ProofSettings,
-)
+from gitdailies_core.sources import protocol, registry
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.nearest_name import did_you_mean
 from gitdailies_core.values.secret import Secret
@@ -41,7 +31,7 @@ _WRITES = "; `gitdailies sources show NAME --yaml` prints a shipped one to begin
 _SECRETS = "a list of {env: NAME} or {file: PATH}"
 
 
-def adapter_of(source: Source) -> Adapter:
+def adapter_of(source: Source) -> protocol.Adapter:
     """Return what translates a source's deliveries: its own mapping, a pack with its override, or an adapter.
 
     Raises ConfigurationError.
@@ -53,23 +43,23 @@ def refuse_unfit(source: Source, secret: Secret) -> None:
     """Raise ConfigurationError for a secret that the proof of a source cannot use."""
     adapter = adapter_of(source)
     try:
-        if isinstance(adapter, ChecksSecrets):
+        if isinstance(adapter, protocol.ChecksSecrets):
             adapter.refuse_unfit(secret, source.proof)
     except ConfigurationError as error:
         raise ConfigurationError(f"{error}; copy all of the secret of sources.{source.name} again") from None
 
 
-def is_of_alerts(adapter: Adapter) -> bool:
+def is_of_alerts(adapter: protocol.Adapter) -> bool:
     """Whether a tool sends alerts. `only` says which of them are incidents."""
     return getattr(adapter, "kind", "") == ALERT
 
 
 def counts_by_route_alone(source: Source) -> bool:
     """Whether no deploy of a source counts without a line of `route`."""
-    return _route_uses(adapter_of(source)) == {ROUTE_REQUIRED}
+    return _route_uses(adapter_of(source)) == {protocol.ROUTE_REQUIRED}
 
 
-def _route_uses(adapter: Adapter) -> frozenset[str]:
+def _route_uses(adapter: protocol.Adapter) -> frozenset[str]:
     # An adapter in code has no deploys.
     return getattr(adapter, "route_uses", frozenset())
 
@@ -83,8 +73,8 @@ def sources(reading: SettingsReader) -> Mapping[str, Source]:
         file = reading.of((*place, "adapter", "file"), lambda path: reading.folder / path, None)
         pack = _pack(reading, place) if file is None else _of_file(reading, place, file)
         adapter = pack or _adapter(reading, place)
-        proof = reading.settings(place, ProofSettings())
-        needs_secrets = not (isinstance(adapter, Certified) and adapter.needs_no_secret(proof))
+        proof = reading.settings(place, protocol.ProofSettings())
+        needs_secrets = not (isinstance(adapter, protocol.Certified) and adapter.needs_no_secret(proof))
         if needs_secrets and reading.absent((*place, "secrets")):
             reading.fault((*place, "secrets"), f"expected {_SECRETS}, got nothing")
         elif adapter is not None and (not needs_secrets or reading.get((*place, "secrets")) is not None):
@@ -115,7 +105,7 @@ def sources(reading: SettingsReader) -> Mapping[str, Source]:
     return MappingProxyType(found)
 
 
-def _adapter(reading: SettingsReader, place: Place) -> Adapter | None:
+def _adapter(reading: SettingsReader, place: Place) -> protocol.Adapter | None:
     name = reading.get((*place, "adapter"))
     if not isinstance(name, str):
         return None
@@ -130,7 +120,7 @@ def _adapter(reading: SettingsReader, place: Place) -> Adapter | None:
     return None
 
 
-def _pack(reading: SettingsReader, place: Place) -> Adapter | None:
+def _pack(reading: SettingsReader, place: Place) -> protocol.Adapter | None:
     """Compile a source's mapping, or its pack with an override. None if it has neither, or a fault."""
     mapping, override = (*place, "mapping"), (*place, "override")
     has_mapping, has_override = not reading.absent(mapping), not reading.absent(override)
@@ -168,7 +158,7 @@ def _pack(reading: SettingsReader, place: Place) -> Adapter | None:
     return None
 
 
-def _of_file(reading: SettingsReader, place: Place, file: Path) -> Adapter | None:
+def _of_file(reading: SettingsReader, place: Place, file: Path) -> protocol.Adapter | None:
     """Compile the pack in *file*, with the source's override. Faults name the file and its line."""
     if not reading.absent((*place, "mapping")):
         reading.fault((*place, "mapping"), "expected adapter or mapping, got both; a file takes override")
@@ -192,7 +182,9 @@ def _of_file(reading: SettingsReader, place: Place, file: Path) -> Adapter | Non
     return None
 
 
-def _probe(reading: SettingsReader, place: Place, adapter: Adapter, settings: ProofSettings) -> None:
+def _probe(
+    reading: SettingsReader, place: Place, adapter: protocol.Adapter, settings: protocol.ProofSettings
+) -> None:
     """Give the adapter an unsigned delivery. It must refuse it, and it reports a missing `header`."""
     request = Request.make(headers={}, body=b"{}")
     try:
@@ -226,7 +218,7 @@ def _deploy_routes(reading: SettingsReader, place: Place) -> DeployRoutes:
     )
 
 
-def _refuse_idle_lines(reading: SettingsReader, place: Place, adapter: Adapter) -> None:
+def _refuse_idle_lines(reading: SettingsReader, place: Place, adapter: protocol.Adapter) -> None:
     """Report each line of `route` that can do nothing for a deploy of *adapter*."""
     uses = _route_uses(adapter) - {""}
     words = reading.names(place)
@@ -235,11 +227,11 @@ def _refuse_idle_lines(reading: SettingsReader, place: Place, adapter: Adapter) 
         return
     for word in words:
         given = {name for name in DeployRoute._fields if not reading.absent((*place, word, name))}
-        if not given and ROUTE_REQUIRED not in uses:
+        if not given and protocol.ROUTE_REQUIRED not in uses:
             text = "this line does nothing; name a service, an environment or a repository"
-        elif given == {"service"} and uses == {ROUTE_REQUIRED}:
+        elif given == {"service"} and uses == {protocol.ROUTE_REQUIRED}:
             text = "a line with service alone counts nothing; add environment or repo"
-        elif "service" not in given and uses == {ROUTE_FOR_SERVICE}:
+        elif "service" not in given and uses == {protocol.ROUTE_FOR_SERVICE}:
             text = f"this line does nothing: {adapter.name} names the place of each deploy; add service"
         else:
             continue
@@ -255,7 +247,7 @@ def _deploy_repos(given: str | list[str]) -> tuple[str, ...]:
 
 
 def _refuse_every_alert(
-    reading: SettingsReader, place: Place, adapter: Adapter | None, *, chosen: bool
+    reading: SettingsReader, place: Place, adapter: protocol.Adapter | None, *, chosen: bool
 ) -> None:
     """Refuse a source of alerts that does not say which of them count."""
     if adapter is None or chosen or not is_of_alerts(adapter):
@@ -277,9 +269,9 @@ def _duration(text: str) -> timedelta:
     return duration
 
 
-def _check_values(reading: SettingsReader, place: Place, adapter: Adapter) -> None:
+def _check_values(reading: SettingsReader, place: Place, adapter: protocol.Adapter) -> None:
     """Report each text of `only` that no incident of the vendor ever has: it would filter all of them."""
-    if not isinstance(adapter, KnowsValues):
+    if not isinstance(adapter, protocol.KnowsValues):
         return
     for name, known in adapter.values.items():
         value = reading.get((*place, name))
@@ -307,7 +299,7 @@ def _lines(value: str | list[str]) -> tuple[str, ...]:
 
 
 def _options(
-    reading: SettingsReader, place: Place, options: Mapping[str, Option] | None
+    reading: SettingsReader, place: Place, options: Mapping[str, protocol.Option] | None
 ) -> Mapping[str, Any]:
     if options is None:
         return {}
@@ -327,6 +319,6 @@ def _options(
     return MappingProxyType(chosen)
 
 
-def _choice(option: Option) -> str:
+def _choice(option: protocol.Option) -> str:
     words = [value if isinstance(value, str) else got(value) for value in option.values]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

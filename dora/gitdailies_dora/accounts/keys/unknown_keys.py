@@ -25,8 +25,7 @@ class UnknownKey:
 class UnknownKeys:
     """The newest kinds of requests without a valid key. Use it inside one event loop."""
 
-    def __init__(self, most: int = MOST_REMEMBERED) -> None:
-        self._most = most
+    def __init__(self) -> None:
         self._found: OrderedDict[tuple[str, str], UnknownKey] = OrderedDict()
 
     def note(self, network: str, detail: str, now: datetime) -> None:
@@ -36,7 +35,7 @@ class UnknownKeys:
         if found is None:
             found = UnknownKey(*kind, requests=0, first_at=now, last_at=now)
         self._found[kind] = replace(found, requests=found.requests + 1, last_at=now)
-        while len(self._found) > self._most:
+        while len(self._found) > MOST_REMEMBERED:
             self._found.popitem(last=False)
 
     def newest(self) -> list[UnknownKey]:

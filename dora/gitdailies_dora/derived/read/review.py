@@ -12,9 +12,8 @@ import orjson
 from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED
 from gitdailies_core.values.deploy_target import EXAMPLE, DeployTarget
 from gitdailies_core.values.renames import folded
-from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
-from gitdailies_server.storage.timestamps import from_us
+from gitdailies_server.storage.timestamps import text_of_us
 from msgspec import structs
 
 from gitdailies_dora.derived.model import rows
@@ -127,9 +126,9 @@ def answer(session: Session, question: ReviewQuestion, settings: FigureSettings)
         definitions=DEFINITIONS,
         week=question.week.name,
         filter=answers.ReviewFilter(repo=question.repo or None, team=question.scope.team or None),
-        from_=_text(period.began_at),
-        to=_text(period.ended_at or period.now),
-        as_of=_text(as_of),
+        from_=text_of_us(period.began_at),
+        to=text_of_us(period.ended_at or period.now),
+        as_of=text_of_us(as_of),
         figures=figures,
         before=before,
         change=change,
@@ -156,7 +155,8 @@ def _decisions(
 
 
 def _decision(how: str, made: Acknowledgement | StoredCorrection, event: str = "") -> answers.LineDecision:
-    return answers.LineDecision(how=how, by=made.actor, at=_text(made.at), reason=made.reason, event=event)
+    at = text_of_us(made.at)
+    return answers.LineDecision(how=how, by=made.actor, at=at, reason=made.reason, event=event)
 
 
 class _Lines:
@@ -384,7 +384,3 @@ def _new_name(one: NewName, ref: answers.EventReference) -> answers.UncountedNam
 
 def _slow_change(one: SlowChange, ref: answers.EventReference) -> answers.SlowestChange:
     return answers.SlowestChange(deploy=ref, lead_time_seconds=one.lead_time / 1_000_000)
-
-
-def _text(at: int) -> str:
-    return text_of(from_us(at))

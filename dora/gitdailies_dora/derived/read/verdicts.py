@@ -31,14 +31,7 @@ from gitdailies_dora.figures.answers.selection import Selection
 from gitdailies_dora.figures.history.corrections import NOT_AN_INCIDENT
 from gitdailies_dora.figures.history.events import Deploy, End, History, Start, read_history
 from gitdailies_dora.figures.history.facts import DeployFacts, Facts, first_outage_of
-from gitdailies_dora.figures.history.incidents import (
-    BY_TIME,
-    NO_DEPLOY,
-    Incident,
-    Link,
-    Occurrence,
-    reach,
-)
+from gitdailies_dora.figures.history.incidents import BY_TIME, NO_DEPLOY, Incident, Link, Occurrence, reach
 from gitdailies_dora.figures.history.lead_time import NO_PREDECESSOR, NewCommit, NewCommits, several_services
 from gitdailies_dora.figures.history.remedies import PLANNED, Remedy
 from gitdailies_dora.figures.history.repeats import Repeat

@@ -8,15 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gitdailies_dora.derived.model.incidents import FOREVER
-from gitdailies_dora.figures.history.incidents import (
-    BY_CAUSE,
-    BY_HAND,
-    BY_TIME,
-    NO_DEPLOY,
-    NO_SUCH_COMMIT,
-    NO_SUCH_DEPLOY,
-    Occurrence,
-)
+from gitdailies_dora.figures.history import incidents
 from gitdailies_dora.figures.history.settings import WIDE_WINDOW_US
 
 
@@ -49,7 +41,7 @@ class Span(NamedTuple):
     wide: str | None = None
 
 
-def causes(occurrence: Occurrence) -> tuple[Cause, ...]:
+def causes(occurrence: incidents.Occurrence) -> tuple[Cause, ...]:
     """Return what is named as the cause of an occurrence: by its start, and by its end from then on."""
     end = occurrence.end
     first, last = occurrence.start.caused_by, occurrence.caused_by
@@ -64,9 +56,9 @@ def by_time(began_at: int, since: int, until: int, latest: Candidate | None, win
     """Attribute an incident without a cause; *latest* is the latest deploy in the window or in 72 hours."""
     age = None if latest is None else began_at - latest.at
     if latest is not None and age is not None and age < window:
-        return Span(since, until, None, latest, BY_TIME)
+        return Span(since, until, None, latest, incidents.BY_TIME)
     wide = latest.id if latest is not None and age is not None and age < WIDE_WINDOW_US else None
-    return Span(since, until, None, None, NO_DEPLOY, wide)
+    return Span(since, until, None, None, incidents.NO_DEPLOY, wide)
 
 
 def by_cause(
@@ -84,7 +76,9 @@ def by_cause(
             continue
         if spans:
             spans[-1] = spans[-1]._replace(until=moment)
-        spans.append(Span(moment, until, sha, found, BY_CAUSE if found else NO_SUCH_COMMIT))
+        spans.append(
+            Span(moment, until, sha, found, incidents.BY_CAUSE if found else incidents.NO_SUCH_COMMIT)
+        )
     return spans
 
 
@@ -94,12 +88,12 @@ def by_hand(began_at: int, deploy: Candidate | None) -> list[Span]:
     It is None if it is not here, or does not count at the target of the incident.
     """
     if deploy is None:
-        return [Span(began_at, FOREVER, None, None, NO_SUCH_DEPLOY)]
+        return [Span(began_at, FOREVER, None, None, incidents.NO_SUCH_DEPLOY)]
     if deploy.at <= began_at:
-        return [Span(began_at, FOREVER, None, deploy, BY_HAND)]
+        return [Span(began_at, FOREVER, None, deploy, incidents.BY_HAND)]
     return [
-        Span(began_at, deploy.at, None, None, NO_SUCH_DEPLOY),
-        Span(deploy.at, FOREVER, None, deploy, BY_HAND),
+        Span(began_at, deploy.at, None, None, incidents.NO_SUCH_DEPLOY),
+        Span(deploy.at, FOREVER, None, deploy, incidents.BY_HAND),
     ]
 
 

@@ -19,15 +19,7 @@ from typing import Any
 
 from gitdailies_server.storage.database import Session
 
-from gitdailies_dora.derived.model import statements
-from gitdailies_dora.derived.model.deploys import (
-    ABOVE,
-    LISTED_FIRST,
-    Order,
-    StoredDeploy,
-    TargetKey,
-    read_deploys_by_id,
-)
+from gitdailies_dora.derived.model import deploys, statements
 from gitdailies_dora.derived.model.incidents import FOREVER
 from gitdailies_dora.derived.update import shas
 from gitdailies_dora.derived.update.shas import Lengths
@@ -38,7 +30,9 @@ from gitdailies_dora.sql.bulk import Lookup, lookup_many
 _PAGE = 32
 
 
-def dependents(session: Session, sides: Iterable[StoredDeploy], lengths: Lengths, window: int) -> set[str]:
+def dependents(
+    session: Session, sides: Iterable[deploys.StoredDeploy], lengths: Lengths, window: int
+) -> set[str]:
     """Return the ids of deploys that may have to be derived again because of deploys as they were or are."""
     found: set[str] = set()
     for side in sides:
@@ -49,7 +43,7 @@ def dependents(session: Session, sides: Iterable[StoredDeploy], lengths: Lengths
 class _Later:
     """The later deploys of a target that looked at one deploy of it."""
 
-    def __init__(self, session: Session, side: StoredDeploy, lengths: Lengths) -> None:
+    def __init__(self, session: Session, side: deploys.StoredDeploy, lengths: Lengths) -> None:
         self._session = session
         self._side = side
         self._lengths = lengths
@@ -62,11 +56,11 @@ class _Later:
             found |= set(self._going_back(window))
             mentioned = [sha for sha in side.commits if not self._mentioned_before(sha)]
             found |= set(self._those_with(mentioned, shas.MENTIONED, statements.MENTIONS_AFTER))
-            brought = [sha for sha, how in side.commits.items() if how == LISTED_FIRST]
+            brought = [sha for sha, how in side.commits.items() if how == deploys.LISTED_FIRST]
             found |= set(self._those_with(brought, shas.REVERTED, statements.REVERTS_AFTER))
         return found - {side.id}
 
-    def _next_ones(self, after: Order, *, until_brought: bool = False) -> Iterator[str]:
+    def _next_ones(self, after: deploys.Order, *, until_brought: bool = False) -> Iterator[str]:
         for id_, _, counts, _, _, brought in self._pages(statements.NEXT_DEPLOYS, after):
             yield id_
             if counts and (brought or not until_brought):
@@ -104,7 +98,7 @@ class _Later:
         side = self._side
         first = self._one(statements.FIRST_OF_SHA, "")
         ids = [None, None, None] if first is None else list(first)
-        stored = read_deploys_by_id(self._session, (id_ for id_ in ids if id_ is not None))
+        stored = deploys.read_deploys_by_id(self._session, (id_ for id_ in ids if id_ is not None))
         if not stored:
             return False, False
         brought = stored.get(ids[2] or "")
@@ -150,7 +144,7 @@ class _Later:
     def _matching(
         self, wanted: list[str], column: shas.Column, lookup: Lookup, *parameters: Any
     ) -> Iterator[tuple[Any, ...]]:
-        target: TargetKey = self._side.target
+        target: deploys.TargetKey = self._side.target
         matching = self._lengths.matching(column, ((target, sha) for sha in wanted))
         rows = [(*target, sha, self._side.at) for _, sha in sorted(shas.by_sha(matching))]
         columns = "repo, environment, service, sha, at"
@@ -160,9 +154,9 @@ class _Later:
         row = (0, *self._side.target, sha, *self._side.order)
         names = "number, repo, environment, service, sha, at, id"
         found = lookup_many(self._session, names, [row], statements.COMMIT_BEFORE)
-        return any(how not in (None, ABOVE) for _, how in found)
+        return any(how not in (None, deploys.ABOVE) for _, how in found)
 
-    def _pages(self, statement: str, after: Order) -> Iterator[tuple[Any, ...]]:
+    def _pages(self, statement: str, after: deploys.Order) -> Iterator[tuple[Any, ...]]:
         while True:
             page = self._session.execute(statement, (*self._side.target, *after, _PAGE)).fetchall()
             yield from page

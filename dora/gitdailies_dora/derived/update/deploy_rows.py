@@ -20,15 +20,7 @@ from gitdailies_dora.derived.model.deploys import (
     first_named,
     read_deploys_by_id,
 )
-from gitdailies_dora.derived.update.earlier import (
-    POSITION,
-    Group,
-    groups_of,
-    load_mentions,
-    load_remedies,
-    load_reports,
-    load_states,
-)
+from gitdailies_dora.derived.update import earlier
 from gitdailies_dora.derived.update.packed_weeks import unpack
 from gitdailies_dora.derived.update.reports import OtherReports
 from gitdailies_dora.derived.update.shas import Lengths
@@ -86,7 +78,7 @@ def replace_deploys(  # noqa: PLR0917  each is a part of one step
     naming |= {one.target.repo for one in deploys if one.target.service}
     several = several_services((), first_named(session, naming))
     remedied = _remove(session, old)
-    groups = groups_of(session, deploys)
+    groups = earlier.groups_of(session, deploys)
     late = _late(session, groups, old.values())
     written = _derive(session, groups, reports, lengths, settings)
     lengths.note((one.outcome.repo, sha) for one in written for sha in _named(one.outcome))
@@ -159,27 +151,27 @@ def _remove(session: Session, old: dict[str, StoredDeploy]) -> set[str]:
 
 
 def _late(
-    session: Session, groups: Sequence[Group], old: Iterable[StoredDeploy]
+    session: Session, groups: Sequence[earlier.Group], old: Iterable[StoredDeploy]
 ) -> set[tuple[TargetKey, Order]]:
     """Return the positions that later deploys of the same target follow."""
     late = {(group.target, deploy.order) for group in groups if group.followed for deploy in group.deploys}
     where = [one.key for one in old]
     rows = [(number, *target, *order) for number, (target, order) in enumerate(where)]
-    found = lookup_many(session, POSITION, rows, statements.DEPLOYS_AFTER)
+    found = lookup_many(session, earlier.POSITION, rows, statements.DEPLOYS_AFTER)
     return late | {where[number] for number, later, _ in found if later is not None}
 
 
 def _derive(
     session: Session,
-    groups: Sequence[Group],
+    groups: Sequence[earlier.Group],
     reports: OtherReports,
     lengths: Lengths,
     settings: FigureSettings,
 ) -> list[_Written]:
-    load_states(session, groups, lengths)
+    earlier.load_states(session, groups, lengths)
     _classify(groups, settings)
-    load_reports(session, groups, reports, settings)
-    load_mentions(session, groups, lengths)
+    earlier.load_reports(session, groups, reports, settings)
+    earlier.load_mentions(session, groups, lengths)
     every = [deploy for group in groups for deploy in group.deploys]
     repos = {
         deploy.target.repo
@@ -188,11 +180,11 @@ def _derive(
         if deploy.of_any_service or (deploy.reverts and deploy.commits)
     }
     _compare(groups, several_services(every, first_named(session, repos)))
-    load_remedies(session, groups, lengths, settings.window_us)
+    earlier.load_remedies(session, groups, lengths, settings.window_us)
     return list(_written(groups, settings.window_us))
 
 
-def _classify(groups: Sequence[Group], settings: FigureSettings) -> None:
+def _classify(groups: Sequence[earlier.Group], settings: FigureSettings) -> None:
     """Take the deploys of each group; *groups* are in order, and those of one target follow each other."""
     target, latest = None, None
     states: CommitMap[CommitState] = CommitMap()
@@ -210,7 +202,7 @@ def _classify(groups: Sequence[Group], settings: FigureSettings) -> None:
             latest = latest if isinstance(taken, Repeat) else taken
 
 
-def _compare(groups: Sequence[Group], several: Mapping[str, Order]) -> None:
+def _compare(groups: Sequence[earlier.Group], several: Mapping[str, Order]) -> None:
     """Find the new commits of the deploys of each group that count."""
     target = None
     commits, brought_by = TargetCommits(), _NEVER
@@ -249,7 +241,7 @@ def _merge(states: CommitMap[CommitState], sha: str, stored: CommitState) -> Non
             of_run[says] = min(of_run.get(says, deploy), deploy, key=attrgetter("order"))
 
 
-def _written(groups: Sequence[Group], window: int) -> Iterator[_Written]:
+def _written(groups: Sequence[earlier.Group], window: int) -> Iterator[_Written]:
     """Yield the deploys of *groups* as they are to be stored, with what they remedy."""
     target = None
     remedies = TargetRemedies(window)

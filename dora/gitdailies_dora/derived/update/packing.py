@@ -18,13 +18,7 @@ from gitdailies_core.values.renames import Renames
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import statements
-from gitdailies_dora.derived.model.columns import (
-    ENDED_COLUMNS,
-    TimeSpan,
-    Where,
-    ended_soon,
-    read_rows,
-)
+from gitdailies_dora.derived.model.columns import ENDED_COLUMNS, TimeSpan, Where, ended_soon, read_rows
 from gitdailies_dora.derived.model.incidents import FOREVER
 from gitdailies_dora.derived.update.packed_weeks import Week
 from gitdailies_dora.events.records import change_log

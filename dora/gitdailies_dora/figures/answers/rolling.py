@@ -8,16 +8,8 @@ a rolling line is smooth by itself.
 from collections.abc import Sequence
 from datetime import timedelta, tzinfo
 
+from gitdailies_dora.figures.answers import numbers
 from gitdailies_dora.figures.answers.columns import NONE
-from gitdailies_dora.figures.answers.numbers import (
-    MEDIAN,
-    Rolling,
-    RollingFailRate,
-    RollingLeadTime,
-    RollingRecovery,
-    RollingRework,
-    ratio,
-)
 from gitdailies_dora.figures.answers.selection import Period, at_local_time, local_time
 from gitdailies_dora.figures.answers.tally import Tally, in_seconds
 
@@ -30,26 +22,26 @@ def begin_of(bucket: Period, span: timedelta) -> int:
     return min(bucket.began_at, _span_before(bucket.until, bucket.zone, span))
 
 
-def rolling_of(found: Sequence[Tally], began: Sequence[str]) -> list[Rolling]:
+def rolling_of(found: Sequence[Tally], began: Sequence[str]) -> list[numbers.Rolling]:
     """Return the figures of the sums of spans. *began* has the time at which each span began."""
     lead_times, recoveries = (
-        in_seconds([one if len(one) >= LEAST_ROLLING else NONE for one in several], MEDIAN)
+        in_seconds([one if len(one) >= LEAST_ROLLING else NONE for one in several], numbers.MEDIAN)
         for several in ([one.lead_times for one in found], [one.recoveries for one in found])
     )
     return [
-        Rolling(
+        numbers.Rolling(
             at,
-            RollingLeadTime(lead_time, len(one.lead_times)),
-            RollingFailRate(None, one.failed, one.settled),
-            RollingRecovery(recovery, len(one.recoveries)),
-            RollingRework(_rate(one.rework, one.deploys), one.rework, one.deploys),
+            numbers.RollingLeadTime(lead_time, len(one.lead_times)),
+            numbers.RollingFailRate(None, one.failed, one.settled),
+            numbers.RollingRecovery(recovery, len(one.recoveries)),
+            numbers.RollingRework(_rate(one.rework, one.deploys), one.rework, one.deploys),
         )
         for one, at, (lead_time,), (recovery,) in zip(found, began, lead_times, recoveries, strict=True)
     ]
 
 
 def _rate(some: int, whole: int) -> float | None:
-    return None if whole < LEAST_ROLLING else ratio(some, whole)
+    return None if whole < LEAST_ROLLING else numbers.ratio(some, whole)
 
 
 def _span_before(at: int, zone: tzinfo, span: timedelta) -> int:

@@ -14,7 +14,7 @@ from gitdailies_core.error_text import got
 from gitdailies_core.values import times
 from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.renames import NO_RENAMES, Renames, folded
-from gitdailies_server.storage.timestamps import from_us, to_us
+from gitdailies_server.storage.timestamps import from_us, text_of_us, to_us
 
 from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings
 from gitdailies_dora.figures.history.teams import NO_TEAMS, Teams
@@ -151,9 +151,9 @@ def parse_period(began: str, ended: str, now: int, zone: tzinfo, days: int = DEF
         except (OverflowError, ValueError):
             raise ValueError(f"to: expected a time with {days} days before it, got {got(ended)}") from None
     if ended_at is not None and ended_at <= began_at:
-        raise ValueError(f"to: expected a time after from, {_text(began_at)}, got {got(ended)}")
+        raise ValueError(f"to: expected a time after from, {text_of_us(began_at)}, got {got(ended)}")
     if began_at > now:
-        raise ValueError(f"from: expected a time up to now, {_text(now)}, got {got(began)}")
+        raise ValueError(f"from: expected a time up to now, {text_of_us(now)}, got {got(began)}")
     return Period(began_at, ended_at, now, zone)
 
 
@@ -185,7 +185,3 @@ def _midnight(at: int, zone: tzinfo) -> int:
     """Return the start of the day of a time."""
     shown = local_time(at, zone).replace(hour=0, minute=0, second=0, microsecond=0)
     return at_local_time(shown, zone)
-
-
-def _text(at: int) -> str:
-    return times.text_of(from_us(at))

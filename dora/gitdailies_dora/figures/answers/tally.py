@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gitdailies_dora.figures.answers import comparison
+from gitdailies_dora.figures.answers import comparison, numbers
 from gitdailies_dora.figures.answers.chance import Pools
 from gitdailies_dora.figures.answers.columns import NONE, Durations, begins_of
 from gitdailies_dora.figures.answers.comparison import (
@@ -30,30 +30,13 @@ from gitdailies_dora.figures.answers.comparison import (
     both,
     wilson,
 )
-from gitdailies_dora.figures.answers.numbers import (
-    MEDIAN,
-    P25,
-    P75,
-    P90,
-    ByRemedy,
-    ChangeFailRate,
-    ChangeLeadTime,
-    DeploymentFrequency,
-    DeploymentReworkRate,
-    Evidence,
-    FailedDeploymentRecoveryTime,
-    Figures,
-    Gaps,
-    RateInterval,
-    ratio,
-)
 from gitdailies_dora.figures.answers.report import Longer, SeriesChange
 from gitdailies_dora.figures.cores import at_once
 from gitdailies_dora.figures.history.facts import EVIDENCE, TIME
 
 # Of the deploys of a period, about this many are compared: enough to see a difference of a tenth.
 MOST_COMPARED = 400
-NO_INTERVAL = RateInterval(None, None)
+NO_INTERVAL = numbers.RateInterval(None, None)
 # So many values a core sorts at once for percentiles, or those of one sum: 2 MB.
 _MOST_AT_ONCE = 250_000
 _MIXER = np.uint64(0x9E3779B97F4A7C15)
@@ -123,7 +106,7 @@ def _added(column: tuple[Any, ...]) -> Any:
 
 def median(durations: Durations) -> float | None:
     """Return the median in seconds; None without durations."""
-    return in_seconds([durations], MEDIAN)[0][0]
+    return in_seconds([durations], numbers.MEDIAN)[0][0]
 
 
 def in_seconds(
@@ -214,17 +197,19 @@ def spreads(found: Sequence[Tally]) -> list[Spread]:
     return list(
         map(
             Spread,
-            in_seconds([one.times for one in found], MEDIAN, P90, gaps=True),
-            in_seconds([one.lead_times for one in found], P25, MEDIAN, P75, P90),
-            in_seconds([one.recoveries for one in found], MEDIAN, P90),
-            in_seconds([one.remedied for one in found], MEDIAN, P90),
+            in_seconds([one.times for one in found], numbers.MEDIAN, numbers.P90, gaps=True),
+            in_seconds(
+                [one.lead_times for one in found], numbers.P25, numbers.MEDIAN, numbers.P75, numbers.P90
+            ),
+            in_seconds([one.recoveries for one in found], numbers.MEDIAN, numbers.P90),
+            in_seconds([one.remedied for one in found], numbers.MEDIAN, numbers.P90),
         )
     )
 
 
 def figures_of(
     found: Tally, days: float, since: str | None, pools: Pools | None = None, spread: Spread | None = None
-) -> Figures:
+) -> numbers.Figures:
     """Return the five figures of a sum.
 
     *days* are the observed ones. They began at *since*, if that is later than the period; else it is None.
@@ -234,16 +219,16 @@ def figures_of(
     (gap, gap_p90), (p25, middle, p75, p90), *both = spread or spreads([found])[0]
     (recovery, recovery_p90), (remedied, remedied_p90) = both
     timed = len(found.recoveries) + len(found.remedied) + found.open
-    return Figures(
-        DeploymentFrequency(
+    return numbers.Figures(
+        numbers.DeploymentFrequency(
             # So short a time gives no rate: one deploy within an hour is not 24 a day.
-            value=ratio(found.deploys, days) if days >= 1 else None,
+            value=numbers.ratio(found.deploys, days) if days >= 1 else None,
             deploys=found.deploys,
             days=days,
             since=since,
-            gaps=Gaps(median=gap, p90=gap_p90, count=max(len(found.times) - 1, 0)),
+            gaps=numbers.Gaps(median=gap, p90=gap_p90, count=max(len(found.times) - 1, 0)),
         ),
-        ChangeLeadTime(
+        numbers.ChangeLeadTime(
             median=middle,
             p25=p25,
             p75=p75,
@@ -254,37 +239,40 @@ def figures_of(
             nothing_new=found.nothing_new,
         ),
         _fail_rate(found, pools),
-        FailedDeploymentRecoveryTime(
+        numbers.FailedDeploymentRecoveryTime(
             median=recovery,
             p90=recovery_p90,
             recovered=len(found.recoveries),
             open=found.open,
-            by_remedy=ByRemedy(median=remedied, p90=remedied_p90, count=len(found.remedied)),
+            by_remedy=numbers.ByRemedy(median=remedied, p90=remedied_p90, count=len(found.remedied)),
             without_incident=found.failed + found.failed_pending - timed,
         ),
-        DeploymentReworkRate(
-            value=ratio(found.rework, found.deploys),
+        numbers.DeploymentReworkRate(
+            value=numbers.ratio(found.rework, found.deploys),
             rework=found.rework,
             deploys=found.deploys,
             inferred=found.inferred,
-            range=RateInterval(
-                ratio(found.rework - found.inferred, found.deploys), ratio(found.rework, found.deploys)
+            range=numbers.RateInterval(
+                numbers.ratio(found.rework - found.inferred, found.deploys),
+                numbers.ratio(found.rework, found.deploys),
             ),
             interval=_interval(found.rework, found.deploys),
         ),
     )
 
 
-def _fail_rate(found: Tally, pools: Pools | None) -> ChangeFailRate:
-    evidence = Evidence(*found.evidence)
+def _fail_rate(found: Tally, pools: Pools | None) -> numbers.ChangeFailRate:
+    evidence = numbers.Evidence(*found.evidence)
     by_chance, range_ = None, NO_INTERVAL
     if pools is not None:
         by_chance = pools.by_chance(evidence.time)
         least = found.failed - pools.most_by_chance(evidence.time)
-        range_ = RateInterval(ratio(least, found.settled), ratio(found.failed, found.settled))
+        range_ = numbers.RateInterval(
+            numbers.ratio(least, found.settled), numbers.ratio(found.failed, found.settled)
+        )
     others = None if by_chance is None else found.failed - by_chance
-    return ChangeFailRate(
-        value=None if others is None else ratio(others, found.settled),
+    return numbers.ChangeFailRate(
+        value=None if others is None else numbers.ratio(others, found.settled),
         failed=found.failed,
         settled=found.settled,
         interval=NO_INTERVAL if others is None else _interval(others, found.settled),
@@ -298,9 +286,9 @@ def _fail_rate(found: Tally, pools: Pools | None) -> ChangeFailRate:
     )
 
 
-def _interval(some: float, whole: int) -> RateInterval:
+def _interval(some: float, whole: int) -> numbers.RateInterval:
     found = wilson(some, whole)
-    return NO_INTERVAL if found is None else RateInterval(*found)
+    return NO_INTERVAL if found is None else numbers.RateInterval(*found)
 
 
 class Side(NamedTuple):

@@ -7,8 +7,7 @@ from functools import singledispatchmethod
 from typing import Any, NamedTuple
 
 from gitdailies_core.values.deploy_target import EXAMPLE, DeployTarget
-from gitdailies_core.values.times import text_of
-from gitdailies_server.storage.timestamps import from_us
+from gitdailies_server.storage.timestamps import text_of_us
 
 from gitdailies_dora.figures.answers import numbers
 from gitdailies_dora.figures.answers.selection import Selection
@@ -171,7 +170,7 @@ class Reasons:
             for other in self._by_incident[start.target.repo, start.incident]
             if other.target == start.target and other.began_at <= start.at
         ]
-        since = _text(before[-1].began_at) if before else "an earlier start"
+        since = text_of_us(before[-1].began_at) if before else "an earlier start"
         yield Verdict(ALL, False, "duplicate", f"the incident was open already, since {since}")
 
     def _of_incident(self, incident: Incident, sent: DeployTarget) -> Iterator[Verdict]:
@@ -188,7 +187,7 @@ class Reasons:
         if link.services:
             line = service_line(sent, link.services)
             found_by += f" of any service, since no deploy there names its own: {line} {WOULD_TELL}"
-        to_deploy = f"attributed to deploy {deploy.id} of {_text(deploy.at)}, {found_by}"
+        to_deploy = f"attributed to deploy {deploy.id} of {text_of_us(deploy.at)}, {found_by}"
         if mismatch := self._mismatch(deploy.target, deploy.at):
             reason = f"{to_deploy}, which is left out, since {self._reason(mismatch, deploy.target)}"
             yield Verdict(ALL, False, mismatch, reason)
@@ -215,16 +214,15 @@ class Reasons:
         none = f"there is no deploy of its {target} in the {{}} before it"
         if other is not None:
             return (
-                f"{none.format(window)}; the nearest one is deploy {other.id} of {_text(other.at)}, of "
+                f"{none.format(window)}; the nearest one is deploy {other.id} of {text_of_us(other.at)}, of "
                 f"the service {other.target.service}"
             )
         if self._window >= WIDE_WINDOW_US:
             return none.format(window)
         if wide is None:
             return f"{none.format(_hours(WIDE_WINDOW_US))} (the window is {window})"
-        return (
-            f"{none.format(window)}; with 72 h it would be attributed to deploy {wide.id} of {_text(wide.at)}"
-        )
+        deploy = f"deploy {wide.id} of {text_of_us(wide.at)}"
+        return f"{none.format(window)}; with 72 h it would be attributed to {deploy}"
 
     @_verdicts.register
     def _of_end(self, end: End) -> Iterator[Verdict]:
@@ -237,7 +235,7 @@ class Reasons:
 
     def _of_ended(self, incident: Incident) -> Verdict:
         occurrence, deploy = incident.occurrence, incident.link.deploy
-        ends = f"ends the incident that started {_text(occurrence.began_at)}"
+        ends = f"ends the incident that started {text_of_us(occurrence.began_at)}"
         if deploy is None:
             if mismatch := self._mismatch(occurrence.target, occurrence.began_at):
                 why = self._reason(mismatch, occurrence.target)
@@ -294,7 +292,7 @@ class Reasons:
         if not facts.remedied_by:
             return "failed: a correction says so"
         remedy = facts.remedied_by[0]
-        return f"remedied by {self._how(remedy, facts.deploy)} {remedy.id} of {_text(remedy.at)}"
+        return f"remedied by {self._how(remedy, facts.deploy)} {remedy.id} of {text_of_us(remedy.at)}"
 
     def _how(self, remedy: Deploy, remedied: Deploy) -> str:
         how = next(r for r in self._remedied[remedy.id] if r.deploy.id == remedied.id)
@@ -338,7 +336,7 @@ class Reasons:
         return deploy.at > self._selection.period.now - self._window
 
     def _settled_at(self, deploy: Deploy) -> str:
-        return _text(deploy.at + self._window)
+        return text_of_us(deploy.at + self._window)
 
     def _left_out(self, word: str, target: DeployTarget) -> Verdict:
         return Verdict(ALL, False, word, self._reason(word, target))
@@ -358,14 +356,14 @@ class Reasons:
 
 
 def _repeat(repeat: Repeat) -> Verdict:
-    of = f"deploy {repeat.of.id} of {_text(repeat.of.at)}"
+    of = f"deploy {repeat.of.id} of {text_of_us(repeat.of.at)}"
     return Verdict(ALL, False, "repeat", f"it repeats {of}: {_REPEAT[repeat.rule]}")
 
 
 def _remedy(remedy: Remedy) -> str:
     deploy = remedy.deploy
     how = f", by the revert of {remedy.reverts[:7]}" if remedy.reverts else ""
-    return f"it remedies deploy {deploy.id} of {_text(deploy.at)}{how}"
+    return f"it remedies deploy {deploy.id} of {text_of_us(deploy.at)}{how}"
 
 
 def _lead_time(facts: DeployFacts, *, several: bool) -> Verdict:
@@ -425,8 +423,8 @@ def _recovery(facts: DeployFacts) -> Verdict:
             reason = "a correction says that it failed, and no event shows when it recovered"
         return Verdict(numbers.RECOVERY, False, "without-incident", reason)
     if outage.duration_us is None:
-        return Verdict(numbers.RECOVERY, False, "open", f"open since {_text(outage.began_at)}")
-    reason = f"{_seconds(outage.duration_us)}, from {_text(outage.began_at)}"
+        return Verdict(numbers.RECOVERY, False, "open", f"open since {text_of_us(outage.began_at)}")
+    reason = f"{_seconds(outage.duration_us)}, from {text_of_us(outage.began_at)}"
     return Verdict(numbers.RECOVERY, True, "recovered", reason)
 
 
@@ -458,7 +456,3 @@ def _seconds(us: int) -> str:
 
 def _hours(us: int) -> str:
     return f"{us / 3_600_000_000:g} h"
-
-
-def _text(at: int) -> str:
-    return text_of(from_us(at))

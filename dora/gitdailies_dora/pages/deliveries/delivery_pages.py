@@ -16,26 +16,7 @@ from starlette.responses import Response
 
 from gitdailies_dora.events import queries
 from gitdailies_dora.figures.answers.selection import at_local_time
-from gitdailies_dora.pages.deliveries.delivery_words import (
-    FILTERS,
-    FOR_MANY,
-    OUTCOMES,
-    STEPS,
-    UNREAD,
-    WANTS_ACTION,
-    address_of,
-    alerts,
-    chart,
-    done_sentence,
-    list_address,
-    mapped_now,
-    pause_address,
-    said,
-    sending,
-    step_title,
-    taken_after,
-    timeline,
-)
+from gitdailies_dora.pages.deliveries import delivery_words
 from gitdailies_dora.pages.frame.forms import THROUGH, Wrong, with_last_day, wrong_of
 from gitdailies_dora.pages.frame.request_context import Visit
 from gitdailies_dora.pages.frame.site import Page, PageGroup, no_such_page
@@ -72,7 +53,7 @@ class DeliveryPages(PageGroup):
         if fault := fault or also:
             page = state = None
         # A filter that the relay refuses is a mistake in the form, not a fault of the relay.
-        wrong = wrong_of(fault.reason, FILTERS) if isinstance(fault, RelayRefusal) else Wrong()
+        wrong = wrong_of(fault.reason, delivery_words.FILTERS) if isinstance(fault, RelayRefusal) else Wrong()
         rows = page.deliveries if page else ()
         names = await self._site.filters({} if rows else filters)
         stored = await self._stored(event.id for row in rows for event in row.events)
@@ -82,34 +63,38 @@ class DeliveryPages(PageGroup):
             status=200 if fault is None else fault.status_hint,
             relay=relay,
             relays=relays.names,
-            relay_links=[(name, list_address(name, {}), name == relay) for name in relays.names],
+            relay_links=[
+                (name, delivery_words.list_address(name, {}), name == relay) for name in relays.names
+            ],
             heard=relays.last_answers.get(relay),
             fault=None if wrong.beside else fault,
             wrong=wrong.beside,
             state=state,
-            alerts=alerts(relay, state) if state else (),
+            alerts=delivery_words.alerts(relay, state) if state else (),
             rows=rows,
             names=names,
             stored=stored,
-            chart=chart(rows, self._site.settings.zone),
-            more=list_address(relay, filters, after=page.next) if page and page.next else None,
+            chart=delivery_words.chart(rows, self._site.settings.zone),
+            more=delivery_words.list_address(relay, filters, after=page.next) if page and page.next else None,
             looked_back_to=page.looked_back_to if page else None,
-            newest=list_address(relay, filters) if after else None,
+            newest=delivery_words.list_address(relay, filters) if after else None,
             filters=filters,
-            outcomes=OUTCOMES,
-            wants_action=WANTS_ACTION,
-            for_many=FOR_MANY.get(filters.get("outcome", ""), ()) if visit.is_owner and rows else (),
+            outcomes=delivery_words.OUTCOMES,
+            wants_action=delivery_words.WANTS_ACTION,
+            for_many=delivery_words.FOR_MANY.get(filters.get("outcome", ""), ())
+            if visit.is_owner and rows
+            else (),
             many_address=partial(_many_address, relay, filters),
-            steps=STEPS,
-            said_of=said,
+            steps=delivery_words.STEPS,
+            said_of=delivery_words.said,
             done=_done(visit),
-            pause_address=partial(pause_address, relay),
+            pause_address=partial(delivery_words.pause_address, relay),
             silent=sum(source.silent for source in state.sources.values()) if state else 0,
-            sending=sending(state, self._site.settings.zone) if state else (),
-            unread=UNREAD,
+            sending=delivery_words.sending(state, self._site.settings.zone) if state else (),
+            unread=delivery_words.UNREAD,
             paused={pause.source or "": pause for pause in state.paused} if state else {},
-            address_of=partial(address_of, relay),
-            step_title=step_title,
+            address_of=partial(delivery_words.address_of, relay),
+            step_title=delivery_words.step_title,
         )
 
     async def one(self, visit: Visit) -> Response:
@@ -137,17 +122,21 @@ class DeliveryPages(PageGroup):
             body=_body(found.stored),
             title=found.messages[0].word
             if found.messages and found.messages[0].word
-            else UNREAD.capitalize(),
-            outcome=OUTCOMES.get(found.outcome, (found.outcome, "")),
-            wants_action=found.outcome in WANTS_ACTION,
-            moments=timeline(found, is_owner=visit.is_owner),
-            mapped=mapped_now(found),
+            else delivery_words.UNREAD.capitalize(),
+            outcome=delivery_words.OUTCOMES.get(found.outcome, (found.outcome, "")),
+            wants_action=found.outcome in delivery_words.WANTS_ACTION,
+            moments=delivery_words.timeline(found, is_owner=visit.is_owner),
+            mapped=delivery_words.mapped_now(found),
             stored=await self._stored(event.id for event in found.events),
             about_what=next((text for event in found.events if (text := event.body.get("title"))), ""),
-            taken_after=taken_after(found),
-            steps=[(step, step_title(step, found.outcome)) for step in found.steps if step in STEPS],
-            back=list_address(relay, {}),
-            address=partial(address_of, relay, found.id),
+            taken_after=delivery_words.taken_after(found),
+            steps=[
+                (step, delivery_words.step_title(step, found.outcome))
+                for step in found.steps
+                if step in delivery_words.STEPS
+            ],
+            back=delivery_words.list_address(relay, {}),
+            address=partial(delivery_words.address_of, relay, found.id),
             services_address=f"/settings/services?relay={relay}",
             done=_done(visit),
         )
@@ -165,7 +154,7 @@ def chosen_relay(visit: Visit, names: tuple[str, ...]) -> str:
 
 def filters_of(visit: Visit) -> dict[str, str]:
     """Return the filters of an address that are set."""
-    fields = {name: visit.fields.get(name, "").strip()[:300] for name in (*FILTERS, THROUGH)}
+    fields = {name: visit.fields.get(name, "").strip()[:300] for name in (*delivery_words.FILTERS, THROUGH)}
     return with_last_day({name: text for name, text in fields.items() if text})
 
 
@@ -197,9 +186,11 @@ def _body(stored: StoredRequest | None) -> str | None:
 
 
 def _many_address(relay: str, filters: Mapping[str, str], action: str) -> str:
-    return list_address(relay, filters, action=action).replace("/deliveries?", "/deliveries/actions?", 1)
+    return delivery_words.list_address(relay, filters, action=action).replace(
+        "/deliveries?", "/deliveries/actions?", 1
+    )
 
 
 def _done(visit: Visit) -> str:
     given = (visit.fields.get(name, "") for name in ("did", "deliveries", "events"))
-    return done_sentence(*given)
+    return delivery_words.done_sentence(*given)

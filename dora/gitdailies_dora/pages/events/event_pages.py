@@ -22,20 +22,9 @@ from gitdailies_dora.derived.read.events import detail, event_filters, event_lis
 from gitdailies_dora.derived.read.events.possible_duplicates import Beside, beside
 from gitdailies_dora.derived.read.events.related import RelatedReader
 from gitdailies_dora.derived.read.figures.known_names import NO_FILTERS, Filters
-from gitdailies_dora.events import listing, queries
+from gitdailies_dora.events import listing, queries, query
 from gitdailies_dora.events.listing import StoredEvent
 from gitdailies_dora.events.problem import Refusal, refusal
-from gitdailies_dora.events.query import (
-    END,
-    FILTERS,
-    HAPPENED,
-    OUTCOME,
-    TEAM,
-    Position,
-    Wanted,
-    position,
-    wanted_of,
-)
 from gitdailies_dora.events.strict_order import LatestEvents
 from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings
 from gitdailies_dora.pages.events import event_view
@@ -50,7 +39,7 @@ from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup, here
 _PAGE = 50
 # The page of an event does not wait longer for a relay, which may hang.
 _RELAY_SECONDS = 1.0
-_PARAMETERS = (*FILTERS, TEAM, OUTCOME, "from", "to", THROUGH, "q", "order")
+_PARAMETERS = (*query.FILTERS, query.TEAM, query.OUTCOME, "from", "to", THROUGH, "q", "order")
 # The columns of events as CSV, and how many events are read at once.
 _CSV = (
     *("time", "kind", "id", "repo", "environment", "service", "commitSHA", "incidentId", "title"),
@@ -98,9 +87,9 @@ class EventPages(PageGroup):
         given = _given(visit)
         before = visit.fields.get("before", "")
         try:
-            wanted = wanted_of(given, self._site.settings.zone, self._site.settings.renames)
+            wanted = query.wanted_of(given, self._site.settings.zone, self._site.settings.renames)
             event_filters.check(wanted, self._site.teams)
-            after = position(before, wanted.order) if before else END
+            after = query.position(before, wanted.order) if before else query.END
         except Refusal as refused:
             return self._list(visit, given, [], wrong=wrong_of(refused.problem.detail, _FIELDS))
         await self._site.catch_up()
@@ -128,7 +117,7 @@ class EventPages(PageGroup):
     async def export(self, visit: Visit) -> Response:
         """Return the events of the same filters as CSV, the newest first."""
         site, now = self._site, to_us(self._site.clock())
-        wanted = wanted_of(_given(visit), site.settings.zone, site.settings.renames)
+        wanted = query.wanted_of(_given(visit), site.settings.zone, site.settings.renames)
         event_filters.check(wanted, site.teams)
         await site.catch_up()
         wanted, notice = await self._resolved(wanted)
@@ -137,7 +126,7 @@ class EventPages(PageGroup):
 
         async def lines() -> AsyncIterator[str]:
             yield csv_line(_CSV)
-            after: Position | None = END
+            after: query.Position | None = query.END
             while after is not None:
                 part = partial(event_list.listed, wanted=wanted, before=after, limit=_CSV_CHUNK)
                 rows = await site.store.ask(partial(part, settings=site.settings, now=now))
@@ -163,7 +152,7 @@ class EventPages(PageGroup):
         names: Filters = NO_FILTERS,
     ) -> Response:
         """Show events, with the form as it was filled in; *none* says that there are none at all."""
-        shown = {name: text for name, text in given.items() if (name, text) != ("order", HAPPENED)}
+        shown = {name: text for name, text in given.items() if (name, text) != ("order", query.HAPPENED)}
         return self._site.render(
             visit,
             "events.html",
@@ -188,7 +177,7 @@ class EventPages(PageGroup):
             outcomes=_OUTCOMES,
         )
 
-    async def _resolved(self, wanted: Wanted) -> tuple[Wanted, str]:
+    async def _resolved(self, wanted: query.Wanted) -> tuple[query.Wanted, str]:
         """Look up what the filters mean; return a sentence, too, if not every event has its outcome yet."""
         if not event_filters.needed(wanted):
             return wanted, ""
@@ -324,7 +313,7 @@ def _shown(
 
 def _given(visit: Visit) -> dict[str, str]:
     fields = {name: visit.fields.get(name, "").strip() for name in _PARAMETERS}
-    return with_last_day({"order": HAPPENED, **{name: text for name, text in fields.items() if text}})
+    return with_last_day({"order": query.HAPPENED, **{name: text for name, text in fields.items() if text}})
 
 
 def _without(shown: Mapping[str, str], name: str) -> str:

@@ -19,11 +19,7 @@ from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.words import reasons, timeline
 from gitdailies_dora.pages.frame.event_links import Piece, commit_url, event_url, link, linked
 from gitdailies_dora.pages.frame.event_titles import name_of, short, title_of
-from gitdailies_dora.pages.frame.formatting import (
-    clock_time,
-    duration,
-    unbroken_units,
-)
+from gitdailies_dora.pages.frame.formatting import clock_time, duration, unbroken_units
 from gitdailies_dora.pages.frame.phrases import FIGURE_NAMES
 
 # What a verdict is about.

@@ -8,19 +8,7 @@ from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_dora.accounts.audit import AuditLine
-from gitdailies_dora.figures.answers import comparison
-from gitdailies_dora.figures.answers.numbers import (
-    FAIL_RATE,
-    FREQUENCY,
-    LEAD_TIME,
-    RECOVERY,
-    REWORK,
-    ByRemedy,
-    ChangeLeadTime,
-    DeploymentFrequency,
-    Figures,
-    RateInterval,
-)
+from gitdailies_dora.figures.answers import comparison, numbers
 from gitdailies_dora.figures.answers.report import SeriesChange
 from gitdailies_dora.figures.words.durations import NOTHING
 from gitdailies_dora.figures.words.rates import fail_rate
@@ -38,11 +26,11 @@ from gitdailies_dora.pages.frame.formatting import (
 )
 
 FIGURE_NAMES: Mapping[str, str] = {
-    FREQUENCY: "Deployment frequency",
-    LEAD_TIME: "Change lead time",
-    FAIL_RATE: "Change fail rate",
-    RECOVERY: "Failed deployment recovery time",
-    REWORK: "Deployment rework rate",
+    numbers.FREQUENCY: "Deployment frequency",
+    numbers.LEAD_TIME: "Change lead time",
+    numbers.FAIL_RATE: "Change fail rate",
+    numbers.RECOVERY: "Failed deployment recovery time",
+    numbers.REWORK: "Deployment rework rate",
 }
 FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "No earlier value to compare with"
 TOO_SHORT = f"fewer than {comparison.LEAST_WEEKS} whole weeks to compare"
@@ -87,7 +75,7 @@ def changed_settings(lines: Iterable[AuditLine], zone: tzinfo) -> list[tuple[str
     return [(at, ", ".join(words)) for at, words in found.items()]
 
 
-def between(interval: RateInterval) -> str:
+def between(interval: numbers.RateInterval) -> str:
     """Write the interval of a rate: 95 % range 5.7 to 7.8 %."""
     if interval.low is None or interval.high is None:
         return ""
@@ -96,7 +84,7 @@ def between(interval: RateInterval) -> str:
     return unbroken("95 %") + " range " + unbroken(f"{low:.{places}f} to {high:.{places}f} %")
 
 
-def by_remedy(found: ByRemedy) -> str:
+def by_remedy(found: numbers.ByRemedy) -> str:
     """Write the recovery of deploys that failed without an incident; "" if there are none."""
     if not found.count:
         return ""
@@ -108,7 +96,7 @@ def median_of(number: int, one: str, several: str) -> str:
     return f"one {one}" if number == 1 else f"median of {count(number)} {several}"
 
 
-def without_lead_time(found: ChangeLeadTime) -> list[str]:
+def without_lead_time(found: numbers.ChangeLeadTime) -> list[str]:
     """Write how many deploys have no lead time, by whether that is as it should be."""
     return [
         f"{words} {amount(number, 'deploy', 'deploys')}"
@@ -117,7 +105,7 @@ def without_lead_time(found: ChangeLeadTime) -> list[str]:
     ]
 
 
-def observed(found: DeploymentFrequency, zone: tzinfo) -> dict[str, str] | None:
+def observed(found: numbers.DeploymentFrequency, zone: tzinfo) -> dict[str, str] | None:
     """Return from when on days count, in a zone, and how many; None if that is where the period begins."""
     if found.since is None:
         return None
@@ -127,7 +115,7 @@ def observed(found: DeploymentFrequency, zone: tzinfo) -> dict[str, str] | None:
 
 
 def frequency(
-    found: DeploymentFrequency,
+    found: numbers.DeploymentFrequency,
     since: Mapping[str, str] | None = None,
     unit: tuple[int, str] | None = None,
 ) -> tuple[str, str]:
@@ -143,12 +131,14 @@ def span(number: float) -> str:
     return duration(number * 86_400) if 0 < number < 1 else days(number)
 
 
-def unit_of(found: Iterable[Figures]) -> tuple[int, str]:
+def unit_of(found: Iterable[numbers.Figures]) -> tuple[int, str]:
     """Return one unit for frequencies beside each other: that of the lowest."""
     return rate_unit(min(filter(None, (one.deployment_frequency.value for one in found)), default=0))
 
 
-def change(figure: str, changed: SeriesChange, before: Figures, unit: tuple[int, str] | None = None) -> str:
+def change(
+    figure: str, changed: SeriesChange, before: numbers.Figures, unit: tuple[int, str] | None = None
+) -> str:
     """Write what became of a figure, with the value and the counts of the period before."""
     said = became(figure, changed, before)
     if said == NONE_BEFORE:
@@ -156,7 +146,7 @@ def change(figure: str, changed: SeriesChange, before: Figures, unit: tuple[int,
     return f"{said}; before: {', '.join(map(unbroken, value(figure, before, unit).split(', ')))}"
 
 
-def became(figure: str, changed: SeriesChange, before: Figures) -> str:
+def became(figure: str, changed: SeriesChange, before: numbers.Figures) -> str:
     """Write what became of a figure since the period before."""
     if changed.by_figure[figure] == comparison.FEW and value(figure, before).startswith(NOTHING):
         return NONE_BEFORE
@@ -174,26 +164,26 @@ def difference(figure: str, changed: SeriesChange, names: Sequence[str]) -> str:
 def _word(figure: str, changed: SeriesChange) -> str:
     """Return the word of a change: more deploys, a higher rate, a longer time; or why there is none."""
     word = changed.by_figure[figure]
-    if (figure, word) == (FREQUENCY, comparison.FEW):
+    if (figure, word) == (numbers.FREQUENCY, comparison.FEW):
         word = TOO_SHORT  # whole weeks are compared, however many deploys they have
-    return _NOT_CLEAR.get(word) or f"clearly {_COUNTS[word] if figure == FREQUENCY else word}"
+    return _NOT_CLEAR.get(word) or f"clearly {_COUNTS[word] if figure == numbers.FREQUENCY else word}"
 
 
-def value(figure: str, figures: Figures, unit: tuple[int, str] | None = None) -> str:
+def value(figure: str, figures: numbers.Figures, unit: tuple[int, str] | None = None) -> str:
     """Write the main number of a figure with the count behind it; *unit* is that of a frequency."""
-    if figure == FREQUENCY:
+    if figure == numbers.FREQUENCY:
         found = figures.deployment_frequency
         often, within = frequency(found, unit=unit)
         deploys = amount(found.deploys, "deploy", "deploys")
         if within:
             return f"{often} {within}"
         return f"{often}, {deploys}" if found.deploys else often
-    if figure == LEAD_TIME:
+    if figure == numbers.LEAD_TIME:
         lead = figures.change_lead_time
         return f"{duration(lead.median)}, {amount(lead.commits, 'commit', 'commits')}"
-    if figure == RECOVERY:
+    if figure == numbers.RECOVERY:
         recovery = figures.failed_deployment_recovery_time
         return f"{duration(recovery.median)}, {count(recovery.recovered)} recovered"
-    if figure == FAIL_RATE:
+    if figure == numbers.FAIL_RATE:
         return fail_rate(figures.change_fail_rate)
     return fraction(figures.deployment_rework_rate.rework, figures.deployment_rework_rate.deploys)

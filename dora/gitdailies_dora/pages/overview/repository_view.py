@@ -36,15 +36,9 @@ from gitdailies_dora.pages.frame.formatting import (
     url_time,
     window,
 )
+from gitdailies_dora.pages.overview import overview_view
 from gitdailies_dora.pages.overview.cards import LAYOUTS, CardContext, cards
 from gitdailies_dora.pages.overview.chance_view import explained
-from gitdailies_dora.pages.overview.overview_view import (
-    BUCKET_LABELS,
-    SHOWN,
-    bucket_title,
-    period_words,
-    seen_environments,
-)
 
 PRESETS = (7, 30, 90, 365)
 _EXPORTS = (("csv", "CSV"), ("json", "JSON"), ("md", "Markdown"))
@@ -123,7 +117,7 @@ def context(
         "shown": True,
         "place": found.target,
         "team_title": teams.title(chosen.team) if chosen.team else "",
-        "period": period_words(period, settings),
+        "period": overview_view.period_words(period, settings),
         "as_of": moment(found.as_of, zone),
         "definitions": DEFINITIONS,
         "behind": period.now - found.as_of > BEHIND_US,
@@ -159,7 +153,7 @@ def context(
         "anything": bool(repos),
         "links": [(dora_url(filters, repo=name), name) for name in repos[:_MOST_REPOS]],
         "more_repos": max(len(repos) - _MOST_REPOS, 0),
-        **seen_environments(found.choices, filters),
+        **overview_view.seen_environments(found.choices, filters),
         "is_production": chosen.environment == PRODUCTION,
         "services": sorted({one.about.service for one in found.events.values() if one.about.service}),
     }
@@ -179,8 +173,8 @@ def trends_of(
     return Trends(
         unit=unit,
         buckets=cut,
-        labels=[BUCKET_LABELS[unit].format(bucket.local_begin) for bucket in cut],
-        titles=[before + bucket_title(unit, bucket) for bucket in cut],
+        labels=[overview_view.BUCKET_LABELS[unit].format(bucket.local_begin) for bucket in cut],
+        titles=[before + overview_view.bucket_title(unit, bucket) for bucket in cut],
         counted=[began_at is not None and bucket.period.until >= began_at for bucket in cut],
         settled_until=settled_until,
         marks=marks(cut, [(to_us(one.at), phrases.setting(one.subject)) for one in reversed(changed)]),
@@ -235,7 +229,7 @@ def _part_url(filters: Mapping[str, str], period: Period, began_at: int, ended_a
 def _bucket(unit: str, bucket: Bucket, listed: Mapping[str, str], part_url: Any) -> dict[str, Any]:
     return {
         "listed": listed,
-        "title": bucket_title(unit, bucket),
+        "title": overview_view.bucket_title(unit, bucket),
         "href": part_url(bucket.period.began_at, bucket.period.ended_at),
         "whole": bucket.whole,
     }
@@ -285,7 +279,7 @@ def _elsewhere(
         links.append((dora_url(filters, service=None), "all services"))
     if here.repo:
         links.append((dora_url(filters, repo=None, service=None), "all repositories"))
-    there = [name for name, _ in choices.seen[:SHOWN]]
+    there = [name for name, _ in choices.seen[: overview_view.SHOWN]]
     if not there and found.began_at is None and not (here.repo or here.service):
         own = (here.environment or "").casefold()
         there = [name for name in choices.environments if name.casefold() != own]

@@ -21,15 +21,7 @@ from gitdailies_dora.pages.frame.formatting import long_day
 from gitdailies_dora.pages.frame.forms import team_choices
 from gitdailies_dora.pages.frame.request_context import Visit, local_path
 from gitdailies_dora.pages.frame.site import EVERYONE, MEMBERS, Page, PageGroup
-from gitdailies_dora.pages.overview import week_view
-from gitdailies_dora.pages.overview.review_view import (
-    PATH,
-    markdown,
-    review_url,
-    sections,
-    still_counting,
-    summary,
-)
+from gitdailies_dora.pages.overview import review_view, week_view
 
 
 class ReviewPage(PageGroup):
@@ -38,10 +30,10 @@ class ReviewPage(PageGroup):
     def pages(self) -> list[Page]:
         needs = self._site.correct_needs
         return [
-            Page(PATH, self.show),
-            Page(f"{PATH}/acknowledge", self.acknowledge, "POST", needs=needs),
-            Page(f"{PATH}/reopen", self.reopen, "POST", needs=needs),
-            Page(f"{PATH}/share", self.share, "POST", needs=MEMBERS),
+            Page(review_view.PATH, self.show),
+            Page(f"{review_view.PATH}/acknowledge", self.acknowledge, "POST", needs=needs),
+            Page(f"{review_view.PATH}/reopen", self.reopen, "POST", needs=needs),
+            Page(f"{review_view.PATH}/share", self.share, "POST", needs=MEMBERS),
             Page(f"{SHARED}{{token}}", self.shared, needs=EVERYONE),
         ]
 
@@ -90,7 +82,7 @@ class ReviewPage(PageGroup):
         }
         counts = [urls_of_counts(place, span, settings.window_us) for span in (week.period, week.before)]
         over = week.period.until == week.period.ended_at
-        notice = still_counting(found, now, settings.zone)
+        notice = review_view.still_counting(found, now, settings.zone)
         return self._site.render(
             visit,
             "review.html",
@@ -99,9 +91,9 @@ class ReviewPage(PageGroup):
             week=week.name,
             filters=filters,
             team_choices=team_choices(self._site.teams),
-            back=review_url(week.name, filters),
-            before=review_url(week.name_before, filters),
-            after=review_url(week.next_name, filters) if over else "",
+            back=review_view.review_url(week.name, filters),
+            before=review_view.review_url(week.name_before, filters),
+            after=review_view.review_url(week.next_name, filters) if over else "",
             monday=long_day(week.monday),
             sunday=long_day(week.monday + timedelta(days=6)),
             over=over,
@@ -113,9 +105,9 @@ class ReviewPage(PageGroup):
             figures=week_view.figures(found, *counts),
             happened=week_view.lines(found, now, settings.zone),
             happened_left=found.happened_left,
-            markdown=markdown(found, now, settings.zone, visit.origin, team),
-            sections=sections(found, settings.zone),
-            summary="" if no_events or names.unknown else summary(found, notice),
+            markdown=review_view.markdown(found, now, settings.zone, visit.origin, team),
+            sections=review_view.sections(found, settings.zone),
+            summary="" if no_events or names.unknown else review_view.summary(found, notice),
             names=names,
             may_correct=self._site.may_correct(visit) and not shared,
         )

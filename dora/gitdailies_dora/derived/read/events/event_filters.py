@@ -17,17 +17,8 @@ from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import rows, team_targets
 from gitdailies_dora.derived.read.question import team_key
+from gitdailies_dora.events import query
 from gitdailies_dora.events.problem import refusal
-from gitdailies_dora.events.query import (
-    BY_REMEDY,
-    INFERRED,
-    RECOVERED,
-    RECOVERY_UNKNOWN,
-    REWORK,
-    STILL_OPEN,
-    Condition,
-    Wanted,
-)
 from gitdailies_dora.events.records import change_log, spellings
 from gitdailies_dora.figures.history.facts import CORRECTED as CORRECTED_BY
 from gitdailies_dora.figures.history.facts import NAMED, REMEDIED, TIME
@@ -99,15 +90,15 @@ OUTCOMES: Mapping[str, Mapping[str, OutcomeFilter]] = {
         "nothing-new": _deploy(
             "nothing new", "d.counts = 1 AND d.unknown = '' AND d.unknown_commits = 0 AND d.leads = ''"
         ),
-        REWORK: _deploy("rework", f"d.counts = 1 AND (d.rework = {REWORKED} OR {_LISTED})"),
+        query.REWORK: _deploy("rework", f"d.counts = 1 AND (d.rework = {REWORKED} OR {_LISTED})"),
         **{
             one: _deploy(title, _LISTED)
             for one, title in (
-                (INFERRED, "inferred fix"),
-                (RECOVERED, "failed and recovered"),
-                (STILL_OPEN, "failed, still open"),
-                (BY_REMEDY, "failed, timed by the remedy"),
-                (RECOVERY_UNKNOWN, "failed, recovery unknown"),
+                (query.INFERRED, "inferred fix"),
+                (query.RECOVERED, "failed and recovered"),
+                (query.STILL_OPEN, "failed, still open"),
+                (query.BY_REMEDY, "failed, timed by the remedy"),
+                (query.RECOVERY_UNKNOWN, "failed, recovery unknown"),
             )
         },
         CORRECTED: _CORRECTED,
@@ -146,16 +137,16 @@ _GIVEN = re.compile(r":(now|settled|none|ids)")
 class Resolved(NamedTuple):
     """What is wanted, with its conditions. Every event received before `as_of` (µs) has its outcome."""
 
-    wanted: Wanted
+    wanted: query.Wanted
     as_of: int
 
 
-def needed(wanted: Wanted) -> bool:
+def needed(wanted: query.Wanted) -> bool:
     """Whether a list has a filter of this module."""
     return bool(wanted.team or wanted.outcome)
 
 
-def check(wanted: Wanted, teams: Teams) -> None:
+def check(wanted: query.Wanted, teams: Teams) -> None:
     """Raise Refusal for a team or an outcome that does not exist, or that the kind does not have."""
     if wanted.team:
         team_key(wanted.team, teams)
@@ -163,7 +154,7 @@ def check(wanted: Wanted, teams: Teams) -> None:
         _kinds(wanted)
 
 
-def _kinds(wanted: Wanted) -> list[str]:
+def _kinds(wanted: query.Wanted) -> list[str]:
     kind = wanted.filters.get(KIND)
     if kind and kind not in OUTCOMES:
         raise refusal("request", f"outcome: events of the kind {kind} have none; choose another kind")
@@ -178,12 +169,14 @@ def _kinds(wanted: Wanted) -> list[str]:
     return found
 
 
-def resolved(session: Session, wanted: Wanted, teams: Teams, settings: FigureSettings, now: int) -> Resolved:
+def resolved(
+    session: Session, wanted: query.Wanted, teams: Teams, settings: FigureSettings, now: int
+) -> Resolved:
     """Look up what the filters mean at *now* (µs).
 
     Raises Refusal while the rows are for other settings: then no event has an outcome.
     """
-    also: list[Condition] = []
+    also: list[query.Condition] = []
     if wanted.team:
         names = spellings.names(session, settings.renames)
         also.append(team_targets.of_team(teams, team_key(wanted.team, teams), names, _FOLDED_SERVICE))
@@ -206,20 +199,22 @@ def resolved(session: Session, wanted: Wanted, teams: Teams, settings: FigureSet
     for column, name in counts_as.items():
         if name is not None:
             value = (settings.environment(name) if column == ENVIRONMENT else folded(name),)
-            also.append(_any_of({kind: Condition(_COUNTS[kind].format(column), value) for kind in kinds}))
+            also.append(
+                _any_of({kind: query.Condition(_COUNTS[kind].format(column), value) for kind in kinds})
+            )
     if len(kinds) == 1:
         filters[KIND] = kinds[0]
     as_of = change_log.complete_until(session, now)
     return Resolved(replace(wanted, filters=filters, also=tuple(also)), as_of)
 
 
-def _timed(session: Session, text: str, given: Mapping[str, Any]) -> Condition:
+def _timed(session: Session, text: str, given: Mapping[str, Any]) -> query.Condition:
     text = text.replace("IN_IDS", among_sql(session))
-    return Condition(_GIVEN.sub("?", text), tuple(given[name] for name in _GIVEN.findall(text)))
+    return query.Condition(_GIVEN.sub("?", text), tuple(given[name] for name in _GIVEN.findall(text)))
 
 
-def _any_of(by_kind: Mapping[str, Condition]) -> Condition:
+def _any_of(by_kind: Mapping[str, query.Condition]) -> query.Condition:
     text = " OR ".join(f"(events.kind = ? AND {one.text})" for one in by_kind.values())
-    return Condition(
+    return query.Condition(
         f"({text})", tuple(value for kind, one in by_kind.items() for value in (kind, *one.values))
     )

@@ -6,16 +6,7 @@ from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import rows
 from gitdailies_dora.derived.model.columns import TimeSpan, Where, failures, fixes_forward
-from gitdailies_dora.events.query import (
-    BY_REMEDY,
-    EARLIEST,
-    INFERRED,
-    RECOVERED,
-    RECOVERY_UNKNOWN,
-    REWORK,
-    STILL_OPEN,
-    Wanted,
-)
+from gitdailies_dora.events import query
 from gitdailies_dora.figures.answers.columns import FailureValues
 from gitdailies_dora.figures.history.facts import TIME
 from gitdailies_dora.figures.history.settings import FigureSettings
@@ -25,17 +16,17 @@ _MOST = 100
 
 
 def looked_up(
-    session: Session, wanted: Wanted, environment: str | None, settings: FigureSettings, now: int
+    session: Session, wanted: query.Wanted, environment: str | None, settings: FigureSettings, now: int
 ) -> Iterator[str]:
     """Yield the ids of the deploys of a period that only several rows together tell."""
-    first = EARLIEST if wanted.since is None else wanted.since
+    first = query.EARLIEST if wanted.since is None else wanted.since
     span = TimeSpan(first, now if wanted.until is None else min(wanted.until - 1, now))
     repos = [settings.repo(wanted.filters["repo"])] if wanted.filters.get("repo") else []
     for name in (
         rows.environments(session, _MOST) if environment is None else [settings.environment(environment)]
     ):
         where = Where(name, repos)
-        if wanted.outcome in (REWORK, INFERRED):
+        if wanted.outcome in (query.REWORK, query.INFERRED):
             yield from fixes_forward(session, where, span, now, settings.renames)
             continue
         for id_, found in failures(session, where, span, now):
@@ -46,7 +37,7 @@ def looked_up(
 
 def _recovery(found: FailureValues) -> str:
     if found.recovery is not None:
-        return RECOVERED
+        return query.RECOVERED
     if found.open:
-        return STILL_OPEN
-    return RECOVERY_UNKNOWN if found.remedied_after is None else BY_REMEDY
+        return query.STILL_OPEN
+    return query.RECOVERY_UNKNOWN if found.remedied_after is None else query.BY_REMEDY

@@ -10,10 +10,9 @@ from hashlib import sha256
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-from gitdailies_core.values.times import text_of
 from gitdailies_server.round_trips import together
 from gitdailies_server.storage.database import Session
-from gitdailies_server.storage.timestamps import from_us
+from gitdailies_server.storage.timestamps import text_of_us
 from msgspec import UNSET, structs
 
 from gitdailies_dora.derived.model.repositories import MOST_EVENTS
@@ -24,19 +23,10 @@ from gitdailies_dora.derived.read.figures.series_question import cursor, rolling
 from gitdailies_dora.derived.read.figures.sums import first_times
 from gitdailies_dora.derived.read.question import Question
 from gitdailies_dora.events.problem import refusal
-from gitdailies_dora.figures.answers import series
+from gitdailies_dora.figures.answers import report, series
 from gitdailies_dora.figures.answers.columns import of_facts
 from gitdailies_dora.figures.answers.comparison import CONFIDENCE
 from gitdailies_dora.figures.answers.numbers import Figures
-from gitdailies_dora.figures.answers.report import (
-    FiguresAnswer,
-    FiguresFilter,
-    FiguresPeriod,
-    SeriesAnswer,
-    SeriesBefore,
-    SeriesBucket,
-    SeriesGroup,
-)
 from gitdailies_dora.figures.answers.selection import Period, Selection
 from gitdailies_dora.figures.answers.series import ALL, MOST_NUMBERS, MOST_ROLLING, Plan, SeriesQuestion
 from gitdailies_dora.figures.answers.sums import Key, Sums
@@ -93,7 +83,7 @@ def of_selection(
     most: int | None = MOST_EVENTS,
     *,
     fresh: bool = False,
-) -> FiguresAnswer:
+) -> report.FiguresAnswer:
     """Return the answer of `GET /api/metrics`. Raises Refusal as `read` does."""
     period, asked = question.selection.period, SeriesQuestion.of(question.selection)
     found, names = together(
@@ -111,7 +101,7 @@ def of_selection(
 
 def of_events(
     bodies: Iterable[Mapping[str, Any]], period: Period, repo: str, settings: FigureSettings
-) -> FiguresAnswer:
+) -> report.FiguresAnswer:
     """Return the answer about a repository that a server gives that has these events of it, and no other."""
     history = read_history(bodies, settings, now=period.now)
     asked = SeriesQuestion.of(Selection.make(period, settings, repo=repo))
@@ -120,7 +110,7 @@ def of_events(
         of_facts(derive(history, settings)), asked, series.cuts(planned, asked, settings.window_us)
     )
     figures = series.summary(asked, planned, found, (ALL,), first).total
-    place = FiguresFilter(repo, settings.production_name, None, None)
+    place = report.FiguresFilter(repo, settings.production_name, None, None)
     return _answer(figures, period, first, place, settings, as_of=period.now)
 
 
@@ -128,35 +118,35 @@ def _answer(
     figures: Figures,
     period: Period,
     first: int | None,
-    place: FiguresFilter,
+    place: report.FiguresFilter,
     settings: FigureSettings,
     *,
     as_of: int,
     unknown: tuple[str, ...] = (),
-) -> FiguresAnswer:
+) -> report.FiguresAnswer:
     observed_from = period.observed_from(first)
-    return FiguresAnswer(
+    return report.FiguresAnswer(
         definitions=DEFINITIONS,
-        period=FiguresPeriod(
-            from_=_text(period.began_at),
-            to=None if period.ended_at is None else _text(period.ended_at),
-            now=_text(period.now),
-            observed_from=None if observed_from is None else _text(observed_from),
+        period=report.FiguresPeriod(
+            from_=text_of_us(period.began_at),
+            to=None if period.ended_at is None else text_of_us(period.ended_at),
+            now=text_of_us(period.now),
+            observed_from=None if observed_from is None else text_of_us(observed_from),
             days=period.days,
             timezone=settings.timezone,
         ),
         filter=place,
-        as_of=_text(as_of),
+        as_of=text_of_us(as_of),
         window_seconds=settings.window.total_seconds(),
         figures=figures,
         unknown=unknown or UNSET,
     )
 
 
-def filter_of(names: Names, question: Question, settings: FigureSettings) -> FiguresFilter:
+def filter_of(names: Names, question: Question, settings: FigureSettings) -> report.FiguresFilter:
     """Return what a question is about, with the repository as its first event spells it."""
     selection = question.selection
-    return FiguresFilter(
+    return report.FiguresFilter(
         repo=None if selection.repo is None else names.repo(selection.repo, question.repo),
         environment=question.environment if selection.environment else settings.production_name,
         service=question.service or None,
@@ -171,7 +161,7 @@ def of_groups(
     *,
     limit: int,
     after: Key | None = None,
-) -> SeriesAnswer:
+) -> report.SeriesAnswer:
     """Return the answer of `GET /api/metrics/series`: a page of groups, and `next` for the following one."""
     found, names, unknown = together(
         session,
@@ -191,22 +181,22 @@ def of_groups(
     summaries = series.summaries(question, found.planned, found.sums, [(key,) for key in page], begun)
     buckets = series.buckets(found.planned, found.sums, page, begun)
     groups = tuple(
-        SeriesGroup(names.of(key), summary.total, summary.before, changes[key], of_key)
+        report.SeriesGroup(names.of(key), summary.total, summary.before, changes[key], of_key)
         for key, summary, of_key in zip(page, summaries, buckets, strict=True)
     )
     period, before = question.period, found.planned.before
-    return SeriesAnswer(
+    return report.SeriesAnswer(
         definitions=DEFINITIONS,
-        as_of=_text(found.as_of),
+        as_of=text_of_us(found.as_of),
         timezone=settings.timezone,
         window_seconds=settings.window.total_seconds(),
         by=question.by,
         interval=question.interval or None,
         rolling=rolling_text(question.rolling_weeks),
-        from_=_text(period.began_at),
-        to=None if period.ended_at is None else _text(period.ended_at),
-        now=_text(period.now),
-        before=None if before is None else SeriesBefore(_text(before.began_at)),
+        from_=text_of_us(period.began_at),
+        to=None if period.ended_at is None else text_of_us(period.ended_at),
+        now=text_of_us(period.now),
+        before=None if before is None else report.SeriesBefore(text_of_us(before.began_at)),
         confidence=CONFIDENCE if question.compare else None,
         filter=names.filters(),
         groups=groups,
@@ -215,7 +205,7 @@ def of_groups(
     )
 
 
-def version(answered: SeriesAnswer) -> str:
+def version(answered: report.SeriesAnswer) -> str:
     """Return a short text that changes with the numbers of an answer, and with the minute that it is of.
 
     The days of a period that is not over grow all the time. Within a minute, the difference is not visible.
@@ -227,12 +217,12 @@ def version(answered: SeriesAnswer) -> str:
         as_of=minute,
         now=minute,
         from_=answered.from_[:16],
-        before=None if before is None else SeriesBefore(before.from_[:16]),
+        before=None if before is None else report.SeriesBefore(before.from_[:16]),
     )
     return sha256(msgspec.json.encode(lasting)).hexdigest()[:24]
 
 
-def _lasting(group: SeriesGroup) -> SeriesGroup:
+def _lasting(group: report.SeriesGroup) -> report.SeriesGroup:
     """Return a group without the numbers that grow with every moment."""
     buckets = tuple(
         structs.replace(
@@ -246,17 +236,13 @@ def _lasting(group: SeriesGroup) -> SeriesGroup:
     return structs.replace(group, total=_counted(group.total), before=before, buckets=buckets)
 
 
-_Span = TypeVar("_Span", Figures, SeriesBucket)
+_Span = TypeVar("_Span", Figures, report.SeriesBucket)
 
 
 def _counted(span: _Span) -> _Span:
     """Return the figures of a span without its days, and what is divided by them."""
     frequency = structs.replace(span.deployment_frequency, value=None, days=0.0)
     return structs.replace(span, deployment_frequency=frequency)
-
-
-def _text(at: int) -> str:
-    return text_of(from_us(at))
 
 
 def _refuse_many(groups: int, planned: Plan) -> None:

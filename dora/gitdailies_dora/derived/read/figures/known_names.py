@@ -17,13 +17,7 @@ from gitdailies_dora.events.records import spellings
 from gitdailies_dora.figures.answers.selection import Selection
 from gitdailies_dora.figures.answers.series import SeriesQuestion
 from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings
-from gitdailies_dora.figures.words.unknown_names import (
-    KnownNames,
-    alone,
-    in_teams,
-    of_filter,
-    repository_of,
-)
+from gitdailies_dora.figures.words.unknown_names import KnownNames, alone, in_teams, of_filter, repository_of
 from gitdailies_dora.sql.bulk import lookup_many
 
 _HAS_DEPLOYS = "given.repo, EXISTS (SELECT 1 FROM figures_deploys d WHERE d.repo = given.repo)"

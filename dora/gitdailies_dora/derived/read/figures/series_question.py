@@ -12,16 +12,9 @@ from gitdailies_core.values.renames import folded
 from gitdailies_dora.derived.read.question import FILTERS, question, team_key
 from gitdailies_dora.events import query
 from gitdailies_dora.events.problem import refusal
+from gitdailies_dora.figures.answers import series
 from gitdailies_dora.figures.answers.report import Dimension
 from gitdailies_dora.figures.answers.selection import DEFAULT_DAYS, Period
-from gitdailies_dora.figures.answers.series import (
-    DIMENSIONS,
-    ENVIRONMENT,
-    LONGEST_ROLLING,
-    MOST_DIMENSIONS,
-    SHORTEST_ROLLING,
-    SeriesQuestion,
-)
 from gitdailies_dora.figures.answers.sums import Key
 from gitdailies_dora.figures.answers.trend import INTERVALS
 from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings
@@ -42,7 +35,7 @@ _SEPARATOR = re.compile(r"\s*,\s*")
 class Asked(NamedTuple):
     """A question, and the page of its answer: how many groups, and the last group of the page before."""
 
-    question: SeriesQuestion
+    question: series.SeriesQuestion
     limit: int
     after: Key | None
     live: bool
@@ -58,7 +51,7 @@ def asked(given: Mapping[str, Sequence[str]], settings: FigureSettings, teams: T
     compare = single.get("compare", "")
     if compare not in ("", BEFORE):
         raise refusal("request", f"compare: expected {BEFORE}, got {got(compare)}")
-    found = SeriesQuestion(
+    found = series.SeriesQuestion(
         period=_period(single, settings, now),
         by=by,
         interval=interval,
@@ -83,15 +76,16 @@ def _period(single: Mapping[str, str], settings: FigureSettings, now: int) -> Pe
 def _by(text: str) -> tuple[Dimension, ...]:
     names = [name for name in _SEPARATOR.split(text.strip()) if name and name != NONE]
     for name in names:
-        if name not in DIMENSIONS:
-            expected = ", ".join((NONE, *DIMENSIONS))
-            near = did_you_mean(name, DIMENSIONS)
+        if name not in series.DIMENSIONS:
+            expected = ", ".join((NONE, *series.DIMENSIONS))
+            near = did_you_mean(name, series.DIMENSIONS)
             raise refusal("request", f"by: expected one of {expected}, got {got(name)}{near}")
-    if len(set(names)) != len(names) or len(names) > MOST_DIMENSIONS:
+    if len(set(names)) != len(names) or len(names) > series.MOST_DIMENSIONS:
         raise refusal(
-            "request", f"by: expected at most {MOST_DIMENSIONS} different names with a comma, got {got(text)}"
+            "request",
+            f"by: expected at most {series.MOST_DIMENSIONS} different names with a comma, got {got(text)}",
         )
-    return tuple(name for name in DIMENSIONS if name in names)
+    return tuple(name for name in series.DIMENSIONS if name in names)
 
 
 def _interval(text: str) -> str:
@@ -104,11 +98,9 @@ def _rolling(text: str, interval: str) -> int:
         return 0
     found = _ROLLING.fullmatch(text)
     weeks = int(found[1]) if found else 0
-    if not SHORTEST_ROLLING <= weeks <= LONGEST_ROLLING:
-        raise refusal(
-            "request",
-            f"rolling: expected {SHORTEST_ROLLING}w to {LONGEST_ROLLING}w, such as 4w, got {got(text)}",
-        )
+    if not series.SHORTEST_ROLLING <= weeks <= series.LONGEST_ROLLING:
+        expected = f"{series.SHORTEST_ROLLING}w to {series.LONGEST_ROLLING}w"
+        raise refusal("request", f"rolling: expected {expected}, such as 4w, got {got(text)}")
     if not interval:
         raise refusal("request", "rolling: it needs buckets; add an interval, such as interval=week")
     return weeks
@@ -125,7 +117,7 @@ def _environments(
     """Return folded names; production if none is given, and all of them if they are groups."""
     if given:
         return frozenset(map(settings.environment, given))
-    return frozenset() if ENVIRONMENT in by else frozenset({PRODUCTION})
+    return frozenset() if series.ENVIRONMENT in by else frozenset({PRODUCTION})
 
 
 def _after(text: str, dimensions: int) -> Key | None:

@@ -12,24 +12,11 @@ from gitdailies_server.round_trips import fetch_together, together
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import repositories, rows, statements
-from gitdailies_dora.derived.model.columns import (
-    TimeSpan,
-    Where,
-    packed_weeks,
-    read_rows,
-    read_weeks,
-)
+from gitdailies_dora.derived.model.columns import TimeSpan, Where, packed_weeks, read_rows, read_weeks
 from gitdailies_dora.derived.model.deploys import TargetKey, target_key
 from gitdailies_dora.events.records import change_log
 from gitdailies_dora.figures.answers import series
-from gitdailies_dora.figures.answers.columns import (
-    AROUND,
-    Columns,
-    Joined,
-    joined,
-    of_facts,
-    target_of,
-)
+from gitdailies_dora.figures.answers.columns import AROUND, Columns, Joined, joined, of_facts, target_of
 from gitdailies_dora.figures.answers.series import Plan, SeriesQuestion
 from gitdailies_dora.figures.answers.sums import Cuts, Sums
 from gitdailies_dora.figures.history.facts import EVIDENCE, TIME, derive
