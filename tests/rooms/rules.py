@@ -15,7 +15,7 @@ from pathlib import Path
 
 import gitdailies_core
 
-from scripts import structure
+from tests.rooms import structure
 from tests.rooms.reading import Use, imports, impure_calls
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.structure import Room, arrows_of_rooms, arrows_within, entries, floors, packages, rooms
+from tests.rooms.structure import Room, arrows_of_rooms, arrows_within, entries, floors, packages, rooms
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = rooms(ROOT)
@@ -19,6 +19,15 @@ IN_EVERY_PACKAGE = {"__init__.py", "py.typed"}
 def test_rooms_import_one_way() -> None:
     """No room imports, by any way round, a room that imports it."""
     assert floors(arrows_of_rooms(ROOMS))[0] == ["gitdailies_core"]
+
+
+def test_the_map_has_each_room_on_its_floor() -> None:
+    """The page of the architecture draws every room on its floor, and says what it holds."""
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    folders = {room.name: room.folder for room in ROOMS}
+    for number, floor in enumerate(floors(arrows_of_rooms(ROOMS)), 1):
+        assert f"\n{number}   {'   '.join(sorted(folders[name] for name in floor))}\n" in page
+    assert [room.folder for room in ROOMS if f"\n| `{room.folder}` | " not in page] == []
 
 
 @pytest.mark.parametrize("room", FOLDERS, ids=lambda room: room.name)

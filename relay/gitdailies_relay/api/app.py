@@ -28,22 +28,6 @@ import structlog
 from gitdailies_connection.config.config_file import ConfigFile
 from gitdailies_connection.config.sections.settings import Configuration, Source
 from gitdailies_connection.relay import answers
-from gitdailies_connection.relay.answers import (
-    ActionResult,
-    Conflict,
-    CountedDeliveries,
-    DeliveryPage,
-    ExampleDelivery,
-    PauseResult,
-    RefusalPage,
-    RelayAnswer,
-    RelayProblem,
-    RelayStatus,
-    ServerState,
-    ServiceReport,
-    ShownDelivery,
-    Unavailable,
-)
 from gitdailies_core.errors import ConfigurationError, GitDailiesError, StoreUnavailable, UsageError
 from gitdailies_core.values import strict_json
 from gitdailies_core.values.secret import Secret
@@ -80,13 +64,15 @@ _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 _AN_OBJECT = "body: expected a JSON object, got"
 
 Found = TypeVar("Found")
-Endpoint: TypeAlias = Callable[[Request], Awaitable[RelayAnswer]]
+Endpoint: TypeAlias = Callable[[Request], Awaitable[answers.RelayAnswer]]
 
 
 class Stopped(Exception):
     """A request that has a *problem*, which is answered with a status and headers."""
 
-    def __init__(self, status: int, problem: RelayAnswer, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, problem: answers.RelayAnswer, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(status)
         self.response = _json(problem, status, headers)
 
@@ -104,8 +90,8 @@ class StatusListener:
     intake: IntakeApp
     store: RelayStore
     metrics: RelayMetrics
-    status: Callable[[], RelayStatus]
-    health: Callable[[], ServerState]
+    status: Callable[[], answers.RelayStatus]
+    health: Callable[[], answers.ServerState]
     configuration: Configuration
     environ: Mapping[str, str]
     on_acted: Callable[[], None]
@@ -158,7 +144,7 @@ class StatusListener:
         # A request of HTTP/1.0 may have no Host, and browsers always send one.
         if not all(map(hosts.allows, request.headers.getlist("host"))):
             reason = "Host: expected the address of relay.status, localhost or a name of relay.status_hosts"
-            raise Stopped(421, RelayProblem("misdirected", reason))
+            raise Stopped(421, answers.RelayProblem("misdirected", reason))
 
     def _check_key(self, request: Request) -> None:
         """Refuse a request without the key. The key is read each time, so that it may be replaced."""
@@ -168,17 +154,19 @@ class StatusListener:
                 "this API is off; name a key for it in gitdailies.yml, relay: {status_key: {file: PATH}},"
                 " and start the relay again"
             )
-            raise Stopped(403, RelayProblem("forbidden", reason))
+            raise Stopped(403, answers.RelayProblem("forbidden", reason))
         try:
             key = setting.read(self.environ)
         except ConfigurationError as error:
             LOG.error("relay.status_key not read", reason=str(error))
-            raise Stopped(503, RelayProblem("unavailable", "relay.status_key cannot be read")) from None
+            raise Stopped(
+                503, answers.RelayProblem("unavailable", "relay.status_key cannot be read")
+            ) from None
         given = request.headers.getlist("authorization")
         scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
         if scheme.lower() != "bearer" or not key.matches(token.strip().encode()):
             reason = "Authorization: expected Bearer and the key of relay.status_key, got something else"
-            raise Stopped(401, RelayProblem("unauthorized", reason), {"www-authenticate": "Bearer"})
+            raise Stopped(401, answers.RelayProblem("unauthorized", reason), {"www-authenticate": "Bearer"})
 
     async def _probe(self, request: Request) -> Response:
         status_code, body, fields = await self.intake.probe(request.url.path)
@@ -195,36 +183,36 @@ class StatusListener:
         try:
             return _json(await asyncio.to_thread(self.status))
         except StoreUnavailable as error:
-            return _json(Unavailable("unavailable", str(error), server=self.health()), 503)
+            return _json(answers.Unavailable("unavailable", str(error), server=self.health()), 503)
 
-    async def _list(self, request: Request) -> DeliveryPage:
+    async def _list(self, request: Request) -> answers.DeliveryPage:
         choice, limit, after = questions.listing_of(request.query_params.multi_items(), list(self._sources))
         return await self._read(lambda s: deliveries.page(s, choice, limit=limit, after=after))
 
-    async def _show(self, request: Request) -> ShownDelivery:
+    async def _show(self, request: Request) -> answers.ShownDelivery:
         choice, _, _ = questions.listing_of(request.query_params.multi_items(), list(self._sources))
         id_, routes, file = request.path_params["id"], self.intake.settings.routes, self.configuration.path
         found = await self._read(lambda s: deliveries.one(s, id_, routes, file, bodies=choice.bodies))
         if found is None:
-            raise Stopped(404, RelayProblem("not found", "the store has no such delivery"))
+            raise Stopped(404, answers.RelayProblem("not found", "the store has no such delivery"))
         return found
 
-    async def _refusals(self, request: Request) -> RefusalPage:
+    async def _refusals(self, request: Request) -> answers.RefusalPage:
         given = questions.parameters(request.query_params.multi_items(), ("source", "limit", "after"))
         limit, source, after = questions.limit_of(given), given.get("source") or None, given.get("after")
         before = deliveries.place_of(after, "after") if after else refusals.AFTER_ALL
         return await self._read(lambda s: refusals.page(s, limit=limit, before=before, source=source))
 
-    async def _services(self, _request: Request) -> ServiceReport:
+    async def _services(self, _request: Request) -> answers.ServiceReport:
         routes, file, writable = self.intake.settings.routes, self.configuration.path, self.reload is not None
         return await self._read(lambda s: services.report(s, self._sources, routes, file, writable=writable))
 
-    async def _map(self, request: Request) -> ActionResult:
+    async def _map(self, request: Request) -> answers.ActionResult:
         """Change the line of a service, take it over, and replay the deliveries that waited for it."""
         file = ConfigFile(self.configuration.path)
         if self.reload is None:
             reason = f"{file.name}: this relay does not write it; write it by hand, `gitdailies reload`"
-            raise Stopped(403, RelayProblem("forbidden", reason))
+            raise Stopped(403, answers.RelayProblem("forbidden", reason))
         body = await _object(request)
         line, person = questions.line_of(body), questions.text_of(body, "person")
         async with self._writing:
@@ -244,20 +232,20 @@ class StatusListener:
             ids, more = sorted({*ids, *again}), more or more_again
         return structs.replace(await self._do(Order(REPLAY, person), ids), more=more)
 
-    async def _send_example(self, request: Request) -> ExampleDelivery:
+    async def _send_example(self, request: Request) -> answers.ExampleDelivery:
         """Send an example of a source. An incident that it starts is ended at once."""
         name, person = request.path_params["name"], questions.text_of(await _object(request), "person")
         source = self._sources.get(name)
         if source is None:
-            raise Stopped(404, RelayProblem("not found", "gitdailies.yml has no such source"))
+            raise Stopped(404, answers.RelayProblem("not found", "gitdailies.yml has no such source"))
         secrets, now = self.intake.settings.secrets[name].current, from_us(now_us())
         id_, starts = await asyncio.to_thread(send_example, self.address, source, secrets, self.token, now)
         if starts:
             with contextlib.suppress(UsageError):  # what repeats an example starts nothing
                 await self._do(Order(CLOSE, person, "it is an example"), [id_])
-        return ExampleDelivery(id_)
+        return answers.ExampleDelivery(id_)
 
-    async def _pause(self, request: Request, *, ends: bool) -> PauseResult:
+    async def _pause(self, request: Request, *, ends: bool) -> answers.PauseResult:
         """Pause or resume a source or everything, as the commands do."""
         body = await _object(request)
         source = questions.known_source(
@@ -273,12 +261,12 @@ class StatusListener:
 
         before, now = await asyncio.to_thread(change)
         self.on_acted()
-        return PauseResult(before != now, now)
+        return answers.PauseResult(before != now, now)
 
-    async def _act(self, action: str, request: Request) -> ActionResult:
+    async def _act(self, action: str, request: Request) -> answers.ActionResult:
         return await self._do(questions.order_of(action, await _object(request)), [request.path_params["id"]])
 
-    async def _act_on_many(self, request: Request) -> RelayAnswer:
+    async def _act_on_many(self, request: Request) -> answers.RelayAnswer:
         wanted = questions.order_for_many(await _object(request), list(self._sources), from_us(now_us()))
         ids, more = await self._chosen(wanted.choice)
         counted = _counted(wanted, ids, more=more)
@@ -286,7 +274,7 @@ class StatusListener:
             return counted
         if wanted.confirm != counted.confirm:
             reason = f"confirm: other deliveries match now than when they were counted: {len(ids)}"
-            raise Stopped(409, Conflict(**structs.asdict(counted), status="conflict", reason=reason))
+            raise Stopped(409, answers.Conflict(**structs.asdict(counted), status="conflict", reason=reason))
         return structs.replace(await self._do(wanted.order, ids), more=more)
 
     @property
@@ -296,7 +284,7 @@ class StatusListener:
     async def _chosen(self, choice: DeliveryChoice) -> tuple[list[str], bool]:
         return await self._read(lambda s: deliveries.chosen_ids(s, choice))
 
-    async def _do(self, order: Order, ids: Sequence[str]) -> ActionResult:
+    async def _do(self, order: Order, ids: Sequence[str]) -> answers.ActionResult:
         actor = Actor(self.store.database, self._sources, self.intake.settings.routes)
         result = await asyncio.to_thread(actor.act, order, ids)
         self.on_acted()
@@ -306,7 +294,9 @@ class StatusListener:
         return await asyncio.to_thread(self.store.report, read)
 
 
-def _json(answer: RelayAnswer, status_code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def _json(
+    answer: answers.RelayAnswer, status_code: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     body = json.dumps(answer, default=answers.for_json)
     return Response(body, status_code, {"cache-control": "no-store", **(headers or {})}, "application/json")
 
@@ -316,11 +306,11 @@ async def _refusal(_request: Request, error: Exception) -> Response:
         return error.response
     if isinstance(error, StoreUnavailable):
         fields = {"retry-after": str(RETRY_AFTER_SECONDS)}
-        return _json(RelayProblem("unavailable", str(error)), 503, fields)
+        return _json(answers.RelayProblem("unavailable", str(error)), 503, fields)
     if isinstance(error, HTTPException):  # the path, or its method, is unknown
         words = HTTPStatus(error.status_code).phrase.lower()
-        return _json(RelayProblem(words), error.status_code, error.headers)
-    return _json(RelayProblem("bad request", str(error)), 400)
+        return _json(answers.RelayProblem(words), error.status_code, error.headers)
+    return _json(answers.RelayProblem("bad request", str(error)), 400)
 
 
 async def _object(request: Request) -> Mapping[str, Any]:
@@ -329,13 +319,13 @@ async def _object(request: Request) -> Mapping[str, Any]:
     if body is BodyFault.TOO_LARGE:
         raise UsageError(f"body: expected at most {LARGEST_BODY} bytes, got more")
     if isinstance(body, BodyFault):
-        raise Stopped(408, RelayProblem("timeout", body.value))
+        raise Stopped(408, answers.RelayProblem("timeout", body.value))
     value = strict_json.loads(body)
     if not isinstance(value, dict):
         raise UsageError(f"{_AN_OBJECT} something else")
     return value
 
 
-def _counted(wanted: questions.OrderForMany, ids: Sequence[str], *, more: bool) -> CountedDeliveries:
+def _counted(wanted: questions.OrderForMany, ids: Sequence[str], *, more: bool) -> answers.CountedDeliveries:
     token = questions.confirmation(wanted.order.action, ids)
-    return CountedDeliveries(len(ids), more, token, wanted.filter)
+    return answers.CountedDeliveries(len(ids), more, token, wanted.filter)

@@ -56,17 +56,6 @@ def entries(room: Room) -> list[str]:
     )
 
 
-def subject(room: Room, entry: str) -> str:
-    """Return the first sentence of the docstring of an entry, or of the package for "". It may be ""."""
-    path = room.package / entry
-    path = path / "__init__.py" if path.is_dir() else path
-    if path.suffix != ".py" or not path.is_file():
-        return ""
-    about = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
-    first = about.split("\n\n")[0].replace("\n", " ")
-    return first.partition(". ")[0].rstrip(".:")
-
-
 def arrows_of_rooms(found: list[Room]) -> Arrows:
     """Return for each room, by its package's name, the other rooms that it imports."""
     names = {room.name for room in found}
