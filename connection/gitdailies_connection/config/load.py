@@ -28,35 +28,24 @@ from gitdailies_connection.config.document.schema_errors import is_secret, schem
 from gitdailies_connection.config.reader import SettingsReader
 from gitdailies_connection.config.secret_source import NO_SOURCE
 from gitdailies_connection.config.sections import repositories, services, sources, teams
-from gitdailies_connection.config.sections.settings import (
-    MIRROR_NAME,
-    SQLITE,
-    Configuration,
-    Defaults,
-    DeploySettings,
-    Destination,
-    DoraSettings,
-    RelayAddress,
-    RelaySettings,
-    StoreSetting,
-)
+from gitdailies_connection.config.sections import settings as sections
 from gitdailies_connection.config.sections.sign_in import read_sign_in
 from gitdailies_connection.config.sections.trusted_ci import read_trusted_ci
 
 NAME = "gitdailies.yml"
 STORE = "sqlite:gitdailies-data/relay.db"
 
-_DEFAULTS = Defaults()
+_DEFAULTS = sections.Defaults()
 _WORDS = tuple(kind.word for kind in KINDS)
 _FIELDS = tuple(dict.fromkeys(field.name for kind in KINDS for field in kind.fields))
 
 
-def load(path: Path, *, defaults: Defaults = _DEFAULTS) -> Configuration:
+def load(path: Path, *, defaults: sections.Defaults = _DEFAULTS) -> sections.Configuration:
     """Read a file; raises ConfigurationError, whose `complaints` have one line for each fault."""
     return read(_text(path), path, defaults=defaults)
 
 
-def load_dora(path: Path) -> DoraSettings:
+def load_dora(path: Path) -> sections.DoraSettings:
     """Read `dora`, `teams` and `repositories`, which may be all of the file.
 
     Raises ConfigurationError as `load` does.
@@ -68,14 +57,14 @@ def load_dora(path: Path) -> DoraSettings:
     return settings
 
 
-def load_dora_alone(path: Path) -> DoraSettings | None:
+def load_dora_alone(path: Path) -> sections.DoraSettings | None:
     """Read a file that has nothing but `dora`, `teams` and `repositories`; None if it has more."""
     reading = _reading(_text(path), path, "gitdailies with url and key")
     names = set(reading.names(()))
     return load_dora(path) if names and names <= {"dora", "teams", "repositories"} else None
 
 
-def read(text: str, path: Path, *, defaults: Defaults = _DEFAULTS) -> Configuration:
+def read(text: str, path: Path, *, defaults: sections.Defaults = _DEFAULTS) -> sections.Configuration:
     """Read the text of *path*: messages name that file, and paths are relative to its folder."""
     reading = _reading(text, path, "gitdailies with url and key")
     if reading.absent(("gitdailies",)):
@@ -84,7 +73,7 @@ def read(text: str, path: Path, *, defaults: Defaults = _DEFAULTS) -> Configurat
         )
     renames = repositories.renames(reading)
     paths = repositories.service_paths(reading, renames)
-    configuration = Configuration(
+    configuration = sections.Configuration(
         path=path,
         gitdailies=_destination(reading),
         relay=_relay(reading, defaults),
@@ -112,7 +101,7 @@ def _reading(text: str, path: Path, expected: str) -> SettingsReader:
     return SettingsReader(document, path.parent)
 
 
-def _destination(reading: SettingsReader) -> Destination:
+def _destination(reading: SettingsReader) -> sections.Destination:
     place: Place = ("gitdailies",)
     dialect: Place = (*place, "dialect")
     allow_http = reading.of((*place, "allow_http"), bool, default=False)
@@ -124,7 +113,7 @@ def _destination(reading: SettingsReader) -> Destination:
             _known(reading, (*dialect, where, index), name, _FIELDS)
     destination = reading.settings(
         place,
-        reading.settings(dialect, Destination("", NO_SOURCE), {"path": str}),
+        reading.settings(dialect, sections.Destination("", NO_SOURCE), {"path": str}),
         {
             "url": partial(addresses.check_receiver, allow_http=allow_http),
             "key": reading.secret,
@@ -148,11 +137,11 @@ def _known(reading: SettingsReader, place: Place, name: str, known: Sequence[str
         )
 
 
-def _relay(reading: SettingsReader, defaults: Defaults) -> RelaySettings:
+def _relay(reading: SettingsReader, defaults: sections.Defaults) -> sections.RelaySettings:
     place: Place = ("relay",)
 
-    def store(text: str) -> StoreSetting:
-        setting = StoreSetting.parse(text, reading.folder)
+    def store(text: str) -> sections.StoreSetting:
+        setting = sections.StoreSetting.parse(text, reading.folder)
         if setting.has_password:
             raise ValueError(
                 "expected an address without a password, got one with it; put the password into a file "
@@ -160,8 +149,10 @@ def _relay(reading: SettingsReader, defaults: Defaults) -> RelaySettings:
             )
         return setting
 
-    default = RelaySettings(
-        store(STORE) if defaults.data is None else StoreSetting(SQLITE, path=defaults.data / "relay.db"),
+    default = sections.RelaySettings(
+        store(STORE)
+        if defaults.data is None
+        else sections.StoreSetting(sections.SQLITE, path=defaults.data / "relay.db"),
         listen=addresses.Listen(defaults.host, 8701),
         status=addresses.Listen(defaults.host, 8702),
     )
@@ -189,15 +180,15 @@ def _relay(reading: SettingsReader, defaults: Defaults) -> RelaySettings:
     return settings
 
 
-def _dora(reading: SettingsReader, renames: Renames, paths: ServicePaths) -> DoraSettings:
+def _dora(reading: SettingsReader, renames: Renames, paths: ServicePaths) -> sections.DoraSettings:
     place: Place = ("dora",)
     mirrors, mirror_folders = _mirrors(reading, (*place, "mirrors"), renames)
     reading.of((*place, "timezone"), timezones.zone, None)
     settings = reading.settings(
         place,
-        DoraSettings(),
+        sections.DoraSettings(),
         {"window_hours": float},
-        deploys=reading.settings((*place, "deploys"), DeploySettings()),
+        deploys=reading.settings((*place, "deploys"), sections.DeploySettings()),
         mirrors=mirrors,
         mirror_folders=mirror_folders,
         trusted_proxies=reading.each((*place, "trusted_proxies"), addresses.parse_network),
@@ -215,15 +206,15 @@ def _dora(reading: SettingsReader, renames: Renames, paths: ServicePaths) -> Dor
     return replace(settings, where={place: reading.where(place) for place in places})
 
 
-def _relays(reading: SettingsReader, place: Place) -> tuple[RelayAddress, ...]:
+def _relays(reading: SettingsReader, place: Place) -> tuple[sections.RelayAddress, ...]:
     value = reading.get(place)
     places = [(*place, index) for index in range(len(value))] if isinstance(value, list) else [place]
-    found: dict[str, RelayAddress] = {}
+    found: dict[str, sections.RelayAddress] = {}
     for where in places if value is not None else ():
         allow_http = reading.of((*where, "allow_http"), bool, default=False)
         relay = reading.settings(
             where,
-            RelayAddress("relay", "http://localhost", NO_SOURCE),
+            sections.RelayAddress("relay", "http://localhost", NO_SOURCE),
             {"url": partial(addresses.check_receiver, allow_http=allow_http), "key": reading.secret},
         )
         if relay.name in found:
@@ -245,8 +236,8 @@ def _mirrors(
         path = reading.of((*place, name), reading.path, Path())
         owner = name.removesuffix("/*")
         if owner != name:
-            if path.name.count(MIRROR_NAME) != 1 or "*" in owner or not REPO.accepts(f"{owner}/a"):
-                expected = f"an owner and a path like mirrors/{MIRROR_NAME}.git"
+            if path.name.count(sections.MIRROR_NAME) != 1 or "*" in owner or not REPO.accepts(f"{owner}/a"):
+                expected = f"an owner and a path like mirrors/{sections.MIRROR_NAME}.git"
                 reading.fault((*place, name), f"expected {expected}, got {got(name)} and {got(path.name)}")
             folders[owner.casefold()] = path
             continue
@@ -257,7 +248,7 @@ def _mirrors(
             reading.fault((*place, name), f"expected one mirror of {present}, got a second one")
         found[present] = path
     for owner, path in folders.items():
-        before, _, behind = path.name.partition(MIRROR_NAME)
+        before, _, behind = path.name.partition(sections.MIRROR_NAME)
         for one in sorted(path.parent.glob(f"{glob.escape(before)}*{glob.escape(behind)}")):
             repo = f"{owner}/{one.name[len(before) : len(one.name) - len(behind)]}"
             if REPO.accepts(repo) and one.is_dir():

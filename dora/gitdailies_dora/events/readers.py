@@ -9,12 +9,12 @@ threads, and spare the memory of more processes.
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
 from gitdailies_core.errors import StoreUnavailable
@@ -27,9 +27,6 @@ from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from gitdailies_dora.events.problem import Refusal, refusal
 from gitdailies_dora.sql.database import PLANS, RUNNING, ReadPool
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 Result = TypeVar("Result")
 # The path of an SQLite file; or the address of a database, where that was read from, and the schema.
@@ -94,7 +91,7 @@ class Readers:
         self._threads.shutdown(wait=True)
 
     @asynccontextmanager
-    async def _turn(self, *, patient: bool) -> "AsyncIterator[None]":
+    async def _turn(self, *, patient: bool) -> AsyncIterator[None]:
         if self._turns.locked() and self._waiting >= WAITING and not patient:
             raise _busy("too many questions at once")
         self._waiting += 1

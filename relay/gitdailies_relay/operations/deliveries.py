@@ -7,18 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from gitdailies_connection.config.sections.services import ServiceLine, lines_of
-from gitdailies_connection.relay.answers import (
-    DeadLetter,
-    DeliveryPage,
-    EventState,
-    FailedPage,
-    FailedTotal,
-    ListedDelivery,
-    MappedService,
-    QuarantinedDelivery,
-    ShownDelivery,
-    StoredRequest,
-)
+from gitdailies_connection.relay import answers
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.incidents.routing import FALLBACK, Routes
@@ -98,7 +87,7 @@ def id_at(moment: datetime) -> str:
 
 def page(
     session: Session, choice: DeliveryChoice, *, limit: int = USUALLY_LISTED, after: str | None = None
-) -> DeliveryPage:
+) -> answers.DeliveryPage:
     """Return deliveries, those that came last first: at most *limit*, behind the `next` of the page before.
 
     A page may have fewer: then `looked_back_to` says how far it was looked, since a rare one is not found by
@@ -106,7 +95,7 @@ def page(
     """
     end = min(choice.end_id, after) if after else choice.end_id
     most = MOST_BODIES if choice.q and choice.bodies else MOST_LOOKED_AT
-    found: list[ListedDelivery] = []
+    found: list[answers.ListedDelivery] = []
     looked_at, last = 0, None
     for known in reading.walk(session, choice.outcome, choice.first_id, end):
         if len(found) == limit or looked_at == most:
@@ -116,10 +105,12 @@ def page(
         if _fits(session, choice, known, outcome):
             found.append(_listed(session, known, outcome))
     else:
-        return DeliveryPage(tuple(found), None, None)
+        return answers.DeliveryPage(tuple(found), None, None)
     assert last is not None
     stopped = len(found) < limit
-    return DeliveryPage(tuple(found), last.delivery, last.messages[0].received_at if stopped else None)
+    return answers.DeliveryPage(
+        tuple(found), last.delivery, last.messages[0].received_at if stopped else None
+    )
 
 
 def chosen_ids(session: Session, choice: DeliveryChoice) -> tuple[list[str], bool]:
@@ -142,7 +133,9 @@ def chosen_ids(session: Session, choice: DeliveryChoice) -> tuple[list[str], boo
     return ids, False
 
 
-def one(session: Session, id_: str, routes: Routes, file: Path, *, bodies: bool) -> ShownDelivery | None:
+def one(
+    session: Session, id_: str, routes: Routes, file: Path, *, bodies: bool
+) -> answers.ShownDelivery | None:
     """Return a delivery, by its id or that of one of its events; None if the store has neither.
 
     *file* is the gitdailies.yml that *routes* are of. Only with *bodies* are headers and body shown. They are
@@ -160,7 +153,7 @@ def one(session: Session, id_: str, routes: Routes, file: Path, *, bodies: bool)
         for incident in open_incidents(session, incident=name, source=first.source).incidents
     ]
     events = [reading.with_attempts(session, seq, event) for seq, event in known.events.items()]
-    return ShownDelivery(
+    return answers.ShownDelivery(
         id=known.delivery,
         received_at=first.received_at,
         source=first.source,
@@ -187,7 +180,7 @@ def place_of(text: str, where: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def failed(session: Session, limit: int = 1000, after: tuple[int, int] = (0, 0)) -> FailedPage:
+def failed(session: Session, limit: int = 1000, after: tuple[int, int] = (0, 0)) -> answers.FailedPage:
     """Return at most *limit* dead letters and as many quarantined deliveries, with their reasons.
 
     *after* are the last number of each list that was shown. `total` counts all of both lists.
@@ -198,24 +191,24 @@ def failed(session: Session, limit: int = 1000, after: tuple[int, int] = (0, 0))
     dead_letters, quarantined = dead_letters[:limit], quarantined[:limit]
     last_event = dead_letters[-1][0] if dead_letters else after[0]
     last_delivery = quarantined[-1][0] if quarantined else after[1]
-    return FailedPage(
+    return answers.FailedPage(
         tuple(
-            DeadLetter(id_, source, incident, from_us(stored_at), attempts, reason)
+            answers.DeadLetter(id_, source, incident, from_us(stored_at), attempts, reason)
             for _, id_, source, incident, stored_at, attempts, reason in dead_letters
         ),
         tuple(
-            QuarantinedDelivery(delivery, source, from_us(received_at), code, reason)
+            answers.QuarantinedDelivery(delivery, source, from_us(received_at), code, reason)
             for _, delivery, source, received_at, code, reason in quarantined
         ),
-        FailedTotal(*session.execute(_HOW_MANY_FAILED).fetchone()),
+        answers.FailedTotal(*session.execute(_HOW_MANY_FAILED).fetchone()),
         f"{last_event}-{last_delivery}" if more else None,
     )
 
 
-def _listed(session: Session, known: DeliveryFacts, outcome: DeliveryOutcome) -> ListedDelivery:
+def _listed(session: Session, known: DeliveryFacts, outcome: DeliveryOutcome) -> answers.ListedDelivery:
     events = [reading.with_attempts(session, seq, event) for seq, event in known.events.items()]
-    answers = [attempt.status for event in events for attempt in event.attempts[-1:]]
-    return ListedDelivery(
+    statuses = [attempt.status for event in events for attempt in event.attempts[-1:]]
+    return answers.ListedDelivery(
         id=known.delivery,
         received_at=known.messages[0].received_at,
         source=known.messages[0].source,
@@ -227,13 +220,13 @@ def _listed(session: Session, known: DeliveryFacts, outcome: DeliveryOutcome) ->
         repos=_of_events(known, "repo"),
         services=_of_events(known, "service"),
         attempts=sum(len(event.attempts) for event in events),
-        last_status=answers[-1] if answers else None,
-        events=tuple(EventState(event.id, event.state) for event in events)
-        or tuple(EventState(id_, "delivered") for id_ in _former_events(known, outcome)),
+        last_status=statuses[-1] if statuses else None,
+        events=tuple(answers.EventState(event.id, event.state) for event in events)
+        or tuple(answers.EventState(id_, "delivered") for id_ in _former_events(known, outcome)),
     )
 
 
-def _stored(session: Session, known: DeliveryFacts, *, bodies: bool) -> StoredRequest | None:
+def _stored(session: Session, known: DeliveryFacts, *, bodies: bool) -> answers.StoredRequest | None:
     """Return the stored request; where a replay moved it, that of its new table."""
     ignored = known.stored.get("ignored")
     was_moved = ignored is not None and ignored.state == "ignored"
@@ -293,7 +286,7 @@ def _is_in(text: str, texts: Sequence[str]) -> bool:
 
 def _mapped_by(
     known: DeliveryFacts, routes: Routes, lines: Mapping[str, ServiceLine]
-) -> Iterator[MappedService]:
+) -> Iterator[answers.MappedService]:
     """Yield the line under services that each service of the events has now, None where none is sure.
 
     A line may name the service's id, which an event does not have. Then the delivery of the start tells it.
@@ -305,4 +298,6 @@ def _mapped_by(
             found = None
         line = lines.get(found) if found is not None else None
         repos = tuple(route.repo_of(name) for route in routes.table.get(found or "", ()))
-        yield MappedService(name, line.file.name if line else None, line.number if line else None, repos)
+        yield answers.MappedService(
+            name, line.file.name if line else None, line.number if line else None, repos
+        )

@@ -6,18 +6,8 @@ from typing import TYPE_CHECKING, cast
 from gitdailies_core.incidents.records import Occurrence
 from gitdailies_server.storage.database import Session
 
+from gitdailies_relay.accepting import store_port
 from gitdailies_relay.accepting.source_days import source_days
-from gitdailies_relay.accepting.store_port import (
-    DELIVERY_COLUMNS,
-    EVENT_COLUMNS,
-    OCCURRENCE_COLUMNS,
-    OUTCOME_COLUMNS,
-    SOURCE_DAY_COLUMNS,
-    Lookup,
-    NewRows,
-    Owner,
-    record_of,
-)
 from gitdailies_relay.store.deploys import CommonStatements
 
 if TYPE_CHECKING:
@@ -27,31 +17,32 @@ if TYPE_CHECKING:
 _STORED_EVENTS = "SELECT events FROM deliveries WHERE source = ? AND message = ? AND outcome = 'stored'"
 # The records of an incident.
 _OCCURRENCES = (
-    f"SELECT {OCCURRENCE_COLUMNS} FROM occurrences WHERE destination = ? AND source = ? AND incident = ?"
+    f"SELECT {store_port.OCCURRENCE_COLUMNS} FROM occurrences"
+    " WHERE destination = ? AND source = ? AND incident = ?"
 )
 # The records that were merged into an incident. Without INDEXED BY, SQLite would take the primary
 # key, and read all records of the source.
 _MERGED_INTO = (
-    f"SELECT {OCCURRENCE_COLUMNS} FROM occurrences INDEXED BY occurrences_merged"
+    f"SELECT {store_port.OCCURRENCE_COLUMNS} FROM occurrences INDEXED BY occurrences_merged"
     " WHERE destination = ? AND source = ? AND merged_into = ? AND state = 'merged'"
 )
 # Note a message of a delivery.
-_ADD_DELIVERY = f"INSERT INTO deliveries ({DELIVERY_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+_ADD_DELIVERY = f"INSERT INTO deliveries ({store_port.DELIVERY_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 # Count the messages of a batch.
 _COUNT_OUTCOMES = (
-    f"INSERT INTO outcome_counts ({OUTCOME_COLUMNS}) VALUES (?,?,?,?)"
+    f"INSERT INTO outcome_counts ({store_port.OUTCOME_COLUMNS}) VALUES (?,?,?,?)"
     " ON CONFLICT (source, is_replay, outcome, bucket) DO UPDATE SET messages = messages + excluded.messages"
 )
 # Count the deliveries of a batch. Only here `max` and `min` take several values.
 _ADD_SOURCE_DAY = (
-    f"INSERT INTO source_days ({SOURCE_DAY_COLUMNS}) VALUES (?,?,?,?,?,?)"
+    f"INSERT INTO source_days ({store_port.SOURCE_DAY_COLUMNS}) VALUES (?,?,?,?,?,?)"
     " ON CONFLICT (source, day, bucket) DO UPDATE SET deliveries = deliveries + excluded.deliveries,"
     " longest_gap = max(longest_gap, excluded.longest_gap, excluded.first_at - last_at),"
     " first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)"
 )
 # Write a record as it is now.
 _PUT_OCCURRENCE = (
-    f"INSERT INTO occurrences (destination, source, {OCCURRENCE_COLUMNS}, changed_at)"
+    f"INSERT INTO occurrences (destination, source, {store_port.OCCURRENCE_COLUMNS}, changed_at)"
     " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
     " ON CONFLICT (destination, source, incident, repo, environment, service, name)"
     " DO UPDATE SET state = excluded.state, started_at = excluded.started_at,"
@@ -59,7 +50,7 @@ _PUT_OCCURRENCE = (
     " merged_into = excluded.merged_into, changed_at = excluded.changed_at"
 )
 # Add an event, unless its id is stored already.
-_ADD_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
+_ADD_EVENT = f"INSERT INTO events ({store_port.EVENT_COLUMNS}) VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
 # Add an event to the outbox. It is the next of its partition where no other one waits.
 # VALUES, because a SELECT from the table that is written would go through a temporary table.
 _ADD_TO_OUTBOX = (
@@ -81,20 +72,20 @@ class SqliteAcceptanceStore(CommonStatements):
         self._session = session
         self._cursor = cast("sqlite3.Connection", session).cursor()
 
-    def prefetch(self, lookups: Iterable[Lookup]) -> None:
+    def prefetch(self, lookups: Iterable[store_port.Lookup]) -> None:
         """Read nothing. Some of the lookups are never needed, and reading those would cost more."""
 
     def stored_events(self, source: str, message: str) -> str | None:
         row = self._cursor.execute(_STORED_EVENTS, (source, message)).fetchone()
         return None if row is None else row[0]
 
-    def occurrences(self, owner: Owner, incident: str) -> Sequence[Occurrence]:
-        return [record_of(row) for row in self._cursor.execute(_OCCURRENCES, (*owner, incident))]
+    def occurrences(self, owner: store_port.Owner, incident: str) -> Sequence[Occurrence]:
+        return [store_port.record_of(row) for row in self._cursor.execute(_OCCURRENCES, (*owner, incident))]
 
-    def merged_into(self, owner: Owner, incident: str) -> Sequence[Occurrence]:
-        return [record_of(row) for row in self._cursor.execute(_MERGED_INTO, (*owner, incident))]
+    def merged_into(self, owner: store_port.Owner, incident: str) -> Sequence[Occurrence]:
+        return [store_port.record_of(row) for row in self._cursor.execute(_MERGED_INTO, (*owner, incident))]
 
-    def write(self, rows: NewRows) -> None:
+    def write(self, rows: store_port.NewRows) -> None:
         cursor = self._cursor
         cursor.executemany(_ADD_DELIVERY, rows.deliveries)
         cursor.executemany(_PUT_OCCURRENCE, rows.occurrences)

@@ -13,22 +13,13 @@ from gitdailies_connection.config.document.errors import Place
 from gitdailies_connection.config.document.schema_errors import is_secret
 from gitdailies_connection.config.sections.settings import Configuration, Source
 from gitdailies_connection.config.sections.sources import adapter_of
+from gitdailies_core import reasons as codes
 from gitdailies_core.contract import checks
 from gitdailies_core.deploys.deploy import event_of
 from gitdailies_core.errors import ConfigurationError, UsageError
 from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import FALLBACK, Route, Routes
 from gitdailies_core.incidents.state_machine import decide
-from gitdailies_core.reasons import (
-    AT_RECEIPT,
-    INVALID_JSON,
-    NO_ROUTE,
-    OTHER,
-    QUARANTINED,
-    REPEATED_START,
-    UNMAPPED,
-    Reason,
-)
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.deploy_messages import Deploy, Push
 from gitdailies_core.sources.protocol import Adapter, Ignored
@@ -197,28 +188,28 @@ class _Reader:
 
         interpretation = interpret(request, self._source, self._adapter, self._routes, "")
         if interpretation.reason is not None:
-            outcome = "rejected" if interpretation.reason.code == INVALID_JSON else "quarantined"
+            outcome = "rejected" if interpretation.reason.code == codes.INVALID_JSON else "quarantined"
             return {outcome: _written([interpretation.reason])}
         events: list[Any] = []
-        reasons: dict[str, list[Reason]] = {"ignored": [], "quarantined": []}
+        reasons: dict[str, list[codes.Reason]] = {"ignored": [], "quarantined": []}
         for routed in interpretation.messages:
             found, reason = self._decide(routed)
             events += found
             if reason:
-                reasons["quarantined" if reason.code in QUARANTINED else "ignored"].append(reason)
+                reasons["quarantined" if reason.code in codes.QUARANTINED else "ignored"].append(reason)
         report: dict[str, Any] = {"events": events} if events else {}
         return report | {outcome: _written(some) for outcome, some in reasons.items() if some}
 
-    def _decide(self, routed: "RoutedMessage") -> tuple[list[Any], Reason | None]:
+    def _decide(self, routed: "RoutedMessage") -> tuple[list[Any], codes.Reason | None]:
         from gitdailies_relay.accepting.interpret import may_count_more
 
         if isinstance(routed.message, Ignored):
-            return [], Reason(routed.message.code, routed.message.reason)
+            return [], codes.Reason(routed.message.code, routed.message.reason)
         if routed.key in self._seen:
-            return [], Reason(REPEATED_START, "a redelivery of something stored")
+            return [], codes.Reason(codes.REPEATED_START, "a redelivery of something stored")
         if isinstance(routed.message, Push):
-            return [], Reason(
-                OTHER, f"{routed.message.word}: a push makes no event; its commits are remembered"
+            return [], codes.Reason(
+                codes.OTHER, f"{routed.message.word}: a push makes no event; its commits are remembered"
             )
         if isinstance(routed.message, Deploy):
             return self._deployed(routed, routed.message)
@@ -227,7 +218,7 @@ class _Reader:
             source=self._source.name,
             change=routed.message,
             targets=routed.targets,
-            refusal=_with_line(routed.refusal, UNMAPPED, "services", names, "repo: OWNER/NAME"),
+            refusal=_with_line(routed.refusal, codes.UNMAPPED, "services", names, "repo: OWNER/NAME"),
             records=self._records,
         )
         self._records.apply(decision)
@@ -235,29 +226,31 @@ class _Reader:
             self._seen.add(routed.key)
         reason = decision.reason
         if reason is None and may_count_more(routed, routed.message, decision):
-            reason = Reason(UNMAPPED, f"unmapped: {', '.join(routed.unmapped)}")
+            reason = codes.Reason(codes.UNMAPPED, f"unmapped: {', '.join(routed.unmapped)}")
         if reason and routed.message.at_receipt:
-            reason = Reason(reason.code, f"{reason.text}; {AT_RECEIPT}")
+            reason = codes.Reason(reason.code, f"{reason.text}; {codes.AT_RECEIPT}")
         return [event.to_wire() for event in decision.events], reason
 
-    def _deployed(self, routed: "RoutedMessage", deploy: Deploy) -> tuple[list[Any], Reason | None]:
+    def _deployed(self, routed: "RoutedMessage", deploy: Deploy) -> tuple[list[Any], codes.Reason | None]:
         if routed.refusal is not None or routed.place is None:
             place = "repo: OWNER/NAME, environment: production"
-            return [], _with_line(routed.refusal, NO_ROUTE, "route", [deploy.route], place)
+            return [], _with_line(routed.refusal, codes.NO_ROUTE, "route", [deploy.route], place)
         event = event_of(deploy, routed.place, self._source.name, routed.key)
         if str(event.id) in self._seen:
-            return [], Reason(REPEATED_START, "another message about a deploy that counted")
+            return [], codes.Reason(codes.REPEATED_START, "another message about a deploy that counted")
         self._seen |= {routed.key, str(event.id)}
-        return [event.to_wire()], Reason(OTHER, AT_RECEIPT) if deploy.at_receipt else None
+        return [event.to_wire()], codes.Reason(codes.OTHER, codes.AT_RECEIPT) if deploy.at_receipt else None
 
 
-def _with_line(reason: Reason | None, code: str, key: str, names: Sequence[str], place: str) -> Reason | None:
+def _with_line(
+    reason: codes.Reason | None, code: str, key: str, names: Sequence[str], place: str
+) -> codes.Reason | None:
     """Add to a *reason* with this *code* the line of gitdailies.yml that gives the *names* a place."""
     lines = ", ".join(f"{json.dumps(name, ensure_ascii=False)}: {{{place}}}" for name in names if name)
     if reason is None or reason.code != code or not lines:
         return reason
     where = "gitdailies.yml" if key == "services" else "its source in gitdailies.yml"
-    return Reason(code, f"{reason.text}; to count it, write {key}: {{{lines}}} in {where}")
+    return codes.Reason(code, f"{reason.text}; to count it, write {key}: {{{lines}}} in {where}")
 
 
 def _hints(source: Source, config: Path | None, requests: Sequence[Request]) -> Sequence[str]:
@@ -283,11 +276,11 @@ def _hints(source: Source, config: Path | None, requests: Sequence[Request]) -> 
     return document.error(own).complaints
 
 
-def _written(reasons: Sequence[Reason]) -> dict[str, str]:
+def _written(reasons: Sequence[codes.Reason]) -> dict[str, str]:
     """Write reasons as one: the first's code, and each text once. A pack's own reason has the code pack."""
     code = reasons[0].code
     return {
-        "code": "pack" if code == OTHER else code,
+        "code": "pack" if code == codes.OTHER else code,
         "text": "; ".join(dict.fromkeys(reason.text for reason in reasons)),
     }
 

@@ -16,22 +16,9 @@ from gitdailies_core.errors import RelayFault
 from starlette.responses import Response
 
 from gitdailies_dora.accounts.audit import write_audit
+from gitdailies_dora.pages.deliveries import delivery_words
 from gitdailies_dora.pages.deliveries.delivery_pages import chosen_relay, filters_of, with_times
-from gitdailies_dora.pages.deliveries.delivery_words import (
-    CLOSE,
-    DISCARD,
-    EXAMPLE,
-    FILTERS,
-    MEANINGS,
-    NEEDS_REASON,
-    PAUSE,
-    PAUSING,
-    STEPS,
-    about,
-    address_of,
-    chosen,
-    list_address,
-)
+from gitdailies_dora.pages.deliveries.delivery_words import CLOSE
 from gitdailies_dora.pages.frame.request_context import Visit
 from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup, no_such_page
 
@@ -67,18 +54,18 @@ class DeliveryActionPages(PageGroup):
     async def confirm(self, visit: Visit, wrong: _Wrong = _NOTHING_WRONG) -> Response:
         """Ask to confirm an action on one delivery, and for the reason where one is needed."""
         relay, id_, step = self._step(visit)
-        incident, back = visit.fields.get("incident", ""), address_of(relay, id_)
+        incident, back = visit.fields.get("incident", ""), delivery_words.address_of(relay, id_)
         return self._ask(
             visit,
             step,
             wrong,
             "delivery-act.html",
-            question=f"{STEPS[step]}{'' if step == CLOSE else ' this delivery'}?",
-            button=STEPS[step],
-            meaning=MEANINGS[step][0],
+            question=f"{delivery_words.STEPS[step]}{'' if step == CLOSE else ' this delivery'}?",
+            button=delivery_words.STEPS[step],
+            meaning=delivery_words.MEANINGS[step][0],
             facts=await self._facts(relay, id_, incident),
-            trail=[(list_address(relay, {}), "Deliveries"), (back, "Delivery")],
-            post_to=address_of(relay, id_, step),
+            trail=[(delivery_words.list_address(relay, {}), "Deliveries"), (back, "Delivery")],
+            post_to=delivery_words.address_of(relay, id_, step),
             hidden={"incident": incident} if incident else {},
             back=back,
         )
@@ -96,13 +83,13 @@ class DeliveryActionPages(PageGroup):
         detail = {"relay": relay, "reason": body["reason"], "events": list(done.events)}
         await self._note(visit, f"delivery.{step}", id_, detail)
         did = f"?did={step}&deliveries={len(done.deliveries)}&events={len(done.events)}"
-        return self._site.redirect(address_of(relay, id_) + did)
+        return self._site.redirect(delivery_words.address_of(relay, id_) + did)
 
     async def confirm_pause(self, visit: Visit, wrong: _Wrong = _NOTHING_WRONG) -> Response:
         """Ask to confirm a pause of a source or of everything, or its end."""
         relay, action, source = self._pausing(visit)
-        back = list_address(relay, {})
-        of_source, of_all, _ = PAUSING[action]
+        back = delivery_words.list_address(relay, {})
+        of_source, of_all, _ = delivery_words.PAUSING[action]
         return self._ask(
             visit,
             action,
@@ -129,7 +116,7 @@ class DeliveryActionPages(PageGroup):
             return await self.confirm_pause(visit, done)
         detail = {"relay": relay, "reason": body["reason"]}
         await self._note(visit, f"delivery.{action}", source or relay, detail)
-        return self._site.redirect(list_address(relay, {}, did=action))
+        return self._site.redirect(delivery_words.list_address(relay, {}, did=action))
 
     async def send_example(self, visit: Visit) -> Response:
         """Have the relay send an example of a source, and show what became of it."""
@@ -145,7 +132,9 @@ class DeliveryActionPages(PageGroup):
             return self._site.message(visit, 502, "No example was sent", f"{fault}. {fault.remedy}")
         delivery = sent.delivery
         await self._note(visit, "example.sent", source, {"relay": relay, "delivery": delivery})
-        return self._site.redirect(f"{address_of(relay, delivery)}?did={EXAMPLE}")
+        return self._site.redirect(
+            f"{delivery_words.address_of(relay, delivery)}?did={delivery_words.EXAMPLE}"
+        )
 
     async def confirm_many(self, visit: Visit, wrong: _Wrong = _NOTHING_WRONG) -> Response:
         """Show how many deliveries an action would be about, and ask to confirm it."""
@@ -165,23 +154,23 @@ class DeliveryActionPages(PageGroup):
             "deliveries-act.html",
             relay=relay,
             action=action,
-            title=STEPS[action],
-            meaning=MEANINGS[action][counted is None or counted.count != 1],
+            title=delivery_words.STEPS[action],
+            meaning=delivery_words.MEANINGS[action][counted is None or counted.count != 1],
             counted=counted,
-            chosen=[] if counted is None else chosen(counted.filter, zone),
+            chosen=[] if counted is None else delivery_words.chosen(counted.filter, zone),
             filters=filters,
-            back=list_address(relay, filters),
+            back=delivery_words.list_address(relay, filters),
         )
 
     async def act_on_many(self, visit: Visit) -> Response:
         """Act on the deliveries that were counted. Where others fit meanwhile, count again."""
         relay, action = self._many(visit)
-        given = {name: visit.fields.get(f"chosen_{name}", "") for name in FILTERS}
-        chosen = {name: text for name, text in given.items() if text}
+        given = {name: visit.fields.get(f"chosen_{name}", "") for name in delivery_words.FILTERS}
+        kept = {name: text for name, text in given.items() if text}
         body = {
             **_body(visit),
             "action": action,
-            "filter": {**chosen, "bodies": "true"},
+            "filter": {**kept, "bodies": "true"},
             "confirm": visit.fields.get("confirm", ""),
         }
         path = "/deliveries/actions"
@@ -193,10 +182,12 @@ class DeliveryActionPages(PageGroup):
         if isinstance(done, _Wrong):
             return await self.confirm_many(visit, done)
         number = len(done.deliveries)
-        detail = {"relay": relay, "reason": body["reason"], "filter": chosen, "deliveries": number}
+        detail = {"relay": relay, "reason": body["reason"], "filter": kept, "deliveries": number}
         await self._note(visit, f"delivery.{action}", f"{number} deliveries", detail)
         did = {"did": action, "deliveries": str(number), "events": str(len(done.events))}
-        return self._site.redirect(list_address(relay, {"source": chosen.get("source", "")}, **did))
+        return self._site.redirect(
+            delivery_words.list_address(relay, {"source": kept.get("source", "")}, **did)
+        )
 
     async def _act(
         self,
@@ -206,7 +197,7 @@ class DeliveryActionPages(PageGroup):
         request: Callable[[RelayClient], Value],
     ) -> Value | _Wrong:
         """Have a relay act, unless the reason is missing; return its answer, or why there is none."""
-        if action in NEEDS_REASON and not body["reason"]:
+        if action in delivery_words.NEEDS_REASON and not body["reason"]:
             return _Wrong(reason_error="Enter a reason.", status=422)
         try:
             return await self._site.relays.ask(relay, request)
@@ -215,9 +206,9 @@ class DeliveryActionPages(PageGroup):
 
     def _ask(self, visit: Visit, action: str, wrong: _Wrong, template: str, /, **shown: Any) -> Response:
         shown |= {
-            "needs_reason": action in NEEDS_REASON,
+            "needs_reason": action in delivery_words.NEEDS_REASON,
             "reason": visit.fields.get("reason", ""),
-            "is_danger": action == DISCARD,
+            "is_danger": action == delivery_words.DISCARD,
         }
         return self._site.render(visit, template, **wrong._asdict(), **shown)
 
@@ -226,12 +217,12 @@ class DeliveryActionPages(PageGroup):
         found, _ = await self._site.relays.answer(
             relay, lambda client: client.get(f"/deliveries/{id_}", ShownDelivery)
         )
-        return [] if found is None else about(found, incident, self._site.settings.zone)
+        return [] if found is None else delivery_words.about(found, incident, self._site.settings.zone)
 
     def _step(self, visit: Visit) -> tuple[str, str, str]:
         """Return the relay, the delivery and the step that an address names."""
         relay, id_, step = (visit.request.path_params[name] for name in ("relay", "id", "step"))
-        if relay not in self._site.relays.names or step not in STEPS:
+        if relay not in self._site.relays.names or step not in delivery_words.STEPS:
             raise no_such_page()
         return relay, id_, step
 
@@ -239,13 +230,17 @@ class DeliveryActionPages(PageGroup):
         """Return the relay, the action and the source that a form names."""
         action = visit.fields.get("action", "")
         relay = chosen_relay(visit, self._site.relays.names or ("",))
-        return relay, action if action in PAUSING else PAUSE, visit.fields.get("source", "")[:100]
+        return (
+            relay,
+            action if action in delivery_words.PAUSING else delivery_words.PAUSE,
+            visit.fields.get("source", "")[:100],
+        )
 
     def _many(self, visit: Visit) -> tuple[str, str]:
         """Return the relay and the action that a form names; replay, where it names none of ours."""
         action = visit.fields.get("action", "")
         names = self._site.relays.names
-        return chosen_relay(visit, names or ("",)), action if action in STEPS else "replay"
+        return chosen_relay(visit, names or ("",)), action if action in delivery_words.STEPS else "replay"
 
     async def _note(self, visit: Visit, action: str, subject: str, detail: Mapping[str, Any]) -> None:
         """Add a line to the audit trail. The relay has its own about the same action."""
