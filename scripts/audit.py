@@ -25,32 +25,28 @@ def run() -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def judge(code: int, out: str, err: str) -> tuple[int, list[str]]:
-    """Return what to exit with, and what to say."""
+def main(asking: Callable[[], tuple[int, str, str]] = run) -> int:
+    code, out, err = asking()
     try:
         packages: list[dict[str, Any]] = json.loads(out)["dependencies"]
     except (ValueError, KeyError, TypeError):
         last = (err.strip().splitlines() or [f"code {code}"])[-1][:200]
-        return 0, [f"audit: the advisory service could not be asked: {last}"]
-    lines = []
-    for package in packages:
-        for found in package.get("vulns", []):
-            fixed = ", ".join(found.get("fix_versions") or []) or "no version yet"
-            lines.append(f"{package['name']} {package['version']}: {found['id']}, fixed in {fixed}")
-    if lines:
-        return 1, lines
+        print(f"audit: the advisory service could not be asked: {last}")
+        return 0
+    faults = [(package, fault) for package in packages for fault in package.get("vulns", [])]
+    for package, fault in faults:
+        fixed = ", ".join(fault.get("fix_versions") or []) or "no version yet"
+        print(f"{package['name']} {package['version']}: {fault['id']}, fixed in {fixed}")
+    if faults:
+        return 1
     asked = [package for package in packages if "vulns" in package and "skip_reason" not in package]
-    if not asked:
-        return 0, [f"audit: the advisory service knew none of {len(packages)} packages: nothing was audited"]
-    line = f"audit: no known vulnerability in {len(asked)} packages"
     left = len(packages) - len(asked)
-    return 0, [f"{line}; {left} could not be audited" if left else line]
-
-
-def main(asking: Callable[[], tuple[int, str, str]] = run) -> int:
-    code, lines = judge(*asking())
-    print("\n".join(lines))
-    return code
+    if not asked:
+        print(f"audit: the advisory service knew none of {left} packages: nothing was audited")
+    else:
+        others = f"; {left} could not be audited" if left else ""
+        print(f"audit: no known vulnerability in {len(asked)} packages{others}")
+    return 0
 
 
 if __name__ == "__main__":

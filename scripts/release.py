@@ -34,7 +34,6 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from scripts.releasing import changelog, placeholders, plan, project, published, sbom, stamp, trees  # noqa: E402
-from scripts.releasing.archive import packed  # noqa: E402
 
 SUMS = "SHA256SUMS"
 NOTES = "RELEASE_NOTES.md"
@@ -149,13 +148,13 @@ def build_all(build: Build) -> None:
     write(build.dist, trees.assets(built))
     for (name, place), tree in trees.trees(build.tree, built, names).items():
         folder = f"{name}-{build.version}"
-        write(build.dist, {f"{folder}.tar.gz": packed(tree, folder, build.moment)})
+        write(build.dist, {f"{folder}.tar.gz": trees.packed(tree, folder, build.moment)})
         for path, file in tree.items():
             write(build.dist / place, {path: file.data}, executable=file.executable)
     build.python("-m", "scripts.docs_site.build", str(build.folder / "docs"))
-    pages = trees.tree_of(build.folder / "docs" / "site")
-    write(build.dist, {f"site-{build.version}.tar.gz": packed(pages, f"site-{build.version}", build.moment)})
-    chart = packed(trees.chart(build.tree, names), "gitdailies", build.moment)
+    site, pages = f"site-{build.version}", trees.tree_of(build.folder / "docs" / "site")
+    write(build.dist, {f"{site}.tar.gz": trees.packed(pages, site, build.moment)})
+    chart = trees.packed(trees.chart(build.tree, names), "gitdailies", build.moment)
     write(build.dist, {f"gitdailies-{build.version}.tgz": chart})
     notes = changelog.notes((build.tree / changelog.FILE).read_text("utf-8"), build.version)
     write(build.dist, {NOTES: (stamp.absolute(notes, changelog.FILE, names) + _CHECK).encode()})

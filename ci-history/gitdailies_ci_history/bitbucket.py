@@ -10,38 +10,34 @@ from gitdailies_core.ci.job.facts import at
 from gitdailies_core.ci.job.inputs import Inputs
 from gitdailies_core.ci.past import STEP_PARAMETERS, DeployReader, PastRecords, deploys
 from gitdailies_core.ci.platforms.bitbucket import BITBUCKET
+from gitdailies_core.sources import history
 from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.history import (
-    Pages,
-    PastMessages,
-    Row,
-    Window,
-    newest_first,
-    numbered_pages,
-    time_of,
-)
 from gitdailies_core.sources.protocol import Ignored
 
 PAGE = 50
 SUCCESSFUL = "SUCCESSFUL"
 
 
-def _deploys(pages: Pages, window: Window, parameters: Mapping[str, str], inputs: Inputs) -> PastRecords:
+def _deploys(
+    pages: history.Pages, window: history.Window, parameters: Mapping[str, str], inputs: Inputs
+) -> PastRecords:
     """Yield the deploys of the pipelines that were made in *window*."""
     path = f"/repositories/{quote(inputs.repos[0].path)}/pipelines"
     listed = _listed(pages, path, [("sort", "-created_on")])
-    for pipeline in newest_first(listed, window, time_of("pipeline", "created_on")):
+    for pipeline in history.newest_first(listed, window, history.time_of("pipeline", "created_on")):
         if parameters.get("branch") in (None, at(pipeline, "target.ref_name")):
             steps = f"{path}/{quote(Fields(pipeline, 'pipeline').text('uuid'), safe='')}/steps"
             rows = [row for page in _listed(pages, steps, []) for row in page]
             yield _of_pipeline(pipeline, rows, parameters["step"], inputs)
 
 
-def _listed(pages: Pages, path: str, query: list[tuple[str, str]]) -> Iterator[list[Row]]:
-    return numbered_pages(pages, path, query, size=PAGE, name="values", by="pagelen")
+def _listed(pages: history.Pages, path: str, query: list[tuple[str, str]]) -> Iterator[list[history.Row]]:
+    return history.numbered_pages(pages, path, query, size=PAGE, name="values", by="pagelen")
 
 
-def _of_pipeline(pipeline: Row, steps: list[Row], name: str, inputs: Inputs) -> PastMessages:
+def _of_pipeline(
+    pipeline: history.Row, steps: list[history.Row], name: str, inputs: Inputs
+) -> history.PastMessages:
     """Yield the deploy of each step of this name, or why there is none."""
     named = [Fields(row, "step") for row in steps if row.get("name") == name]
     if not named:

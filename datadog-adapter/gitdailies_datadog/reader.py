@@ -10,15 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from gitdailies_core import RESOLVED, STARTED, Change, Fields
-from gitdailies_core.sources.history import (
-    Pages,
-    PastMessage,
-    Row,
-    Window,
-    ignore_unreadable,
-    newest_first,
-    rows_of,
-)
+from gitdailies_core.sources import history
 
 from gitdailies_datadog import past
 from gitdailies_datadog.api.rest import Api
@@ -54,27 +46,29 @@ class Reader(Api):
             "Datadog does not document a cycle key for events; without one, an alert has another id than live"
         )
 
-    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
+    def read(
+        self, pages: history.Pages, window: history.Window, parameters: Mapping[str, str]
+    ) -> Iterator[history.PastMessage]:
         """Yield the incidents that were created in *window*, or the monitor alerts that began in it."""
         given = {name: value for name, value in parameters.items() if name != "monitors"}
         if "monitors" in parameters:
             yield from self._alerts(pages, window, parameters["monitors"], given)
             return
-        for row in newest_first(
+        for row in history.newest_first(
             _incidents(pages), window, lambda row: _data(row).object("attributes").time("created")
         ):
-            yield from ignore_unreadable(past.of_incident(_data(row), given, self.site, self.options))
+            yield from history.ignore_unreadable(past.of_incident(_data(row), given, self.site, self.options))
 
     def _alerts(
-        self, pages: Pages, window: Window, search: str, given: Mapping[str, str]
-    ) -> Iterator[PastMessage]:
+        self, pages: history.Pages, window: history.Window, search: str, given: Mapping[str, str]
+    ) -> Iterator[history.PastMessage]:
         """Yield the alerts in *window*, and the later ends of alerts that began in it."""
         open_alerts: set[str] = set()
         for row in _events(pages, window, search):
             within = window.contains(past.happened_at(row))
             if not within and not open_alerts:
                 return
-            for message in ignore_unreadable(past.of_event(row, given, self.site, self.options)):
+            for message in history.ignore_unreadable(past.of_event(row, given, self.site, self.options)):
                 if not isinstance(message, Change):
                     if within:
                         yield message
@@ -86,7 +80,7 @@ class Reader(Api):
                         open_alerts.discard(message.incident)
 
 
-def _incidents(pages: Pages) -> Iterator[list[Row]]:
+def _incidents(pages: history.Pages) -> Iterator[list[history.Row]]:
     """List all incidents, newest first, because the search has no time filter."""
     offset = 0
     while True:
@@ -97,18 +91,18 @@ def _incidents(pages: Pages) -> Iterator[list[Row]]:
             ("page[offset]", str(offset)),
         ]
         page = Fields(pages.get(_SEARCH, query), _SEARCH).object("data").object("attributes")
-        rows = rows_of(page.raw("incidents") or [], "", page.where("incidents"))
+        rows = history.rows_of(page.raw("incidents") or [], "", page.where("incidents"))
         yield rows
         offset += len(rows)
         if len(rows) < INCIDENTS:
             return
 
 
-def _data(row: Row) -> Fields:
+def _data(row: history.Row) -> Fields:
     return Fields(row, "incident").object("data")
 
 
-def _events(pages: Pages, window: Window, search: str) -> Iterator[Fields]:
+def _events(pages: history.Pages, window: history.Window, search: str) -> Iterator[Fields]:
     """List monitors' events from the start of *window* until now, oldest first."""
     query = [
         ("filter[query]", "source:alert" if search == "*" else f"source:alert ({search})"),

@@ -3,7 +3,10 @@
 A tree maps paths to files. The files of a step are those that `scripts/dist.py` has built.
 """
 
+import gzip
+import io
 import re
+import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +95,21 @@ def assets(built: Path) -> dict[str, bytes]:
         elif module not in ("github_actions", "buildkite") and not name.startswith("."):
             found[f"{module}-{name}"] = file.data
     return found
+
+
+def packed(tree: Tree, folder: str, moment: int) -> bytes:
+    """Return *tree* as the bytes of a `.tar.gz`, in one *folder*. Every file has the time *moment*.
+
+    The bytes are the same wherever and whenever it is made.
+    """
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path, file in sorted(tree.items()):
+            entry = tarfile.TarInfo(f"{folder}/{path}")
+            entry.size, entry.mtime = len(file.data), moment
+            entry.mode = 0o755 if file.executable else 0o644
+            archive.addfile(entry, io.BytesIO(file.data))
+    return gzip.compress(written.getvalue(), mtime=0)
 
 
 def _files(folder: Path) -> Iterator[tuple[str, File]]:

@@ -15,7 +15,7 @@ from gitdailies_connection.config.load import load
 
 from scripts.generators import chart as generator
 from scripts.releasing import trees
-from scripts.releasing.archive import packed
+from scripts.releasing.trees import packed
 from tests.support.deployment.charts import CHART, CLAIMS, Refused, lint, rendered, unknown_kinds
 from tests.support.releasing.owner import PUBLISHED
 

@@ -1,7 +1,5 @@
 """Find the stores that a command is about: the one of `--store`, or those that are here."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +34,13 @@ class Store:
     """The store of one of the two servers that is, or is to be, at the address *setting*."""
 
     kind: str
-    setting: StoreSetting
+    setting: "StoreSetting"
 
     def __str__(self) -> str:
         return f"{self.setting} ({self.kind})"
 
     @property
-    def database(self) -> Database:
+    def database(self) -> "Database":
         database: Database = self._server.database_of(self.setting)
         return database
 
@@ -80,7 +78,7 @@ class Store:
         return True
 
 
-def named_by(store: str) -> StoreSetting:
+def named_by(store: str) -> "StoreSetting":
     """Return the database that `--store` names; raises UsageError for an address of another form."""
     from gitdailies_connection.config.sections.settings import StoreSetting
 
@@ -144,7 +142,7 @@ def ask(question: str, command: str) -> None:
     raise UsageError(f"{command}: nothing was done")
 
 
-def at(setting: StoreSetting) -> list[Store]:
+def at(setting: "StoreSetting") -> list[Store]:
     """Return the stores at an address, by the tables that exist."""
     from contextlib import closing
 

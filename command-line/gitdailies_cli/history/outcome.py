@@ -1,7 +1,5 @@
 """The result of sending a history: a report and an exit code."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,7 +19,7 @@ _RESOLVE = "to end one: gitdailies incident resolve ID --repo OWNER/NAME --envir
 
 
 def finish(
-    sent: Report | dict[str, Any], plan: Plan, total: int, rows: dict[str, int], *, as_json: bool
+    sent: "Report | dict[str, Any]", plan: "Plan", total: int, rows: dict[str, int], *, as_json: bool
 ) -> None:
     """Print what became of the *total* events of a plan, and end the command with its exit code.
 
@@ -46,7 +44,7 @@ def finish(
     raise click.exceptions.Exit(code)
 
 
-def exit_code(report: Report, *, bad: int) -> int:
+def exit_code(report: "Report", *, bad: int) -> int:
     """Return the exit code of a run that left out *bad* rows."""
     if report.stopped == INTERRUPTED_BY:
         return INTERRUPTED
@@ -59,7 +57,7 @@ def exit_code(report: Report, *, bad: int) -> int:
     return DONE
 
 
-def _show_report(report: Report, total: int, more: dict[str, Any], *, as_json: bool) -> None:
+def _show_report(report: "Report", total: int, more: dict[str, Any], *, as_json: bool) -> None:
     """Print the result of sending, and as JSON *more*."""
     left = total - report.delivered - report.skipped - report.refused
     counts = {

@@ -1,7 +1,5 @@
 """Why an event counts or not, as lines for a person; from the answers of the DORA server. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -17,7 +15,7 @@ ALL = "all"
 _LATER = frozenset({"pending", "open"})
 
 
-def lines(event: EventReference, verdicts: Sequence[FigureVerdict]) -> Iterator[str]:
+def lines(event: "EventReference", verdicts: "Sequence[FigureVerdict]") -> Iterator[str]:
     """Say what the event is, whether it counts, why in each figure, and what can be done."""
     yield f"{event.kind} {subject(event)}, {place(event)}, {moment(event.time)} (event {event.id})"
     if not verdicts:
@@ -42,12 +40,12 @@ def lines(event: EventReference, verdicts: Sequence[FigureVerdict]) -> Iterator[
             yield f"       what to do: {verdict.advice}"
 
 
-def _counts_in(verdict: FigureVerdict) -> str:
+def _counts_in(verdict: "FigureVerdict") -> str:
     if verdict.figure == ALL:
         return "It counts" if verdict.counts else "It counts in no figure"
     return f"It {'counts' if verdict.counts else 'does not count'} in the {_figure(verdict)}"
 
 
-def _figure(verdict: FigureVerdict) -> str:
+def _figure(verdict: "FigureVerdict") -> str:
     # The API writes deploymentFrequency.
     return re.sub("[A-Z]", lambda capital: f" {capital[0].lower()}", verdict.figure)

@@ -1,7 +1,5 @@
 """What the subcommands of `gitdailies relay` share: options, the store, the server, and who runs them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -29,14 +27,14 @@ ID = str.strip
 
 def opened(
     config: Path | None, source: str | None = None, where: str = "--source"
-) -> tuple[Configuration, Database]:
+) -> "tuple[Configuration, Database]":
     """Return gitdailies.yml and the relay's database; raises as `known_source` and `store`."""
     settings = find_config.load_configuration(config)
     known_source(source, settings, where)
     return settings, store(settings)
 
 
-def store(settings: Configuration) -> Database:
+def store(settings: Configuration) -> "Database":
     """Return the relay's database; raises UsageError where no relay has used it yet."""
     from gitdailies_relay.store.store import database_of, reading
     from gitdailies_server.storage.sqlite import file_exists
@@ -54,11 +52,11 @@ def store(settings: Configuration) -> Database:
     return database
 
 
-def _never_started(database: Database, reason: str) -> UsageError:
+def _never_started(database: "Database", reason: str) -> UsageError:
     return UsageError(f"{database}: no relay has used this store yet, {reason}; start the relay first")
 
 
-def server_of(settings: Configuration) -> tuple[ServerState | None, str]:
+def server_of(settings: Configuration) -> "tuple[ServerState | None, str]":
     """Return what the server of this relay says of itself, None where none runs here or answers in time.
 
     The text says that it did not answer in time.

@@ -3,8 +3,6 @@
 Whatever is at that address, an answer is JSON within a bound and a time, or a RelayFault with a remedy.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -80,7 +78,7 @@ class RelayClient:
             raise self._fault(answer)
         return self._content(answer, wanted[answer.status])
 
-    def _exchange(self, method: str, path: str, body: bytes | None, seconds: float) -> Response:
+    def _exchange(self, method: str, path: str, body: bytes | None, seconds: float) -> "Response":
         # A server that shows no relay starts without an HTTP client.
         from gitdailies_connection.http.bounded_client import ask
 
@@ -106,7 +104,7 @@ class RelayClient:
         except ConfigurationError as error:
             raise RelayFault(str(error), "Correct that file, then try again.") from None
 
-    def _fault(self, answer: Response) -> RelayFault:
+    def _fault(self, answer: "Response") -> RelayFault:
         """Say what is wrong with an answer that has no content for us."""
         if answer.is_html:
             return RelayFault(f"it answered {answer.status} with a web page instead of data", _WRONG_ADDRESS)
@@ -121,7 +119,7 @@ class RelayClient:
         return RelayFault(f"it answered {answer.status}: {reason}", _LOOK)
 
     @staticmethod
-    def _reason(answer: Response) -> str:
+    def _reason(answer: "Response") -> str:
         if answer.content_type != "application/json":
             return ""
         try:
@@ -130,7 +128,7 @@ class RelayClient:
             return ""
         return found[:500] if isinstance(found, str) else ""
 
-    def _content(self, answer: Response, wanted: type[Value]) -> Value:
+    def _content(self, answer: "Response", wanted: type[Value]) -> Value:
         if answer.is_html:
             raise self._fault(answer)
         if answer.cut:

@@ -6,8 +6,6 @@ incident.text("id")              raises `event.data.id: expected text, got nothi
 incident.optional_text("title")  returns None if there is no title
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +19,7 @@ class Fields:
 
     __slots__ = ("_parent", "_path", "_values")
 
-    def __init__(self, values: Any, path: str = "", parent: Fields | None = None) -> None:
+    def __init__(self, values: Any, path: str = "", parent: "Fields | None" = None) -> None:
         self._path = path
         self._parent = parent
         if not isinstance(values, dict):
@@ -50,16 +48,16 @@ class Fields:
         """Return the value under *name* unchecked, or None."""
         return self._values.get(name)
 
-    def object(self, name: str) -> Fields:
+    def object(self, name: str) -> "Fields":
         if name not in self._values:
             raise PayloadError(f"{self.where(name)}: expected an object, got {NOTHING}")
         return Fields(self._values[name], name, self)
 
-    def optional_object(self, name: str) -> Fields | None:
+    def optional_object(self, name: str) -> "Fields | None":
         value = self._values.get(name)
         return None if value is None else Fields(value, name, self)
 
-    def objects(self, name: str) -> list[Fields]:
+    def objects(self, name: str) -> "list[Fields]":
         """Read a list of objects. A missing list is empty."""
         value = self._values.get(name)
         if value is None:

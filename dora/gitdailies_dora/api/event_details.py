@@ -25,15 +25,7 @@ from gitdailies_dora.derived.read.question import moment_of
 from gitdailies_dora.events import query
 from gitdailies_dora.events.problem import refusal
 from gitdailies_dora.events.records.moves import Move
-from gitdailies_dora.figures.history.corrections import (
-    DEPLOY,
-    NO_DEPLOY,
-    NOT_AN_INCIDENT,
-    NOT_REWORK,
-    OF_DEPLOY,
-    OF_REWORK,
-    REWORK,
-)
+from gitdailies_dora.figures.history import corrections
 
 Answer = Callable[..., Struct | None]
 
@@ -49,7 +41,7 @@ class DismissalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def wish(self, id_: str) -> Wish:
         """Return what is wished of the event with an id."""
-        return Wish(id_, NOT_AN_INCIDENT, None, self.reason)
+        return Wish(id_, corrections.NOT_AN_INCIDENT, None, self.reason)
 
 
 class CauseBody(DismissalBody, frozen=True, kw_only=True):
@@ -58,16 +50,21 @@ class CauseBody(DismissalBody, frozen=True, kw_only=True):
     deploy: Annotated[str | None, Meta(description="the id of the deploy that caused it; null for none")]
 
     def wish(self, id_: str) -> Wish:
-        return Wish(id_, NO_DEPLOY if self.deploy is None else DEPLOY, self.deploy, self.reason)
+        return Wish(
+            id_,
+            corrections.NO_DEPLOY if self.deploy is None else corrections.DEPLOY,
+            self.deploy,
+            self.reason,
+        )
 
 
 class OutcomeBody(DismissalBody, frozen=True, kw_only=True):
     """Whether a deploy failed, and why."""
 
-    outcome: Annotated[str, Meta(extra_json_schema={"enum": list(OF_DEPLOY)})]
+    outcome: Annotated[str, Meta(extra_json_schema={"enum": list(corrections.OF_DEPLOY)})]
 
     def wish(self, id_: str) -> Wish:
-        return Wish(id_, query.one_of("outcome", self.outcome, OF_DEPLOY), None, self.reason)
+        return Wish(id_, query.one_of("outcome", self.outcome, corrections.OF_DEPLOY), None, self.reason)
 
 
 class ReworkBody(DismissalBody, frozen=True, kw_only=True):
@@ -76,7 +73,7 @@ class ReworkBody(DismissalBody, frozen=True, kw_only=True):
     rework: Annotated[bool, Meta(description="whether it mended what users met, and was not planned")]
 
     def wish(self, id_: str) -> Wish:
-        return Wish(id_, REWORK if self.rework else NOT_REWORK, None, self.reason)
+        return Wish(id_, corrections.REWORK if self.rework else corrections.NOT_REWORK, None, self.reason)
 
 
 class MoveBody(DismissalBody, frozen=True, kw_only=True):
@@ -200,7 +197,7 @@ class DetailsApi(Endpoints):
         Corrected,
         parameters=(_DEPLOY,),
         body=OutcomeBody,
-        example={"outcome": OF_DEPLOY[0], "reason": "it was rolled back by hand"},
+        example={"outcome": corrections.OF_DEPLOY[0], "reason": "it was rolled back by hand"},
     )
     async def set_outcome(self, request: Request) -> Response:
         """Say whether a deploy failed, whatever the events say.
@@ -227,22 +224,22 @@ class DetailsApi(Endpoints):
     @endpoint("DELETE /api/incidents/{id}/cause", Corrected, parameters=(_START,))
     async def undo_cause(self, request: Request) -> Response:
         """Undo the correction: the incident is attributed as its events tell."""
-        return await self._undo(request, (DEPLOY, NO_DEPLOY))
+        return await self._undo(request, (corrections.DEPLOY, corrections.NO_DEPLOY))
 
     @endpoint("DELETE /api/incidents/{id}/dismissal", Corrected, parameters=(_START,))
     async def undo_dismissal(self, request: Request) -> Response:
         """Undo the correction: the occurrence counts again."""
-        return await self._undo(request, (NOT_AN_INCIDENT,))
+        return await self._undo(request, (corrections.NOT_AN_INCIDENT,))
 
     @endpoint("DELETE /api/deploys/{id}/outcome", Corrected, parameters=(_DEPLOY,))
     async def undo_outcome(self, request: Request) -> Response:
         """Undo the correction: the deploy is judged as events tell."""
-        return await self._undo(request, OF_DEPLOY)
+        return await self._undo(request, corrections.OF_DEPLOY)
 
     @endpoint("DELETE /api/deploys/{id}/rework", Corrected, parameters=(_DEPLOY,))
     async def undo_rework(self, request: Request) -> Response:
         """Undo the correction: the deploy is rework or not as events tell."""
-        return await self._undo(request, OF_REWORK)
+        return await self._undo(request, corrections.OF_REWORK)
 
     @endpoint(
         "POST /api/incidents/move",

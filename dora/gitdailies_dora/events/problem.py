@@ -8,14 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, NamedTuple
 
-from gitdailies_core.errors import (
-    BodyTooLarge,
-    GitDailiesError,
-    InvalidEvent,
-    StoreBusy,
-    StoreUnavailable,
-    UnreadableBody,
-)
+from gitdailies_core import errors as faults
 from msgspec import Meta, Struct
 
 from gitdailies_dora.accounts.keys.webhook_key import without_keys
@@ -142,7 +135,7 @@ def of_server(status: HTTPStatus, reason: str) -> Problem:
     return Problem(OF_SERVER[status], reason)
 
 
-class Refusal(GitDailiesError):
+class Refusal(faults.GitDailiesError):
     """A request that is refused with a problem."""
 
     def __init__(self, problem: Problem) -> None:
@@ -155,7 +148,7 @@ class Refusal(GitDailiesError):
         return Refusal, (self.problem,)
 
 
-class StoreTimeout(StoreUnavailable):
+class StoreTimeout(faults.StoreUnavailable):
     """A write did not end in time. It may end later."""
 
 
@@ -165,21 +158,21 @@ def refusal(word: str, detail: str, **headers: str) -> Refusal:
     return Refusal(Problem(word, detail, headers=named))
 
 
-def of_error(error: GitDailiesError) -> Problem:
+def of_error(error: faults.GitDailiesError) -> Problem:
     """Return the problem for one of our errors; an error that no caller can cause is internal."""
     if isinstance(error, Refusal):
         return error.problem
-    if isinstance(error, BodyTooLarge):
+    if isinstance(error, faults.BodyTooLarge):
         return Problem("too-large", str(error))
-    if isinstance(error, UnreadableBody):
+    if isinstance(error, faults.UnreadableBody):
         return Problem("unreadable", str(error))
-    if isinstance(error, InvalidEvent):
+    if isinstance(error, faults.InvalidEvent):
         several = error.faults if len(error.faults) > 1 else ()
         errors = tuple((fault.field, str(fault)) for fault in several)
         return Problem("invalid", str(error), error.field, errors=errors)
-    if isinstance(error, StoreBusy):
+    if isinstance(error, faults.StoreBusy):
         return Problem("busy", str(error), headers=(("Retry-After", str(_RETRY_AFTER_SECONDS)),))
-    if isinstance(error, StoreUnavailable):
+    if isinstance(error, faults.StoreUnavailable):
         # The log has the error of the disk. The sender needs to know only that it can send again.
         stored = "nothing of this request was stored, send it again later"
         if isinstance(error, StoreTimeout):

@@ -9,15 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from gitdailies_connection.relay.answers import (
-    DecidedMessage,
-    IncidentTimeline,
-    NotedAction,
-    OccurrenceState,
-    SendingAttempt,
-    ShownEvent,
-    StoredRequest,
-)
+from gitdailies_connection.relay import answers
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
 from msgspec.structs import replace
@@ -132,16 +124,16 @@ def facts_of(session: Session, delivery: str) -> DeliveryFacts | None:
 
 def facts_between(session: Session, first: str, last: str) -> dict[str, DeliveryFacts]:
     """Return what is known of the deliveries from *first* to *last*, by their ids, without attempts."""
-    messages: dict[str, list[DecidedMessage]] = {}
+    messages: dict[str, list[answers.DecidedMessage]] = {}
     incidents: dict[str, dict[str, None]] = {}
     for incident, *columns in session.execute(_MESSAGES_BETWEEN, (first, last)).fetchall():
         message = _message(columns)
         messages.setdefault(message.delivery, []).append(message)
         incidents.setdefault(message.delivery, {}).update({incident: None} if incident else {})
-    stored: dict[str, dict[str, StoredRequest]] = {}
+    stored: dict[str, dict[str, answers.StoredRequest]] = {}
     for delivery, table, *columns in session.execute(_STORED_BETWEEN, (first, last) * 2).fetchall():
         stored.setdefault(delivery, {})[table] = _stored(table, *columns)
-    events: dict[str, dict[int, ShownEvent]] = {}
+    events: dict[str, dict[int, answers.ShownEvent]] = {}
     for seq, *columns in session.execute(_EVENTS_BETWEEN, (first, last)).fetchall():
         event = _event(columns)
         events.setdefault(event.delivery, {})[seq] = event
@@ -157,13 +149,15 @@ def facts_between(session: Session, first: str, last: str) -> dict[str, Delivery
     }
 
 
-def with_attempts(session: Session, seq: int, event: ShownEvent) -> ShownEvent:
+def with_attempts(session: Session, seq: int, event: answers.ShownEvent) -> answers.ShownEvent:
     """Return an event, by its number, with its attempts, the oldest first."""
     rows = session.execute(_ATTEMPTS_OF, (seq,)).fetchall()
-    return replace(event, attempts=tuple(SendingAttempt(from_us(at), *more) for at, *more in rows))
+    return replace(event, attempts=tuple(answers.SendingAttempt(from_us(at), *more) for at, *more in rows))
 
 
-def with_request(session: Session, delivery: str, table: str, stored: StoredRequest) -> StoredRequest:
+def with_request(
+    session: Session, delivery: str, table: str, stored: answers.StoredRequest
+) -> answers.StoredRequest:
     """Return a stored request of *table* with its headers and its body."""
     row = session.execute(_REQUEST_OF[table], (delivery,)).fetchone()
     if row is None:  # erased just now
@@ -186,10 +180,10 @@ def body_holds(session: Session, known: DeliveryFacts, text: str) -> bool:
     return any(text.casefold() in bytes(body).decode("utf-8", "replace").casefold() for *_, body in rows)
 
 
-def actions_on(session: Session, subjects: Iterable[str]) -> tuple[NotedAction, ...]:
+def actions_on(session: Session, subjects: Iterable[str]) -> tuple[answers.NotedAction, ...]:
     """Return what people did about any of *subjects*, the oldest first."""
     rows = [row for subject in subjects for row in session.execute(_ACTIONS_ON, (subject,)).fetchall()]
-    return tuple(NotedAction(from_us(at), *more) for at, *more in sorted(rows))
+    return tuple(answers.NotedAction(from_us(at), *more) for at, *more in sorted(rows))
 
 
 def delivery_of(session: Session, event: str) -> str | None:
@@ -198,7 +192,7 @@ def delivery_of(session: Session, event: str) -> str | None:
     return None if row is None else row[0]
 
 
-def timelines(session: Session, id_: str) -> list[IncidentTimeline]:
+def timelines(session: Session, id_: str) -> list[answers.IncidentTimeline]:
     """Return the timeline of each incident that *id_* means: its own id, or that of a delivery or an event.
 
     A delivery that could not be read has a timeline, too, with `incident` None.
@@ -210,15 +204,17 @@ def timelines(session: Session, id_: str) -> list[IncidentTimeline]:
     found = [timeline(session, name) for name in incidents if name]
     if "" in incidents:
         unread = session.execute(_UNREAD, (id_,)).fetchall()
-        found.append(IncidentTimeline(None, tuple(_message(columns) for _, *columns in unread), (), ()))
+        found.append(
+            answers.IncidentTimeline(None, tuple(_message(columns) for _, *columns in unread), (), ())
+        )
     return found
 
 
-def timeline(session: Session, incident: str) -> IncidentTimeline:
+def timeline(session: Session, incident: str) -> answers.IncidentTimeline:
     """Return the timeline of an incident: deliveries, decisions, occurrences, events, attempts."""
     messages = session.execute(_MESSAGES_OF, (incident,)).fetchall() if incident else []
     events = session.execute(_EVENTS_OF, (incident,)).fetchall()
-    return IncidentTimeline(
+    return answers.IncidentTimeline(
         incident,
         tuple(_message(columns) for _, *columns in messages),
         tuple(_occurrence(row) for row in session.execute(_OCCURRENCES_OF, (incident,)).fetchall()),
@@ -226,22 +222,24 @@ def timeline(session: Session, incident: str) -> IncidentTimeline:
     )
 
 
-def _message(columns: Sequence[Any]) -> DecidedMessage:
+def _message(columns: Sequence[Any]) -> answers.DecidedMessage:
     delivery, received_at, source, word, proof, outcome, reason, events, pack = columns
     at, ids = from_us(received_at), tuple(json.loads(events))
-    return DecidedMessage(delivery, at, source, word, proof, outcome, reason, ids, pack)
+    return answers.DecidedMessage(delivery, at, source, word, proof, outcome, reason, ids, pack)
 
 
 def _stored(
     table: str, code: str, reason: str, replayed_at: int | None, discarded: str | None
-) -> StoredRequest:
+) -> answers.StoredRequest:
     if discarded is not None:
-        return StoredRequest("discarded", code, discarded, from_us(replayed_at))
+        return answers.StoredRequest("discarded", code, discarded, from_us(replayed_at))
     state = "quarantined" if table == "quarantine" else "ignored"
-    return StoredRequest(state if replayed_at is None else "replayed", code, reason, from_us(replayed_at))
+    return answers.StoredRequest(
+        state if replayed_at is None else "replayed", code, reason, from_us(replayed_at)
+    )
 
 
-def _event(columns: Sequence[Any]) -> ShownEvent:
+def _event(columns: Sequence[Any]) -> answers.ShownEvent:
     id_, body, delivery, stored_at, discarded, in_outbox, dead_letter, due_at, attempts, *more = columns
     held_until, is_next, waits_for_push = more
     state, reason, held_for, due = "delivered", None, None, None
@@ -254,14 +252,14 @@ def _event(columns: Sequence[Any]) -> ShownEvent:
     elif in_outbox:
         # Before the first attempt, it is due at once.
         state, due = ("waiting", due_at or None if attempts else None) if is_next else ("blocked", None)
-    return ShownEvent(
+    return answers.ShownEvent(
         id_, json.loads(body), delivery, from_us(stored_at), state, reason, held_for, from_us(due)
     )
 
 
-def _occurrence(row: Sequence[Any]) -> OccurrenceState:
+def _occurrence(row: Sequence[Any]) -> answers.OccurrenceState:
     source, repo, environment, service, name, state, started_at, ended_at, merged_into = row
     times = from_us(started_at), from_us(ended_at)
-    return OccurrenceState(
+    return answers.OccurrenceState(
         source, repo or None, environment or None, service or None, name, state, *times, merged_into
     )

@@ -16,7 +16,6 @@ from gitdailies_core.errors import ConfigurationError
 from gitdailies_server.http.connection import Connection
 from gitdailies_server.http.connection_limits import ConnectionLimits
 from gitdailies_server.http.exchange import Application, ErrorBody, Exchange, error_in_json
-from gitdailies_server.http.until_open import UntilOpen
 from gitdailies_server.logging.rate_limited import RateLimitedLog
 from gitdailies_server.storage.database import reason
 
@@ -31,6 +30,9 @@ _BACKLOG = 2048
 _RESERVE = 256
 # How often the end of a server looks whether all answers are written.
 _LOOK_SECONDS = 0.05
+_JSON = (b"content-type", b"application/json")
+_ALIVE = b'{"status": "alive"}'
+_MIGRATING = b'{"status": "unavailable", "reason": "migrating: the store is being opened"}'
 
 
 def bind(address: Listen, remedy: str) -> socket.socket:
@@ -76,6 +78,19 @@ def connections_that_fit(connections: int) -> int:
     if soft == resource.RLIM_INFINITY:
         return connections
     return min(connections, max(soft - _RESERVE, soft // 2))
+
+
+class UntilOpen:
+    """An application that is alive and not ready: a migration may take long before the store is open."""
+
+    def __init__(self) -> None:
+        self.unfinished: set[asyncio.Task[None]] = set()
+
+    def __call__(self, exchange: Exchange, /) -> None:
+        if exchange.path == "/healthz":
+            exchange.answer(200, _ALIVE, (_JSON,))
+        else:
+            exchange.answer(503, _MIGRATING, (_JSON, (b"retry-after", b"5")))
 
 
 class Server:

@@ -10,8 +10,6 @@ Alembic is imported only for stores that need an upgrade: importing it takes lon
 else that a command needs.
 """
 
-from __future__ import annotations
-
 import contextlib
 import threading
 import time
@@ -138,7 +136,7 @@ def run_revisions(database: Database, session: Session, folder: Path) -> None:
     script = ScriptDirectory(str(folder))
     errors: tuple[type[Exception], ...] = (DBAPIError, *database.errors)
 
-    def steps(revision: str | tuple[str, ...], _: MigrationContext) -> Iterable[RevisionStep]:
+    def steps(revision: str | tuple[str, ...], _: "MigrationContext") -> "Iterable[RevisionStep]":
         missing = reversed(list(script.iterate_revisions("head", revision or "base")))
         return [MigrationStep.upgrade_from_script(script.revision_map, one) for one in missing]
 
@@ -163,7 +161,7 @@ def run_revisions(database: Database, session: Session, folder: Path) -> None:
         raise unavailable(database, "bring its schema up to date", of_driver) from of_driver
 
 
-def _note(context: MigrationContext, step: MigrationInfo) -> None:
+def _note(context: "MigrationContext", step: "MigrationInfo") -> None:
     """Store this release and the oldest revision next to the revision, in the transaction of the step."""
     from sqlalchemy import inspect, text
 

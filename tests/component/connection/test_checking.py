@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from gitdailies_connection.check.reachability import Finding, check
+from gitdailies_connection.check import Finding, check
 from gitdailies_connection.config.load import load, read
 from gitdailies_connection.config.sections.settings import Configuration
 

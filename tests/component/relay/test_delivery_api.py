@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 import requests
-from gitdailies_connection.check import relays
-from gitdailies_connection.check.reachability import FAULT, OK, UNPROVEN, Finding
-from gitdailies_connection.check.relays import check_relay
+from gitdailies_connection import check as checking
+from gitdailies_connection.check import FAULT, OK, UNPROVEN, Finding, check_relay
 from gitdailies_connection.config.load import load
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.sections.settings import RelayAddress
@@ -509,5 +508,5 @@ def test_check_says_whether_the_pages_reach_a_relay(quiet: Api, tmp_path: Path, 
         (found("http://127.0.0.1:1"), "dora.relay relay at http://127.0.0.1:1: "),
     ):
         assert (wrong.level, said in wrong.text, "dora.relay" in wrong.remedy) == (FAULT, True, True)
-    monkeypatch.setattr(relays, "version", lambda _: "9.9.9")
+    monkeypatch.setattr(checking, "version", lambda _: "9.9.9")
     assert (found(url).level, "this is 9.9.9" in found(url).text) == (UNPROVEN, True)

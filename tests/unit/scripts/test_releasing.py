@@ -12,10 +12,9 @@ import pytest
 from scripts import dist
 from scripts.platforms import folders
 from scripts.releasing import changelog, placeholders, plan, project, published, stamp, trees, uses
-from scripts.releasing.archive import packed
 from scripts.releasing.project import Project
 from scripts.releasing.published import Published
-from scripts.releasing.trees import File
+from scripts.releasing.trees import File, packed
 from tests.support.releasing.owner import NAMES, OWNER, PROJECT, PUBLISHED, ROOT, VERSION, owned
 
 LOG = "# Changelog\n\n## Unreleased: 0.2.0, more\n\n- New.\n\n## 0.1.0 (2026-03-04), the first\n\n- First.\n"

@@ -23,7 +23,7 @@ def check(file: Path | None, config: Path | None, as_json: bool) -> None:
     """
     if file is not None and config is not None:
         raise UsageError("--config: expected FILE or --config, got both")
-    from gitdailies_connection.check.reachability import FAULT
+    from gitdailies_connection.check import FAULT
 
     from gitdailies_cli.commands.run.findings import findings_of
 

@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlencode
 
-from gitdailies_connection.check import reachability
-from gitdailies_connection.check.reachability import FAULT, OK, UNPROVEN, Finding
-from gitdailies_connection.check.relays import check_relay
+from gitdailies_connection.check import FAULT, OK, UNPROVEN, Finding, check, check_relay
 from gitdailies_connection.config.load import load_dora_alone
 from gitdailies_connection.config.sections.settings import Configuration, DoraSettings
 from gitdailies_connection.config.sections.sign_in import SignInSettings
@@ -31,7 +29,7 @@ def findings_of(file: Path | None) -> list[Finding]:
         return [finding, *_dora(dora), *_names(path, dora)]
     configuration = find_config.load_configuration(path)
     return [
-        *reachability.check(configuration, os.environ),
+        *check(configuration, os.environ),
         *_store(configuration),
         *_alerts(configuration),
         *_without_route(configuration),

@@ -3,14 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from gitdailies_connection.relay.answers import (
-    ActionResult,
-    Conflict,
-    CountedDeliveries,
-    ExampleDelivery,
-    PauseResult,
-    ShownDelivery,
-)
+from gitdailies_connection.relay import answers
 from gitdailies_connection.relay.client import RelayClient
 from gitdailies_core.errors import RelayFault
 from starlette.responses import Response
@@ -77,7 +70,9 @@ class DeliveryActionPages(PageGroup):
         if incident := visit.fields.get("incident", "")[:_LONGEST_REASON]:
             body["incident"] = incident
         path = f"/deliveries/{id_}/{step}"
-        done = await self._act(relay, step, body, lambda client: client.post(path, body, ActionResult))
+        done = await self._act(
+            relay, step, body, lambda client: client.post(path, body, answers.ActionResult)
+        )
         if isinstance(done, _Wrong):
             return await self.confirm(visit, done)
         detail = {"relay": relay, "reason": body["reason"], "events": list(done.events)}
@@ -110,7 +105,7 @@ class DeliveryActionPages(PageGroup):
         relay, action, source = self._pausing(visit)
         body = _body(visit) | ({"source": source} if source else {})
         done = await self._act(
-            relay, action, body, lambda client: client.post(f"/{action}", body, PauseResult)
+            relay, action, body, lambda client: client.post(f"/{action}", body, answers.PauseResult)
         )
         if isinstance(done, _Wrong):
             return await self.confirm_pause(visit, done)
@@ -126,7 +121,7 @@ class DeliveryActionPages(PageGroup):
         path = f"/sources/{source}/example"
         try:
             sent = await self._site.relays.ask(
-                relay, lambda client: client.post(path, {"person": visit.user.name}, ExampleDelivery)
+                relay, lambda client: client.post(path, {"person": visit.user.name}, answers.ExampleDelivery)
             )
         except RelayFault as fault:
             return self._site.message(visit, 502, "No example was sent", f"{fault}. {fault.remedy}")
@@ -143,7 +138,7 @@ class DeliveryActionPages(PageGroup):
         chosen_by = {**with_times(filters, zone), "bodies": "true"}
         body = {**_body(visit), "action": action, "reason": "not yet", "filter": chosen_by, "dryRun": True}
         counted, fault = await self._site.relays.answer(
-            relay, lambda client: client.post("/deliveries/actions", body, CountedDeliveries)
+            relay, lambda client: client.post("/deliveries/actions", body, answers.CountedDeliveries)
         )
         if fault:
             wrong = _Wrong(f"{fault}. {fault.remedy}", status=fault.status_hint)
@@ -175,9 +170,12 @@ class DeliveryActionPages(PageGroup):
         }
         path = "/deliveries/actions"
         done = await self._act(
-            relay, action, body, lambda client: client.confirm(path, body, ActionResult, Conflict)
+            relay,
+            action,
+            body,
+            lambda client: client.confirm(path, body, answers.ActionResult, answers.Conflict),
         )
-        if isinstance(done, Conflict):
+        if isinstance(done, answers.Conflict):
             done = _Wrong("Other deliveries match now. Check the number again.", status=409)
         if isinstance(done, _Wrong):
             return await self.confirm_many(visit, done)
@@ -215,7 +213,7 @@ class DeliveryActionPages(PageGroup):
     async def _facts(self, relay: str, id_: str, incident: str) -> list[tuple[str, str]]:
         """Return what a question is about; nothing where the relay does not say it."""
         found, _ = await self._site.relays.answer(
-            relay, lambda client: client.get(f"/deliveries/{id_}", ShownDelivery)
+            relay, lambda client: client.get(f"/deliveries/{id_}", answers.ShownDelivery)
         )
         return [] if found is None else delivery_words.about(found, incident, self._site.settings.zone)
 

@@ -28,22 +28,12 @@ from gitdailies_dora.accounts.people import ABSOLUTE
 from gitdailies_dora.derived.read.figures.known_names import Filters, of_filters
 from gitdailies_dora.events.problem import PROBLEMS, Problem, Refusal, of_error, refusal
 from gitdailies_dora.operations.installation import Installation
+from gitdailies_dora.pages.frame import request_context
 from gitdailies_dora.pages.frame.documentation import link
 from gitdailies_dora.pages.frame.event_links import opened_markup
 from gitdailies_dora.pages.frame.formatting import amount, duration, kept_whole, visible, zone_name
 from gitdailies_dora.pages.frame.forms import last_day, role_words, sentence
 from gitdailies_dora.pages.frame.relays import Relays
-from gitdailies_dora.pages.frame.request_context import (
-    FORM_FIELD,
-    FormFields,
-    Visit,
-    cookie_header,
-    cookie_name,
-    form_of,
-    origin_of,
-    query_of,
-    refuse_cross_site,
-)
 from gitdailies_dora.pages.frame.visitors import SCREEN, Visitors
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -85,7 +75,7 @@ EVERYONE, SIGNED_IN, MEMBERS, OWNERS = "everyone", "signed in", "members", "owne
 # Figures, which a screen with a link may show as well.
 FIGURES = "signed in, or a screen"
 Value = TypeVar("Value")
-Handler: TypeAlias = Callable[[Visit], Awaitable[Response]]
+Handler: TypeAlias = Callable[[request_context.Visit], Awaitable[Response]]
 
 
 @dataclass(frozen=True)
@@ -137,24 +127,26 @@ class Site:
             visit = await self._visit(request)
             try:
                 if page.method == "POST":
-                    visit = replace(visit, fields=await form_of(request))
-                    refuse_cross_site(visit, self.public)
+                    visit = replace(visit, fields=await request_context.form_of(request))
+                    request_context.refuse_cross_site(visit, self.public)
                 else:
-                    visit = replace(visit, fields=query_of(request))
+                    visit = replace(visit, fields=request_context.query_of(request))
                 return await self._allowed(page, visit)
             except GitDailiesError as error:
                 return self._error_page(visit, page, error)
 
         return respond
 
-    def render(self, visit: Visit, template: str, status: int = 200, **context: Any) -> Response:
+    def render(
+        self, visit: request_context.Visit, template: str, status: int = 200, **context: Any
+    ) -> Response:
         """Render a page for a visitor, with the headers and the cookie of every page."""
         headers = {"content-security-policy": POLICY}
-        if cookie_name(secure=visit.secure) not in visit.request.cookies:
-            headers.update(cookie_header(visit.token, secure=visit.secure, seconds=None))
-        said = visit.request.cookies.get(cookie_name(secure=visit.secure, suffix=_SAID), "")
+        if request_context.cookie_name(secure=visit.secure) not in visit.request.cookies:
+            headers.update(request_context.cookie_header(visit.token, secure=visit.secure, seconds=None))
+        said = visit.request.cookies.get(request_context.cookie_name(secure=visit.secure, suffix=_SAID), "")
         if visit.person and said:
-            headers.update(cookie_header("", secure=visit.secure, seconds=0, suffix=_SAID))
+            headers.update(request_context.cookie_header("", secure=visit.secure, seconds=0, suffix=_SAID))
         text = (
             _templates()
             .get_template(template)
@@ -163,7 +155,7 @@ class Site:
                 person=visit.person,
                 role_words=self._role_words,
                 just_done=SAID.get(said, ""),
-                form_field=FORM_FIELD,
+                form_field=request_context.FORM_FIELD,
                 timezone=self.settings.zone,
                 store_fault=self.store.writer.fault if visit.person else "",
                 navigation=[
@@ -181,15 +173,15 @@ class Site:
         )
         return HTMLResponse(text, status, headers=headers)
 
-    def may_correct(self, visit: Visit) -> bool:
+    def may_correct(self, visit: request_context.Visit) -> bool:
         """Whether a visitor may correct what events count for."""
         return visit.person is not None and _may(visit.person, self.correct_needs)
 
-    def message(self, visit: Visit, status: int, title: str, text: str) -> Response:
+    def message(self, visit: request_context.Visit, status: int, title: str, text: str) -> Response:
         """Render a page with a title and a text."""
         return self.render(visit, "message.html", status, title=title, text=text)
 
-    def too_many(self, visit: Visit, wait: float) -> Response:
+    def too_many(self, visit: request_context.Visit, wait: float) -> Response:
         """Ask a visitor to wait; *wait* is in seconds."""
         seconds = math.ceil(wait)
         text = f"Wait {seconds} seconds, then try again."
@@ -214,7 +206,7 @@ class Site:
         read = partial(of_filters, given=given, settings=self.settings, now=to_us(self.clock()))
         return await self.store.ask(read)
 
-    async def whole_name(self, visit: Visit) -> Response | None:
+    async def whole_name(self, visit: request_context.Visit) -> Response | None:
         """Redirect to the same page of the repository whose short name is in the address, if it means one."""
         name = visit.fields.get("repo", "").strip()
         if not name or "/" in name or not (repo := (await self.filters({"repo": name})).repo):
@@ -226,41 +218,43 @@ class Site:
         """Redirect a visitor to another page, which the browser requests with GET."""
         return RedirectResponse(path, 303, headers={"content-security-policy": POLICY, **(headers or {})})
 
-    def after(self, visit: Visit, path: str, said: str) -> Response:
+    def after(self, visit: request_context.Visit, path: str, said: str) -> Response:
         """Redirect a visitor to a page that says what was done: *said* is a word of `SAID`."""
-        return self.redirect(path, cookie_header(said, secure=visit.secure, seconds=60, suffix=_SAID))
+        return self.redirect(
+            path, request_context.cookie_header(said, secure=visit.secure, seconds=60, suffix=_SAID)
+        )
 
-    async def sign_in(self, visit: Visit, person: people.Person, path: str) -> Response:
+    async def sign_in(self, visit: request_context.Visit, person: people.Person, path: str) -> Response:
         """Begin a session with a new token; the cookie that the visitor had is not used again."""
         token, hash_ = people_store.new_token()
         await self.write(people_store.sign_in, hash_=hash_, person=person)
         seconds = int(ABSOLUTE.total_seconds())
-        return self.redirect(path, cookie_header(token, secure=visit.secure, seconds=seconds))
+        return self.redirect(path, request_context.cookie_header(token, secure=visit.secure, seconds=seconds))
 
-    async def _visit(self, request: Request) -> Visit:
+    async def _visit(self, request: Request) -> request_context.Visit:
         visit = self._anonymous(request)
         if found := await self.visitors.of_proxy(request.headers):
             return replace(visit, person=found.person, by_proxy=True, denied=found.reason)
-        if cookie_name(secure=visit.secure) in request.cookies:
+        if request_context.cookie_name(secure=visit.secure) in request.cookies:
             person = await self.visitors.of_session(visit.token, is_used=RENEWAL not in request.headers)
             if person is not None:
                 return replace(visit, person=person)
-        token = request.cookies.get(cookie_name(secure=visit.secure, suffix=SCREEN), "")
+        token = request.cookies.get(request_context.cookie_name(secure=visit.secure, suffix=SCREEN), "")
         screen = await self.visitors.screen(token) if token else None
         return visit if screen is None or screen.review else replace(visit, screen=screen.name)
 
-    def _anonymous(self, request: Request) -> Visit:
-        origin = origin_of(request, self.public)
-        token = request.cookies.get(cookie_name(secure=origin.startswith("https:")), "")
-        return Visit(
+    def _anonymous(self, request: Request) -> request_context.Visit:
+        origin = request_context.origin_of(request, self.public)
+        token = request.cookies.get(request_context.cookie_name(secure=origin.startswith("https:")), "")
+        return request_context.Visit(
             request=request,
             token=token or people_store.new_token()[0],
             person=None,
             origin=origin,
-            fields=FormFields(),
+            fields=request_context.FormFields(),
         )
 
-    async def _allowed(self, page: Page, visit: Visit) -> Response:
+    async def _allowed(self, page: Page, visit: request_context.Visit) -> Response:
         if visit.denied:
             return self.message(visit, 403, "You may not sign in", visit.denied)
         if page.needs == FIGURES and visit.screen:
@@ -275,7 +269,7 @@ class Site:
             return self.message(visit, 403, f"For {who} only", text)
         return await page.handler(visit)
 
-    def _error_page(self, visit: Visit, page: Page, error: GitDailiesError) -> Response:
+    def _error_page(self, visit: request_context.Visit, page: Page, error: GitDailiesError) -> Response:
         problem = of_error(error) if error.status_hint != 400 else Problem("request", str(error))
         if problem.word == "fault":
             raise error
@@ -284,7 +278,7 @@ class Site:
         write("refused", path=page.path, problem=problem.word, status=problem.status, reason=str(error))
         return self._problem_page(visit, problem)
 
-    def _problem_page(self, visit: Visit, problem: Problem) -> Response:
+    def _problem_page(self, visit: request_context.Visit, problem: Problem) -> Response:
         title, text = PROBLEMS[problem.word].page_title, _sentence(without_keys(problem.detail))
         response = self.message(visit, problem.status, title, text)
         response.headers.update(dict(problem.headers))
@@ -302,7 +296,7 @@ class PageGroup:
     def __init__(self, site: Site) -> None:
         self._site = site
 
-    async def _write(self, visit: Visit, work: Callable[..., Value], **given: Any) -> Value:
+    async def _write(self, visit: request_context.Visit, work: Callable[..., Value], **given: Any) -> Value:
         """Have *work* change the store, now and in the name of the person who visits."""
         return await self._site.write(work, actor=visit.user.name, **given)
 

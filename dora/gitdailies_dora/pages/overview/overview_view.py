@@ -20,23 +20,8 @@ from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings
 from gitdailies_dora.figures.words.quick_check import quick_check
 from gitdailies_dora.figures.words.rates import LEAST_FOR_PERCENT, fail_rate
 from gitdailies_dora.pages.charts import sparks
-from gitdailies_dora.pages.frame import phrases
+from gitdailies_dora.pages.frame import formatting, phrases
 from gitdailies_dora.pages.frame.event_links import COUNTED, Piece, open_incidents_url, urls_of_counts
-from gitdailies_dora.pages.frame.formatting import (
-    BEHIND_US,
-    amount,
-    count,
-    days,
-    dora_url,
-    duration,
-    fraction,
-    moment,
-    percent,
-    rate_unit,
-    unbroken,
-    unbroken_units,
-    window,
-)
 from gitdailies_dora.pages.overview.cards import CardContext
 from gitdailies_dora.pages.overview.chance_view import explained
 from gitdailies_dora.pages.overview.overview_cards import Units, cards
@@ -117,14 +102,16 @@ def context(
     observed = phrases.observed(whole.total.deployment_frequency, zone)
     listed = {} if on_wall else drawn.listed(question.period)
     units = _by_unit(found, drawn, listed=bool(listed))
-    shown_in = CardContext(window(settings.window.total_seconds()), observed, listed)
+    shown_in = CardContext(formatting.window(settings.window.total_seconds()), observed, listed)
     return {
         "place": {"environment": environment, "team": ", ".join(map(known.title, teams)), "repo": ""},
         "empty": not rows,
-        "as_of": moment(read.as_of, zone),
-        "behind": question.period.now - read.as_of > BEHIND_US,
+        "as_of": formatting.moment(read.as_of, zone),
+        "behind": question.period.now - read.as_of > formatting.BEHIND_US,
         "period": period_words(question.period, settings),
-        "before": None if read.planned.before is None else moment(read.planned.before.began_at, zone),
+        "before": None
+        if read.planned.before is None
+        else formatting.moment(read.planned.before.began_at, zone),
         "before_since": whole.before and phrases.observed(whole.before.deployment_frequency, zone),
         "observed": observed,
         "decide": listed.get("May have failed", ""),
@@ -133,16 +120,17 @@ def context(
         "counts_of": listed,
         "unit": question.interval,
         "sorts": [
-            (word, title, dora_url(filters, sort=word, page=None), word == sort)
+            (word, title, formatting.dora_url(filters, sort=word, page=None), word == sort)
             for word, (title, _) in SORTS.items()
         ],
         "sort": sort,
-        "common": None if drawn.common is None else unbroken(percent(drawn.common)),
-        "top": unbroken(f"0 to {drawn.top * 100:.0f} %"),
+        "common": None if drawn.common is None else formatting.unbroken(formatting.percent(drawn.common)),
+        "top": formatting.unbroken(f"0 to {drawn.top * 100:.0f} %"),
         "teams": groups,
         "with_ranges": any(row and row["range"] for one in groups for row in (one["total"], *one["rows"])),
         "layouts": [
-            (title, dora_url(filters, rows=one, page=None), one == layout) for one, title in LAYOUTS.items()
+            (title, formatting.dora_url(filters, rows=one, page=None), one == layout)
+            for one, title in LAYOUTS.items()
         ],
         "layout": LAYOUTS[layout] if known else "Repositories",
         "sorted_by": "Sort within each team by" if known and layout == BY_TEAM else "Sort by",
@@ -153,20 +141,20 @@ def context(
         "changed": phrases.changed_settings(
             (one for one in found.changed if question.teams or not one.subject.startswith("teams")), zone
         ),
-        "number": count(len(active)),
+        "number": formatting.count(len(active)),
         "quick_check": quick_check(whole.total),
         "outside": _outside(found, drawn, len(active)),
         "in_two": len(rows) - len(active),
         "idle": [
-            (dora_url(filters, repo=name, sort=None, page=None), name)
+            (formatting.dora_url(filters, repo=name, sort=None, page=None), name)
             for repo in question.selected(sorted(found.names.keys() - active), ALL)
             for name in (found.names[repo],)
         ],
         "page": page,
         "pages": len(pages),
-        "newer": dora_url(filters, page=str(page - 1)) if page > 1 else "",
-        "older": dora_url(filters, page=str(page + 1)) if page < len(pages) else "",
-        "turned": dora_url(filters, page=str(page % len(pages) + 1)) if len(pages) > 1 else "",
+        "newer": formatting.dora_url(filters, page=str(page - 1)) if page > 1 else "",
+        "older": formatting.dora_url(filters, page=str(page + 1)) if page < len(pages) else "",
+        "turned": formatting.dora_url(filters, page=str(page % len(pages) + 1)) if len(pages) > 1 else "",
         **seen_environments(found.choices, filters),
         "is_production": question.environments == {PRODUCTION},
     }
@@ -234,7 +222,7 @@ class _Drawing:
         # One unit for all rows, on every page: that of the mean row with deploys.
         often, read = self.whole.total.deployment_frequency.value or 0, found.found
         deploying = sum(map(any, read.sums.deploys([(key,) for key in read.keys], [read.planned.total])))
-        self.unit = rate_unit(often / max(deploying, 1))
+        self.unit = formatting.rate_unit(often / max(deploying, 1))
         self.common = whole.total.change_fail_rate.value
         self.top = 1.0 if (self.common or 0) > _USUAL_TOP * 0.75 else _USUAL_TOP
         self.titles = [bucket_title(found.question.interval, one) for one, _ in found.found.planned.buckets]
@@ -266,22 +254,24 @@ class _Drawing:
             "title": title,
             "href": href,
             "rate": often,
-            "deploys": within or (count(frequency.deploys) if frequency.deploys else ""),
+            "deploys": within or (formatting.count(frequency.deploys) if frequency.deploys else ""),
             "spark": sparks.bars(
                 f"deploys by {question.interval}, since {self.titles[0]}: {', '.join(map(str, counts))}",
                 counts,
                 whole,
             ),
             "listed": self.listed(question.period, **place),
-            "lead": duration(lead.median),
-            "commits": amount(lead.commits, "commit", "commits") if lead.commits else "",
-            "fail": unbroken_units(fail_rate(fail)),
+            "lead": formatting.duration(lead.median),
+            "commits": formatting.amount(lead.commits, "commit", "commits") if lead.commits else "",
+            "fail": formatting.unbroken_units(fail_rate(fail)),
             "range": self._interval(fail),
-            "recovery": duration(recovery.median),
-            "recovered": f"{count(recovery.recovered)} recovered" if recovery.recovered else "",
+            "recovery": formatting.duration(recovery.median),
+            "recovered": f"{formatting.count(recovery.recovered)} recovered" if recovery.recovered else "",
             "by_remedy": "" if recovery.recovered else phrases.by_remedy(recovery.by_remedy),
-            "rework": unbroken_units(fraction(rework.rework, rework.deploys)),
-            "inferred": amount(rework.inferred, "inferred fix", "inferred fixes") if rework.inferred else "",
+            "rework": formatting.unbroken_units(formatting.fraction(rework.rework, rework.deploys)),
+            "inferred": formatting.amount(rework.inferred, "inferred fix", "inferred fixes")
+            if rework.inferred
+            else "",
             "open": self.open_now(sum(found.open_now[key] for key in keys), **place),
             "changes": {figure: _clear(figures, figure, self.unit) for figure in FIGURES},
         }
@@ -290,7 +280,7 @@ class _Drawing:
         """Return the number of open incidents, as a link to their list unless it is of an earlier moment."""
         listed = number and not self.filters.get("now")
         href = open_incidents_url(self.environment, **{**self.place, **place}) if listed else ""
-        return Piece(count(number) + words, href)
+        return Piece(formatting.count(number) + words, href)
 
     def _interval(self, fail: ChangeFailRate) -> Any:
         low, high = fail.range.low, fail.range.high
@@ -335,8 +325,8 @@ def _by_team(
     groups: list[dict[str, Any]] = []
     for team in dict.fromkeys(key[0] for key in shown):
         keys = [key for key in rows if key[0] == team]
-        href = dora_url(drawn.filters, team=team, page=None)
-        title = f"{teams.title(team)}\u00a0({count(len(keys))})"
+        href = formatting.dora_url(drawn.filters, team=team, page=None)
+        title = f"{teams.title(team)}\u00a0({formatting.count(len(keys))})"
         if keys[0] not in shown:
             title += ", continued"
         groups.append(
@@ -349,7 +339,7 @@ def _by_team(
 
 
 def _repo_url(drawn: _Drawing, name: str) -> str:
-    return dora_url(drawn.filters, repo=name, team=None, sort=None, page=None)
+    return formatting.dora_url(drawn.filters, repo=name, team=None, sort=None, page=None)
 
 
 def _outside(found: Overview, drawn: _Drawing, number: int) -> dict[str, Any] | None:
@@ -359,8 +349,8 @@ def _outside(found: Overview, drawn: _Drawing, number: int) -> dict[str, Any] | 
     # A repository is in the rows of several teams.
     names = [found.names.get(repo, repo) for repo in dict.fromkeys(key[1] for key in found.clear.apart)]
     return {
-        "number": count(len(names)),
-        "of": count(number),
+        "number": formatting.count(len(names)),
+        "of": formatting.count(number),
         "names": [(_repo_url(drawn, name), name) for name in names[:_OUTSIDE]],
         "more": max(len(names) - _OUTSIDE, 0),
     }
@@ -384,8 +374,8 @@ def seen_environments(choices: Choices, filters: Mapping[str, str]) -> dict[str,
     return {
         "seen": [
             (
-                dora_url(filters, environment=name, page=None),
-                f"{name} ({count(number)}{'+' if number == MOST_SEEN else ''})",
+                formatting.dora_url(filters, environment=name, page=None),
+                f"{name} ({formatting.count(number)}{'+' if number == MOST_SEEN else ''})",
             )
             for name, number in found[:SHOWN]
         ],
@@ -396,9 +386,9 @@ def seen_environments(choices: Choices, filters: Mapping[str, str]) -> dict[str,
 def period_words(period: Period, settings: FigureSettings) -> dict[str, Any]:
     """Return a period as a page shows it, in the time zone of days."""
     return {
-        "from": moment(period.began_at, period.zone),
-        "until": moment(period.until, period.zone),
+        "from": formatting.moment(period.began_at, period.zone),
+        "until": formatting.moment(period.until, period.zone),
         "over": period.until == period.ended_at,
-        "days": days(period.days),
+        "days": formatting.days(period.days),
         "zone": settings.timezone,
     }

@@ -17,18 +17,9 @@ from gitdailies_dora.figures.history.facts import TIME
 from gitdailies_dora.figures.words import review
 from gitdailies_dora.figures.words.reasons import WOULD_TELL
 from gitdailies_dora.figures.words.silence import SOURCE
+from gitdailies_dora.pages.frame import formatting
 from gitdailies_dora.pages.frame.event_links import Piece, joined, link, repository_url
 from gitdailies_dora.pages.frame.event_titles import name_of, short
-from gitdailies_dora.pages.frame.formatting import (
-    BEHIND_US,
-    amount,
-    clock_time,
-    count,
-    day_and_time,
-    duration,
-    long_day,
-    moment,
-)
 from gitdailies_dora.pages.frame.phrases import WHEN_NOT_FAILED
 from gitdailies_dora.pages.overview import week_view
 
@@ -111,9 +102,9 @@ def review_url(week: str, filters: answers.ReviewFilter) -> str:
 def still_counting(answer: answers.Review, now: int, zone: tzinfo) -> str:
     """Return a sentence that says until when an answer is complete, or "" if it is complete at *now* (µs)."""
     as_of = to_us(parse(answer.as_of, "asOf"))
-    if now - as_of <= BEHIND_US:
+    if now - as_of <= formatting.BEHIND_US:
         return ""
-    since = moment(as_of, zone)
+    since = formatting.moment(as_of, zone)
     return f"Still counting: this review does not yet include everything that was received since {since}."
 
 
@@ -121,9 +112,9 @@ def summary(answer: answers.Review, notice: str) -> str:
     """Say how many lines wait, and for what; *notice* is the sentence of `still_counting`."""
     looked_at = sum(line.done is None for name in _ONLY_LOOKED_AT for line in answer.sections.of(name))
     to_decide = answer.open - looked_at
-    parts = [f"{count(to_decide)} to decide"] if to_decide else []
-    parts += [f"{count(looked_at)} to look at"] if looked_at else []
-    parts += [f"{count(answer.done)} done"] if answer.done else []
+    parts = [f"{formatting.count(to_decide)} to decide"] if to_decide else []
+    parts += [f"{formatting.count(looked_at)} to look at"] if looked_at else []
+    parts += [f"{formatting.count(answer.done)} done"] if answer.done else []
     if answer.open:
         return f"{', '.join(parts)}."
     return " ".join([_NOTHING_YET if notice else _NOTHING, *(f"{part}." for part in parts)])
@@ -135,7 +126,7 @@ def markdown(answer: answers.Review, now: int, zone: tzinfo, origin: str, team: 
     as_of = to_us(parse(answer.as_of, "asOf"))
     url = origin + review_url(answer.week, answer.filter)
     of = ", ".join(text for text in (answer.filter.repo, team) if text)
-    monday = long_day(local_time(to_us(parse(answer.from_, "from")), zone).date())
+    monday = formatting.long_day(local_time(to_us(parse(answer.from_, "from")), zone).date())
     earlier = week_view.compared_with(answer, now, zone)
     shown = week_view.figures(answer)
     figures = [
@@ -152,7 +143,7 @@ def markdown(answer: answers.Review, now: int, zone: tzinfo, origin: str, team: 
     ]
     parts = [
         f"## Week of {monday} ([{answer.week}]({url}))",
-        f"{_escaped(of) or 'All repositories'}, production, as of {clock_time(as_of, zone)}.",
+        f"{_escaped(of) or 'All repositories'}, production, as of {formatting.clock_time(as_of, zone)}.",
         _linked_all(week_view.headline(answer, now), origin),
         *([notice] if notice else []),
         "\n".join(figures),
@@ -167,7 +158,7 @@ def markdown(answer: answers.Review, now: int, zone: tzinfo, origin: str, team: 
 
 
 def _left(number: int) -> list[str]:
-    return [f"- and {count(number)} more"] if number else []
+    return [f"- and {formatting.count(number)} more"] if number else []
 
 
 def _linked_all(pieces: Sequence[Piece], origin: str) -> str:
@@ -198,7 +189,7 @@ def _line(line: answers.ReviewLine, zone: tzinfo) -> Line:
             choices.insert(0, (corrections.FAILED, "It failed"))
     elif isinstance(line, answers.UnlinkedIncident):
         event, choices, at = line.incident.id, _causes(line, zone), line.incident.time
-    when = [Piece(f"{day_and_time(to_us(parse(at, 'time')), zone)}: ")] if at else []
+    when = [Piece(f"{formatting.day_and_time(to_us(parse(at, 'time')), zone)}: ")] if at else []
     return Line(
         key=line.key,
         pieces=[*when, *_sentence(line)],
@@ -209,14 +200,14 @@ def _line(line: answers.ReviewLine, zone: tzinfo) -> Line:
 
 
 def _done(done: answers.LineDecision, zone: tzinfo) -> str:
-    at = moment(to_us(parse(done.at, "at")), zone)
+    at = formatting.moment(to_us(parse(done.at, "at")), zone)
     reason = f": {done.reason}" if done.reason else ""
     return f"{done.how} by {done.by}, {at}{reason}"
 
 
 def _causes(line: answers.UnlinkedIncident, zone: tzinfo) -> list[tuple[str, str]]:
     """Return what one click decides: the value of the form, and the words on the button."""
-    near = [(ref, day_and_time(to_us(parse(ref.time, "time")), zone)) for ref in line.near]
+    near = [(ref, formatting.day_and_time(to_us(parse(ref.time, "time")), zone)) for ref in line.near]
     return [
         *((f"{corrections.DEPLOY} {ref.id}", f"{when}: {name_of(ref)}") for ref, when in near),
         (corrections.NO_DEPLOY, "No deploy caused it"),
@@ -242,7 +233,7 @@ def _failed(line: answers.FailedDeploy) -> list[Piece]:
     if line.recovery_seconds is None:
         is_open = any(one.ended_at is None for one in line.incidents)
         return [*pieces, Piece(". It has not recovered yet." if is_open else ". No recovery is known.")]
-    took = duration(line.recovery_seconds)
+    took = formatting.duration(line.recovery_seconds)
     by_remedy = line.recovered_by == answers.REMEDY
     return [*pieces, Piece(f" after {took}." if by_remedy else f", recovered after {took}.")]
 
@@ -269,10 +260,10 @@ def _unlinked(line: answers.UnlinkedIncident) -> list[Piece]:
 
 @_sentence.register
 def _uncounted(line: answers.UncountedName) -> list[Piece]:
-    number = amount(line.deploys, "deploy", "deploys")
+    number = formatting.amount(line.deploys, "deploy", "deploys")
     not_counted = "; it does not count as production" if line.what == review.ENVIRONMENT else ""
     of = (
-        [Piece(amount(line.repos, "repository", "repositories"))]
+        [Piece(formatting.amount(line.repos, "repository", "repositories"))]
         if line.repos > 1
         else [_repository(line.repo)]
     )
@@ -288,7 +279,7 @@ def _uncounted(line: answers.UncountedName) -> list[Piece]:
 @_sentence.register
 def _twice(line: answers.DoubleReports) -> list[Piece]:
     one, other = (name or "a reporter without a name" for name in line.reporters)
-    times = "once" if line.times == 1 else f"{count(line.times)} times"
+    times = "once" if line.times == 1 else f"{formatting.count(line.times)} times"
     return [
         Piece(f"{one} and {other} reported different deploys of "),
         _repository(line.repo),
@@ -304,14 +295,14 @@ def _twice(line: answers.DoubleReports) -> list[Piece]:
 def _doubtful(line: answers.DoubtfulTarget) -> list[Piece]:
     of = [Piece(f"{line.service} of "), _repository(line.repo)] if line.service else [_repository(line.repo)]
     if line.what == review.OLD_COMMITS:
-        older = f" brought {count(line.number)} commits that are older than the first event of "
+        older = f" brought {formatting.count(line.number)} commits that are older than the first event of "
         return [link(line.deploys[0]), Piece(older), *of, Piece(".")]
     if line.what == review.SERVICES:
-        number = amount(line.number, "incident", "incidents")
+        number = formatting.amount(line.number, "incident", "incidents")
         named = [Piece(f"{number} of {line.service}: no deploy of "), _repository(line.repo)]
         told = f" names it, and they name several services. {line.line} {WOULD_TELL}. The last is "
         return [*named, Piece(told), link(line.deploys[0]), Piece(".")]
-    times = "once" if line.number == 1 else f"{count(line.number)} times"
+    times = "once" if line.number == 1 else f"{formatting.count(line.number)} times"
     deploys = joined([link(one) for one in line.deploys])
     last = [Piece(f", {times} this week. The last are "), *deploys, Piece(".")]
     return [Piece("Two workflows deployed one commit to "), *of, *last]
@@ -319,16 +310,16 @@ def _doubtful(line: answers.DoubtfulTarget) -> list[Piece]:
 
 @_sentence.register
 def _slowest(line: answers.SlowestChange) -> list[Piece]:
-    lead = duration(line.lead_time_seconds)
+    lead = formatting.duration(line.lead_time_seconds)
     return [Piece(f"{lead} from its commit to "), *_named(line.deploy), Piece(".")]
 
 
 @_sentence.register
 def _silent(line: answers.SilentSender) -> list[Piece]:
     if line.what == SOURCE:
+        quiet = formatting.duration(line.quiet_seconds)
         return [
-            Piece(f"{line.name} has sent nothing about an incident for {duration(line.quiet_seconds)}."),
-            Piece(" The last is "),
+            Piece(f"{line.name} has sent nothing about an incident for {quiet}. The last is "),
             *_named(line.last),
             Piece("."),
         ]

@@ -1,11 +1,12 @@
-"""`gitdailies check`: whether the secrets and the receiver in gitdailies.yml exist and work."""
+"""`gitdailies check`: whether the secrets, the receiver and the relays in gitdailies.yml exist and work."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 
-from gitdailies_core.errors import ConfigurationError, DeliveryError, UnreadableBody
+from gitdailies_core.errors import ConfigurationError, DeliveryError, RelayFault, UnreadableBody
 from gitdailies_core.events.dialect import VERIFIED
 from gitdailies_core.events.events import KINDS
 from gitdailies_core.events.receivers import OURS
@@ -14,10 +15,13 @@ from gitdailies_core.values.secret import Secret, redact
 from gitdailies_connection.addresses import origin
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.sections.services import lines_of
-from gitdailies_connection.config.sections.settings import Configuration, Destination
+from gitdailies_connection.config.sections.settings import Configuration, Destination, RelayAddress
 from gitdailies_connection.config.sections.sources import refuse_unfit
 from gitdailies_connection.http.response import Response
 from gitdailies_connection.http.sender import Sender
+from gitdailies_connection.published import PACKAGE
+from gitdailies_connection.relay.answers import DeliveryPage, RelayStatus
+from gitdailies_connection.relay.client import RelayClient
 
 OK = "ok"
 FAULT = "fault"
@@ -207,3 +211,18 @@ def _path(answer: Response) -> Finding:
 
 def _plural(count: int, word: str) -> str:
     return word if count == 1 else word + "s"
+
+
+def check_relay(relay: RelayAddress, environ: Mapping[str, str]) -> Finding:
+    """Ask a relay as the pages do. Another version is a warning: it may know less than the pages ask."""
+    where, client = f"dora.relay {relay.name} at {relay.url}", RelayClient(relay, environ)
+    try:
+        client.get("/deliveries", DeliveryPage, limit="1")
+        status = client.get("/status", RelayStatus)
+    except RelayFault as fault:
+        return Finding(FAULT, f"{where}: {fault}", fault.remedy)
+    theirs = status.server.version if status and status.server else "another version"
+    if theirs != version(PACKAGE):
+        remedy = "run both servers with the same version"
+        return Finding(UNPROVEN, f"{where}: it runs {theirs}, and this is {version(PACKAGE)}", remedy)
+    return Finding(OK, f"{where}: answers with its key, version {theirs}")
