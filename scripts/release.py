@@ -33,7 +33,7 @@ if str(ROOT) not in sys.path:
     # Python puts the folder of the script on the path, and not the root.
     sys.path.insert(0, str(ROOT))
 
-from scripts.releasing import changelog, placeholders, plan, project, published, sbom, stamp, trees  # noqa: E402
+from scripts.releasing import changelog, plan, project, published, sbom, stamp, trees  # noqa: E402
 
 SUMS = "SHA256SUMS"
 NOTES = "RELEASE_NOTES.md"
@@ -216,7 +216,7 @@ def left(build: Build) -> Iterator[str]:
     for folder in (build.tree, build.dist):
         for path in sorted(folder.rglob("*")):
             if path.is_file():
-                for line, text in placeholders.found(path.read_bytes().decode("utf-8", "replace")):
+                for line, text in plan.placeholders(path.read_bytes().decode("utf-8", "replace")):
                     yield f"{path.relative_to(folder)}:{line}: expected a name, got the placeholder {text}"
 
 

@@ -16,6 +16,15 @@ NEEDS: Mapping[str, Sequence[str]] = {
     "compose archive": ("registries.image",),
     "chart": ("home.repository", "registries.image"),
 }
+# Written so that this file has none itself.
+_PLACEHOLDER = re.compile(
+    r"[O]WNER/(?:gitdailies|[a-z])"
+    r"|[@#](?:[C]OMMIT|[V]ERSION)\b(?!\?)"
+    r"|(?<!TYPE/)\b[N]AMESPACE/"
+    r"|[G]ROUP/[a-z]"
+    r"|your-[n]amespace"
+    r"|@@[a-z_.]+@@"
+)
 _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 
 
@@ -70,3 +79,10 @@ def missing(project: Project) -> Iterator[str]:
 def _number(version: str) -> tuple[int, int, int] | None:
     found = _VERSION.fullmatch(version)
     return (int(found[1]), int(found[2]), int(found[3])) if found else None
+
+
+def placeholders(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the line number and the text of each name that somebody was to fill in; no release has one."""
+    for number, line in enumerate(text.splitlines(), 1):
+        for match in _PLACEHOLDER.finditer(line):
+            yield number, match[0]

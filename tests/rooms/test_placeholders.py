@@ -1,6 +1,6 @@
 """No file of the project has a name that somebody was to fill in; project.toml alone has names to decide."""
 
-from scripts.releasing import placeholders
+from scripts.releasing import plan
 from tests.rooms.test_house import ROOT, TRACKED
 
 
@@ -9,7 +9,7 @@ def test_no_placeholder() -> None:
     found = [
         f"{name}:{line}: {text}"
         for name in TRACKED
-        for line, text in placeholders.found((ROOT / name).read_bytes().decode("utf-8", "replace"))
+        for line, text in plan.placeholders((ROOT / name).read_bytes().decode("utf-8", "replace"))
     ]
 
     assert len(TRACKED) > 500

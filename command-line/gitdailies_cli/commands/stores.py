@@ -70,11 +70,11 @@ class Store:
         """Make cursors of readers invalid, since the store is another one now; return whether it has any."""
         if self.kind == RELAY:  # no list of a relay has a cursor that outlives a restore
             return False
-        from gitdailies_dora.sql import store_facts
+        from gitdailies_dora.sql import additions
         from gitdailies_dora.sql.database import transaction
 
         with transaction(self.database) as session:
-            store_facts.begin_epoch(session)
+            additions.begin_epoch(session)
         return True
 
 

@@ -17,8 +17,8 @@ from gitdailies_core.errors import GitDailiesError, UsageError
 from gitdailies_history.files import atomic_file, formats
 from gitdailies_history.files.mapping import Mapped
 from gitdailies_history.files.rows import ReadOptions
+from gitdailies_history.plan.encoding import summary_of
 from gitdailies_history.plan.faults import FaultLog
-from gitdailies_history.plan.summary import summary_of
 
 from gitdailies_cli import find_config, output
 from gitdailies_cli.common_options import naming

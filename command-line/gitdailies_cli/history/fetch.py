@@ -20,7 +20,7 @@ from gitdailies_core.values.secret import Secret
 from gitdailies_history.fetch.fetch import events
 from gitdailies_history.fetch.state import State
 from gitdailies_history.files import atomic_file
-from gitdailies_history.plan.summary import summary_of
+from gitdailies_history.plan.encoding import summary_of
 
 from gitdailies_cli import find_config, output
 from gitdailies_cli.commands.vendor_options import opened, parameters_of, token_options, tokens_of

@@ -22,7 +22,7 @@ from gitdailies_dora.events.query import Listing, Position
 from gitdailies_dora.events.readers import Readers
 from gitdailies_dora.events.records import senders
 from gitdailies_dora.events.records.senders import Arrival
-from gitdailies_dora.sql import store_facts
+from gitdailies_dora.sql import additions
 from gitdailies_dora.sql.database import MIGRATIONS, ReadPool, StoreLocation, database_at, migrate
 
 Result = TypeVar("Result")
@@ -98,7 +98,7 @@ class EventStore:
 
         def work(session: Session) -> str:
             if not (unfit := migrations.unfit(session, MIGRATIONS)):
-                store_facts.touch(session, text)
+                additions.touch(session, text)
             return unfit
 
         return await self.write(work, patient=True)

@@ -1,11 +1,13 @@
 """Tables that a store of a release before may lack: they are made, and filled once, when it is opened.
 
 They need no revision, because they are only added. So servers of the release before still open the store.
+
+The epoch is a word that a restore replaces. A cursor has it, so one of the time before a restore is known.
 """
 
-from gitdailies_server.storage.database import Database, Session, reading, transaction
+import secrets
 
-from gitdailies_dora.sql import store_facts
+from gitdailies_server.storage.database import Database, Session, reading, transaction
 
 # Events from which the rows of an existing store are made: a million of them take a few seconds.
 _MOST = 1_000_000
@@ -27,6 +29,12 @@ FROM (
   FROM events WHERE seq > (SELECT max(seq) FROM events) - ?) AS known) AS paused
 GROUP BY deploys, reporter, key_id ON CONFLICT DO NOTHING
 """
+_FACTS = "CREATE TABLE IF NOT EXISTS store_facts (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)"
+_PUT = (
+    "INSERT INTO store_facts (name, value) VALUES (?, ?)"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
+_EPOCH, _PROBE = "epoch", "probe"
 
 
 def make_tables(database: Database) -> None:
@@ -46,4 +54,19 @@ def _make_senders(database: Database, session: Session) -> None:
     session.execute(_FILL.format(field), (_MOST,))
 
 
-_TABLES = {"senders": _make_senders, "store_facts": store_facts.make}
+def _make_facts(_: Database, session: Session) -> None:
+    session.execute(_FACTS)
+    begin_epoch(session)
+
+
+def begin_epoch(session: Session) -> None:
+    """Make every cursor of the time before invalid."""
+    session.execute(_PUT, (_EPOCH, secrets.token_hex(4)))
+
+
+def touch(session: Session, text: str) -> None:
+    """Write *text* into a row that no query reads."""
+    session.execute(_PUT, (_PROBE, text))
+
+
+_TABLES = {"senders": _make_senders, "store_facts": _make_facts}

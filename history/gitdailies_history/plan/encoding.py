@@ -1,7 +1,8 @@
 """Events as JSON, with the id that the content of an event gives it, and their places in a plan. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from gitdailies_core.events.events import Event
@@ -48,3 +49,25 @@ def encode(event: Event) -> Encoded:
 def with_id(body: str, id_: str) -> str:
     """Add an id of `gitdailies_core.events.ids` to the JSON of an event without one."""
     return f'{body[:-1]},"id":"{id_}"}}'
+
+
+def summary_of(entries: Iterable[Entry]) -> dict[str, Any]:
+    """Return the summary of *entries*, which are in order, as a JSON object.
+
+    It has `events` (their number), `first` and `last` (the event by kind), and `months` (the oldest first,
+    each with its number of events by kind).
+    """
+    first: dict[str, Entry] = {}
+    last: dict[str, Entry] = {}
+    months: Counter[tuple[str, str]] = Counter()
+    for entry in entries:
+        first.setdefault(entry.kind, entry)
+        last[entry.kind] = entry
+        months[entry.at[:7], entry.kind] += 1
+    names = sorted({month for month, _ in months})
+    return {
+        "events": months.total(),
+        "first": {kind: json.loads(entry.body) for kind, entry in first.items()},
+        "last": {kind: json.loads(entry.body) for kind, entry in last.items()},
+        "months": [{"month": name, **{kind: months[name, kind] for kind in first}} for name in names],
+    }

@@ -1,7 +1,8 @@
 """The reads and writes of an acceptance on SQLite, where one more question costs microseconds."""
 
+import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from gitdailies_core.incidents.records import Occurrence
 from gitdailies_server.storage.database import Session
@@ -9,9 +10,6 @@ from gitdailies_server.storage.database import Session
 from gitdailies_relay.accepting import store_port
 from gitdailies_relay.accepting.source_days import source_days
 from gitdailies_relay.store.deploys import CommonStatements
-
-if TYPE_CHECKING:
-    import sqlite3
 
 # The event ids of a message that was stored.
 _STORED_EVENTS = "SELECT events FROM deliveries WHERE source = ? AND message = ? AND outcome = 'stored'"
@@ -70,7 +68,7 @@ class SqliteAcceptanceStore(CommonStatements):
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._cursor = cast("sqlite3.Connection", session).cursor()
+        self._cursor = cast(sqlite3.Connection, session).cursor()
 
     def prefetch(self, lookups: Iterable[store_port.Lookup]) -> None:
         """Read nothing. Some of the lookups are never needed, and reading those would cost more."""

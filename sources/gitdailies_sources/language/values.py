@@ -27,7 +27,7 @@ paths of one mapping must hold.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from gitdailies_core.error_text import got
@@ -36,7 +36,6 @@ from gitdailies_core.values import patterns
 
 from gitdailies_sources.language import paths
 from gitdailies_sources.language.faults import Faults, Mistake, Place
-from gitdailies_sources.language.globs import Table
 from gitdailies_sources.language.nothing import as_text, is_nothing
 from gitdailies_sources.language.scope import Scope
 
@@ -45,6 +44,26 @@ PRESENT, ABSENT, BECAUSE = "present", "absent", "because"
 # What templates of other languages have, as in `{{ title }}`.
 _FOREIGN_TEMPLATE = re.compile(r"\$?\{\{[\s.]*([^{}]*?)\s*\}\}")
 _HOW = "expected a path, a template, or one of {first_of: …}, {text: …}, {path: …, map: …}"
+T = TypeVar("T")
+
+
+class Table(Generic[T]):
+    """A table by word, without case and outer spaces. Keys may be globs; an exact key goes first."""
+
+    __slots__ = ("_exact", "_globs")
+
+    def __init__(self, entries: Mapping[str, T]) -> None:
+        named = {key.strip().lower(): value for key, value in entries.items()}
+        self._exact = {key: value for key, value in named.items() if not patterns.is_pattern(key)}
+        self._globs = [(patterns.pattern(key), named[key]) for key in named if patterns.is_pattern(key)]
+
+    def get(self, word: str) -> T | None:
+        """Return the value of *word*; of several globs that fit, the first."""
+        word = word.strip().lower()
+        found = self._exact.get(word)
+        if found is not None or not self._globs:
+            return found
+        return next((value for glob, value in self._globs if glob.match(word)), None)
 
 
 class Value(NamedTuple):

@@ -13,7 +13,6 @@ from gitdailies_core.sources.protocol import Change, Ignored, Renamed, Unreadabl
 
 from gitdailies_sources.language import values
 from gitdailies_sources.language.faults import Faults, Place, below
-from gitdailies_sources.language.globs import Table
 from gitdailies_sources.language.nearest import located, unfound, unmet
 from gitdailies_sources.language.scope import Scope
 from gitdailies_sources.messages import deploys, incidents
@@ -54,7 +53,7 @@ class Entry:
         self._each = fields.value("each") if "each" in given else None
         self._held = values.held_back(given, place, faults)
         self._state = fields.needed("state", "a path to the vendor's word")
-        self._table = Table(self.states)
+        self._table = values.Table(self.states)
         self.constant = _constant(given.get("state"))
         self._key = fields.value("key") if "key" in given else None
         self._incident = fields.value("incident")

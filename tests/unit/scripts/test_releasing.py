@@ -11,7 +11,7 @@ import pytest
 
 from scripts import dist
 from scripts.platforms import folders
-from scripts.releasing import changelog, placeholders, plan, project, published, stamp, trees, uses
+from scripts.releasing import changelog, plan, project, published, stamp, trees, uses
 from scripts.releasing.project import Project
 from scripts.releasing.published import Published
 from scripts.releasing.trees import File, packed
@@ -279,5 +279,5 @@ def test_a_placeholder_is_found(text: str) -> None:
     """A name to fill in is found with its line."""
     written = re.sub(r"[\[\]]", "", text)
 
-    assert [line for line, _ in placeholders.found(f"fine\n{written}\n")] == [2]
-    assert list(placeholders.found("OWNER/NAME or OWNER/NAME@SHA; pkg:TYPE/NAMESPACE/NAME@VERSION?Q")) == []
+    assert [line for line, _ in plan.placeholders(f"fine\n{written}\n")] == [2]
+    assert list(plan.placeholders("OWNER/NAME or OWNER/NAME@SHA; pkg:TYPE/NAMESPACE/NAME@VERSION?Q")) == []

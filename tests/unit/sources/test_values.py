@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from gitdailies_core.errors import PayloadError
 from gitdailies_core.sources.request import Request
-from gitdailies_sources.language import globs, times, values
+from gitdailies_sources.language import times, values
 from gitdailies_sources.language.faults import Faults
 from gitdailies_sources.language.nothing import is_nothing
 from gitdailies_sources.language.scope import Scope
@@ -208,7 +208,7 @@ def test_a_condition_holds_if_all_its_paths_do(condition: Any, holds: bool) -> N
 
 def test_an_exact_word_of_a_table_goes_before_a_glob() -> None:
     """Words are looked up without case and outer spaces."""
-    table = globs.Table({"incident.*": "any", "Incident.Created": "started", "*.end": "end"})
+    table = values.Table({"incident.*": "any", "Incident.Created": "started", "*.end": "end"})
     assert [table.get(word) for word in (" INCIDENT.CREATED ", "incident.x", "a.end", "other")] == [
         "started",
         "any",
