@@ -54,11 +54,7 @@ class PagerDuty:
         """Return the signature of *body*, for an example."""
         return Proven({SIGNATURE_HEADER: hmac_sha256(body, secret)}, {})
 
-    def translate(
-        self,
-        request: Request,
-        options: Mapping[str, Any],  # noqa: ARG002  there are none
-    ) -> tuple[Message, ...]:
+    def translate(self, request: Request, options: Mapping[str, Any]) -> tuple[Message, ...]:  # noqa: ARG002  there are none
         """Translate one V3 event, or every message of a V2 body."""
         body = Fields(request.json())
         if body.has("messages"):

@@ -27,12 +27,7 @@ class Reader(rest.Api):
 
     parameters: Mapping[str, str] = MappingProxyType({})
 
-    def read(
-        self,
-        pages: Pages,
-        window: Window,
-        parameters: Mapping[str, str],  # noqa: ARG002  there are none
-    ) -> Iterator[PastMessage]:
+    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:  # noqa: ARG002  there are none
         """Yield the incidents that were created in *window*, each with all its later changes."""
         for part in window.parts(WIDEST):
             for incident in _incidents(pages, part):

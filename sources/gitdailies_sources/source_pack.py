@@ -88,11 +88,7 @@ class SourcePack(Proving):
         """What a line of `route` may do for its deploys, in the protocol's words; "" for those without."""
         return frozenset(entry.route_use for entry in self.entries if entry.route_use is not None)
 
-    def translate(
-        self,
-        request: Request,
-        options: Mapping[str, Any],  # noqa: ARG002  there are none
-    ) -> tuple[Message, ...]:
+    def translate(self, request: Request, options: Mapping[str, Any]) -> tuple[Message, ...]:  # noqa: ARG002  there are none
         """Translate with the first entry that reads the delivery, and on after one with `also: true`."""
         scope = Scope.of(request)
         key = (self.key.text(scope) if self.key is not None else None) or ""

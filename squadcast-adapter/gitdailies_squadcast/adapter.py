@@ -44,11 +44,7 @@ class Squadcast:
         """Check the token in the header that the source names."""
         verify_shared_token(request, secrets, header=settings.header)
 
-    def translate(
-        self,
-        request: Request,
-        options: Mapping[str, Any],  # noqa: ARG002  there are none
-    ) -> tuple[IncidentMessage, ...]:
+    def translate(self, request: Request, options: Mapping[str, Any]) -> tuple[IncidentMessage, ...]:  # noqa: ARG002  there are none
         """Translate one event of payload v2, or of v1, which has no field `event`."""
         body = Fields(request.json())
         return (_v2(body, request) if body.has("event") else _v1(body),)

@@ -32,7 +32,6 @@ from gitdailies_connection.config.sections import settings as sections
 from gitdailies_connection.config.sections.sign_in import read_sign_in
 from gitdailies_connection.config.sections.trusted_ci import read_trusted_ci
 
-NAME = "gitdailies.yml"
 STORE = "sqlite:gitdailies-data/relay.db"
 
 _DEFAULTS = sections.Defaults()

@@ -8,6 +8,7 @@ decisions as those of a webhook, so they get the same ids.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from gitdailies_core.error_text import got
@@ -88,15 +89,13 @@ def numbered_pages(
     The rows are under *name*, or the page itself is the list. Raises PayloadError if they are not
     a list of objects.
     """
-    number = 1
-    while True:
+    for number in count(1):
         page = pages.get(path, [*query, (by, str(size)), ("page", str(number))])
         rows = rows_of(page, name, path)
         if rows:
             yield rows
         if len(rows) < size:
             return
-        number += 1
 
 
 def rows_of(page: Any, name: str, path: str) -> list[Row]:
@@ -125,9 +124,7 @@ def newest_first(
     """
     for rows in listed:
         times = [at(row) for row in rows]
-        yield from (
-            row for row, moment in zip(rows, times, strict=False) if moment and window.contains(moment)
-        )
+        yield from (row for row, when in zip(rows, times, strict=True) if when and window.contains(when))
         if times and all(moment and moment < window.since for moment in times):
             return
 

@@ -7,6 +7,7 @@ Sources: "Webhooks Integration" and "Monitors: notification rules" of Datadog's 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from urllib.parse import quote
 
 from gitdailies_core import Fields, Secret
@@ -89,8 +90,7 @@ def _variable(target: Target) -> str:
 
 
 def _rules(lookup: Lookup, name: str) -> Iterator[Made]:
-    number = 0
-    while True:
+    for number in count():
         listed = lookup.get(_RULES, [("page", str(number)), ("per_page", str(_PAGE))])
         rows = [] if listed is None else Fields(listed).objects("data")
         for row in rows:
@@ -99,7 +99,6 @@ def _rules(lookup: Lookup, name: str) -> Iterator[Made]:
                 yield Made.of(row, _RULES, _RULE)
         if len(rows) < _PAGE:
             return
-        number += 1
 
 
 def _made_variable(target: Target) -> Made:
