@@ -66,7 +66,7 @@ class Proving:
 
     def __init__(self, given: Any, place: Place, faults: Faults) -> None:
         several = given if isinstance(given, list) else [given]
-        self._kinds = [_kind(one) for one in several]
+        self._kinds = [one if isinstance(one, str) else next(iter(one), "") for one in several]
         self._proofs = [
             proof
             for index, one in enumerate(several)
@@ -143,10 +143,6 @@ class Proving:
             if proof.is_tried(request):
                 return proof
         return None
-
-
-def _kind(given: Any) -> str:
-    return given if isinstance(given, str) else next(iter(given), "")
 
 
 def _compiled(given: Any, place: Place, faults: Faults) -> Proof | None:

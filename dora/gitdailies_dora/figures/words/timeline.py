@@ -92,7 +92,8 @@ def timeline_of(
     nodes += (Node(remedy.at, REMEDY, remedy.id) for remedy in remedies)
     if any(trouble.end is None or trouble.end.at > now for trouble in troubles):
         nodes.append(Node(now, NOW))
-    ordered = sorted((node for node in nodes if node.at <= now), key=_order)
+    past = (node for node in nodes if node.at <= now)
+    ordered = sorted(past, key=lambda node: (node.at, _RANKS[node.what], node.id))
     return [
         node if before is None else node._replace(after=node.at - before.at, gap=_gap(before, node))
         for before, node in zip([None, *ordered], ordered, strict=False)
@@ -111,7 +112,3 @@ def _gap(before: Node, node: Node) -> str:
     if (before.what, node.what) == (DEPLOY, STARTED):
         return UNTIL_NOTICED
     return STILL_OPEN if node.what == NOW else BETWEEN
-
-
-def _order(node: Node) -> tuple[int, int, str]:
-    return (node.at, _RANKS[node.what], node.id)

@@ -102,7 +102,7 @@ def cards(whole: Summary, open_now: Piece, units: Units, context: CardContext) -
             ],
         ),
         REWORK: (
-            _part(rework.rework, rework.deploys),
+            f"{count(rework.rework)} of {count(rework.deploys)}" if rework.deploys else NOTHING,
             [
                 _percent(rework.rework, rework.deploys, rework.interval),
                 amount(rework.inferred, "inferred fix", "inferred fixes") if rework.inferred else "",
@@ -133,10 +133,6 @@ def cards(whole: Summary, open_now: Piece, units: Units, context: CardContext) -
 def _during(days: float, observed: Mapping[str, str] | None) -> str:
     """Write how long deploys were counted: over the whole period, or since the first event."""
     return f"in {phrases.span(days)}" if observed is None else f"since {observed['day']} {observed['time']}"
-
-
-def _part(some: int, whole: int) -> str:
-    return f"{count(some)} of {count(whole)}" if whole else NOTHING
 
 
 def _percent(some: int, whole: int, interval_of: RateInterval) -> str:
