@@ -274,7 +274,7 @@ class RelayRefusal(RelayFault):
     status_hint = 400
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"it does not take this question: {reason}", "Change the filter or the form.")
+        super().__init__(f"it refused this request: {reason}", "Change the filter or the form.")
         self.reason = reason
 
 
@@ -1856,7 +1856,7 @@ class Platform:
             branch, no_branch = None, f"the run is of tag {tag}"
         sha = full_sha(found["sha"])
         if found["sha"] and not sha:
-            notes.append(f"the platform's commit is {got(found['sha'])}, which is no whole commit name")
+            notes.append(f"the platform's commit is {got(found['sha'])}, which is not a full commit SHA")
         own = Target(
             repo=found["repo"] or repo_of(variables.first(*self.repo_url)),
             sha=sha,

@@ -165,7 +165,8 @@ def main(arguments: list[str] | None = None) -> Any:
         error.show()
         sys.exit(2)
     except GitDailiesError as error:
-        click.echo(f"gitdailies: {error}", err=True)
+        for line in str(error).splitlines():
+            click.echo(f"gitdailies: {line}", err=True)
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
         from gitdailies_connection import published

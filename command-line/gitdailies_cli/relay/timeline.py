@@ -25,7 +25,7 @@ _MAP = (
     "add its line under services, as `gitdailies relay unmapped` prints it, and reload; "
     "then `gitdailies relay replay --unmapped`"
 )
-_COUNT = "if it shall count: edit its line under services, reload, then `gitdailies relay replay --ignored`"
+_COUNT = "if it should count: edit its line under services, reload, then `gitdailies relay replay --ignored`"
 
 
 def explanation(settings: Configuration, id_: str) -> Explanation | None:

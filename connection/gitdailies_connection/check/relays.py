@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 from gitdailies_core.errors import RelayFault
 
-from gitdailies_connection.check.reachability import FAULT, OK, UNPROVEN, Finding
+from gitdailies_connection.check.reachability import FAULT, OK, WARNING, Finding
 from gitdailies_connection.config.sections.settings import RelayAddress
 from gitdailies_connection.published import PACKAGE
 from gitdailies_connection.relay.answers import DeliveryPage, RelayStatus
@@ -23,5 +23,5 @@ def check_relay(relay: RelayAddress, environ: Mapping[str, str]) -> Finding:
     theirs = status.server.version if status and status.server else "another version"
     if theirs != version(PACKAGE):
         remedy = "run both servers with the same version"
-        return Finding(UNPROVEN, f"{where}: it runs {theirs}, and this is {version(PACKAGE)}", remedy)
+        return Finding(WARNING, f"{where}: it runs {theirs}, and this is {version(PACKAGE)}", remedy)
     return Finding(OK, f"{where}: answers with its key, version {theirs}")

@@ -403,7 +403,7 @@ def _decide_one(
         if _same(entry, stored):
             return _unchanged(entry)
         if is_self_made(entry.id):
-            # The sender tells the same again at every attempt, with what it knows then. The first one counts.
+            # Retries may carry newer details. The first content counts.
             return _unchanged(entry, differs=_differences(entry, stored))
         detail = f"id: expected the content that was first sent as {entry.id}, got other content"
         return EntryResult(Problem("conflict", detail, "id"), entry.id)

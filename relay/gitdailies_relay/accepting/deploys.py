@@ -79,12 +79,12 @@ def _since_an_earlier_deploy(
     earlier: Sequence[str],
     walks: Sequence[Sequence[RememberedCommit]],
 ) -> Brought | None:
-    """Return what came since any of the *earlier* deploys; nothing, if the commit itself was there.
+    """Return the commits since any of the *earlier* deploys; none if one of them deployed this commit.
 
     After a rollback, or a deploy of another branch, the commit last deployed is not on the way back.
     """
     place, sha = wanted.place, wanted.sha
-    # Another report of the commit that was deployed last tells the same as the first.
+    # Another report of the commit that was deployed last has the same commits as the first.
     if sha in earlier[1:]:
         return NOTHING_NEW
     for branch in store.branches_of(place.repo, previous):

@@ -66,7 +66,7 @@ class BatchResult:
     """What came of a batch whose sending began at `began` (seconds, monotonic clock).
 
     `outcome` is None where nothing was sent. `refused` are the events of a list that the receiver
-    did not take. `unsent` are events that cannot be sent, or that this kind of receiver shall not get,
+    did not take. `unsent` are events that cannot be sent, or that this kind of receiver should not get,
     each with its verdict and the reason.
     """
 

@@ -60,20 +60,20 @@ class RefusalCounts:
             self.add("", status.value, client, reason)
 
     def take(self) -> Counter[RefusedRequest]:
-        """Return the counts, and begin anew."""
+        """Return the counts, and start again from zero."""
         counts, self._counts = self._counts, Counter()
         self._some.clear()
         return counts
 
     async def write_forever(self, store: RelayStore) -> None:
-        """Write what is counted, at most once in WRITE_SECONDS, until this is canceled."""
+        """Save the counts, at most once in WRITE_SECONDS, until this is canceled."""
         while True:
             await self._some.wait()
             await asyncio.sleep(WRITE_SECONDS)
             await self.write(store)
 
     async def write(self, store: RelayStore) -> None:
-        """Write what is counted. It is counted further where the store cannot be written."""
+        """Save the counts. If that fails, keep counting."""
         counts = self.take()
         if not counts:
             return

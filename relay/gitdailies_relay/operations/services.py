@@ -112,7 +112,7 @@ def lines_to_paste(found: Sequence[UnmappedService], *, fallback: bool = False) 
         yield "# every service that was named has a line"
         return
     yield f"# Paste under services in gitdailies.yml, with OWNER/NAME in place of {PLACEHOLDER},"
-    yield "# or with {ignore: true} for a service that shall not count;"
+    yield "# or with {ignore: true} for a service that should not count;"
     yield "# then: gitdailies reload, and gitdailies relay replay --unmapped"
     by_name: dict[str, list[UnmappedService]] = {}
     for one in found:

@@ -236,7 +236,7 @@ class CommonStatements:
 
 
 def forget_deploy(session: Session, seq: int, as_bytes: str) -> str | None:
-    """Forget the deploy of an event that shall not count, and return its repository.
+    """Forget the deploy of an event that should not count, and return its repository.
 
     Later deploys of its place are measured from the one before it. None for an incident, and for an event
     that is damaged. *as_bytes* is how the database reads a text as bytes.

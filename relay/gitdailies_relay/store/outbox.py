@@ -96,7 +96,7 @@ _TRIED = (
     "SELECT due_at, attempts, seq, partition FROM outbox"
     " WHERE is_next = 1 AND dead_letter IS NULL AND attempts > 0 AND refusals = 0"
 )
-# Take events that failed as never tried. Their age goes on.
+# Reset the attempts of failed events. Their age stays.
 _FORGIVE = (
     "UPDATE outbox SET due_at = 0, attempts = 0"
     " WHERE is_next = 1 AND dead_letter IS NULL AND attempts > 0 AND refusals = 0"
@@ -252,7 +252,7 @@ def make_due(session: Session, now: int) -> None:
 
 
 def forgive(session: Session, partitions: Container[str]) -> None:
-    """Take events that failed as never tried, but for those of *partitions*: the receiver had failed.
+    """Reset the attempts of failed events, except in *partitions*: the receiver was at fault.
 
     Events that were refused keep their refusals and go on waiting.
     """

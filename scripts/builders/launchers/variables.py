@@ -38,7 +38,7 @@ Rules = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Known:
-    """What a launcher may read on a platform; see the keys above."""
+    """The variables that a launcher may read on a platform; see the keys above."""
 
     title: str
     marker: str
@@ -58,7 +58,7 @@ class Known:
 
 
 def known(folder: Folder) -> Known:
-    """Return what a launcher may read on the platform of *folder*. Raises ValueError for an unknown key."""
+    """Return the variables of the platform of *folder*. Raises ValueError for an unknown key."""
     platform, given = folder.platform, dict(folder.fallback)
     rows = {row: tuple(given.pop(row, getattr(platform, row))) for row in _ROWS}
     more: dict[str, Any] = {key: _rules(given.pop(key, ())) for key in ("no_pull", "skip", "only")}

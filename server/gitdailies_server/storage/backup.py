@@ -68,7 +68,8 @@ def check(file: Path) -> None:
         with closing(SqliteDatabase(file).connect(read_only=True)) as session:
             (found,) = session.execute("PRAGMA integrity_check").fetchone()
     except (sqlite3.Error, StoreUnavailable) as error:
-        raise UsageError(f"{file}: this is no whole SQLite file: {reason(error)}") from None
+        fault = str(error).rpartition(": ")[2]  # it names the file once more
+        raise UsageError(f"{file}: not a readable SQLite database: {fault}") from None
     if found != "ok":
         raise UsageError(f"{file}: this SQLite file is damaged: {reason(sqlite3.Error(found))}")
 

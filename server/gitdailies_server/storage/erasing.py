@@ -1,4 +1,4 @@
-"""Erase from a store beside its running server: small transactions, with as much time in between.
+"""Erase from a store while its server runs: small transactions with equal pauses between them.
 
 `Erasure` says what to erase. `Erased` counts what was erased, and never holds the text. `Turns` gives one
 transaction after another. `replace_text` does what the tables of `Held` say.

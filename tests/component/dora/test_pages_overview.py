@@ -222,7 +222,7 @@ def test_less_than_a_day_gives_no_rate(receiver: Receiver, owner: Visitor) -> No
     for page, number in ((one, "1 deploy"), (whole, "2 deploys"), (wall, "2 deploys")):
         assert re.search(rf'<p class="value">(?:<a [^>]*>)?{number}(?:</a>)? *<', page)
         assert not re.search(r"\d a day", page)
-    assert "Rates are counted from " in one
+    assert "Rates cover the " in one
     day = now[:10]
     assert f'<span class="why">since {day} 00:00\u00a0UTC</span>' in one
     assert f'Events only since <span class="moment">{day}</span>, rates from ' in one_wall

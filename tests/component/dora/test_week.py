@@ -96,13 +96,14 @@ def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -
         )
         assert re.search(r"Thu 2 Apr 15:00, 12 min: Deploy \w+ of larkspur/cart \(Storefront\) failed", text)
         assert "4.14 a day, 29 deploys" in text
-        assert "3 to decide" in text
+        assert "3 need a decision" in text
         assert "choose “It did not fail” for the deploy." in text
         assert "It has not recovered yet." in text
     assert "Nothing changed clearly." in markdown
-    # What has no verdict has one wording, and a line that is put aside says what that does.
-    assert shown.count("no clear change") == 5
-    assert "too few to compare" not in shown
+    # A figure says why it has no verdict, and a line that is put aside says what that does.
+    assert shown.count("no clear change") == 0
+    assert shown.count("fewer than 6 whole weeks to compare") == 1
+    assert shown.count("too few to compare") == 4
     assert "Done marks a line as settled: no figure changes." in shown
     assert re.search(
         r"^All repositories, production, as of \d{4}-\d\d-\d\d \d\d:\d\d UTC\.$", markdown, re.MULTILINE

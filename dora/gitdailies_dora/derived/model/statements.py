@@ -421,7 +421,7 @@ INCIDENTS_OF_DEPLOY = Lookup(_INCIDENT, "figures_incidents i", "i.deploy = given
 
 # --- Figures: each is for one environment and one span of time ---
 
-# What deploys add to the figures but for their failures; a target and a period follow after AND.
+# The part of the figures that deploys give, without failures; a target and a period follow after AND.
 DEPLOYS = (
     "SELECT id, repo, service, at, rework, CASE WHEN unknown = '' THEN 0 ELSE 1 END, unknown_commits, leads"
     " FROM figures_deploys WHERE counts = 1 AND {where}"

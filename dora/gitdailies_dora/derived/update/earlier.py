@@ -153,7 +153,7 @@ def load_states(session: Session, groups: Sequence[Group], lengths: Lengths) -> 
     states: dict[tuple[int, str], CommitState] = {}
     for number, (group, sha) in enumerate(wanted):
         other, counting, brought = (None if id_ is None else stored[id_] for id_ in first[number])
-        # Of one that a step has left over, the commit is not the first any more, and yet it counts.
+        # After an unfinished step, this deploy's commit may not be stored as the first. It still counts.
         if brought is None and group.latest is not None and group.latest.own_new and group.latest.sha == sha:
             brought = group.latest
         if other is not None or brought is not None:

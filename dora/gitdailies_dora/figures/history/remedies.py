@@ -37,7 +37,7 @@ class Remedy(NamedTuple):
 
     @property
     def order(self) -> tuple[bool, tuple[int, str]]:
-        """Sorts what one deploy remedies: what it went back from, then what it reverted, the oldest first."""
+        """The order of what one deploy remedies: rolled back deploys, then reverted ones, each by age."""
         return (bool(self.reverts), self.deploy.order)
 
 

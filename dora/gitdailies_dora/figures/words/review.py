@@ -120,9 +120,9 @@ class Pair(NamedTuple):
 
 
 class NewName(NamedTuple):
-    """A name that appeared: what it is of, its repository, the name, how many deploys have it, the first.
+    """A name that appeared: what it names, its repository, the name, its deploys, and the first of them.
 
-    `repos` is the number of its repositories. Of several, `repo` is "".
+    `repos` is the number of its repositories. If there are several, `repo` is "".
     """
 
     what: str

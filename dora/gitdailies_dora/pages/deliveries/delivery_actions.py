@@ -222,7 +222,7 @@ class DeliveryActionPages(PageGroup):
         return self._site.render(visit, template, **wrong._asdict(), **shown)
 
     async def _facts(self, relay: str, id_: str, incident: str) -> list[tuple[str, str]]:
-        """Return what a question is about; nothing where the relay does not say it."""
+        """Return the facts of a delivery for the confirmation page; none if the relay does not have it."""
         found, _ = await self._site.relays.answer(
             relay, lambda client: client.get(f"/deliveries/{id_}", ShownDelivery)
         )

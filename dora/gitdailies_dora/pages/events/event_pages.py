@@ -60,9 +60,24 @@ _CSV_CHUNK = 500
 _WAIT = (
     "What events count as is being derived from all events again. Reload in a minute, or choose all results."
 )
+# What the results mean whose titles do not say it.
+_MEANINGS = {
+    "counted": ", not a repeat",
+    "repeat": " of a deploy, not counted again",
+    "nothing-new": ": each commit was deployed before",
+    "inferred-fix": ": looks like rework",
+    "by-remedy": ", a rollback or fix",
+    "attributed": " to a deploy",
+    "unlinked": ": no deploy found",
+    "duplicate": ": the incident was open already",
+}
 # The results to choose from, by the title of the kind.
 _OUTCOMES = {
-    TITLES[kind]: {word: outcome.title for word, outcome in words.items() if word != event_filters.CORRECTED}
+    TITLES[kind]: {
+        word: outcome.title + _MEANINGS.get(word, "")
+        for word, outcome in words.items()
+        if word != event_filters.CORRECTED
+    }
     for kind, words in event_filters.OUTCOMES.items()
 }
 # The filters as the form names them, where that is not the name in the address.

@@ -46,6 +46,11 @@ FIGURE_NAMES: Mapping[str, str] = {
 }
 FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "No earlier value to compare with"
 TOO_SHORT = f"fewer than {comparison.LEAST_WEEKS} whole weeks to compare"
+# What each figure of a week and of the week before needs to be compared.
+LEAST_OF_A_WEEK = (
+    f"Too few to compare: a rate needs {comparison.LEAST_SETTLED} deploys in each week, a time"
+    f" {comparison.LEAST_DEPLOYS}, and the deployment frequency {comparison.LEAST_WEEKS} whole weeks."
+)
 _NOT_CLEAR: Mapping[str, str] = {comparison.FEW: FEW, comparison.UNCLEAR: UNCLEAR, TOO_SHORT: TOO_SHORT}
 # Which of two decisions a person takes.
 WHEN_NOT_FAILED = (
@@ -190,10 +195,12 @@ def value(figure: str, figures: Figures, unit: tuple[int, str] | None = None) ->
         return f"{often}, {deploys}" if found.deploys else often
     if figure == LEAD_TIME:
         lead = figures.change_lead_time
-        return f"{duration(lead.median)}, {amount(lead.commits, 'commit', 'commits')}"
+        commits = amount(lead.commits, "commit", "commits")
+        return f"{duration(lead.median)}, {commits}" if lead.commits else NOTHING
     if figure == RECOVERY:
         recovery = figures.failed_deployment_recovery_time
-        return f"{duration(recovery.median)}, {count(recovery.recovered)} recovered"
+        recovered = f"{duration(recovery.median)}, {count(recovery.recovered)} recovered"
+        return recovered if recovery.recovered else NOTHING
     if figure == FAIL_RATE:
         return fail_rate(figures.change_fail_rate)
     return fraction(figures.deployment_rework_rate.rework, figures.deployment_rework_rate.deploys)
