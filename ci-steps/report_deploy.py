@@ -463,7 +463,7 @@ def readable_time(time: Any) -> str | None:
         return None
 
 
-# As `git revert` writes it, and GitHub and GitLab do. With --reference, git writes a short name.
+# The words of `git revert`, GitHub and GitLab. With --reference, git writes a short name.
 _REVERT = r"(?im)^\W*this reverts commit\s+([0-9a-f]{7,64})\b"
 
 
@@ -475,7 +475,7 @@ def undone_by(message: Any) -> tuple[str, ...]:
     return tuple(sha.lower() for sha in re.findall(_REVERT, message))
 
 
-# As git, GitHub, GitLab, Bitbucket and people write the message of a merge: Merge feature/x into main.
+# How git, GitHub, GitLab, Bitbucket and people write the message of a merge: Merge feature/x into main.
 _MERGE = re.compile(
     r"Merge (?:pull request #|branch |branches |tag |commit |remote-tracking branch |request )|Merged in "
     r"|Merge \S+/\S+(?: into \S+)?\s*(?:\n|$)"
@@ -506,7 +506,7 @@ class Target(NamedTuple):
     no_branch  why there is no branch, most often a tag. Then git's branch is not used
     unsure     why the platform knows none, if git may
     foreign    the branch of a fork, which is none of the repository's
-    commits    the new ones, as far as the platform knows them
+    commits    the new ones that the platform knows
     before     the commit that the branch was at before
     reverts    the commits that the new ones undo
     notes      lines for the log. The error about a missing commit has them, too
@@ -739,12 +739,12 @@ def _bare(word: str) -> str:
 
 DEPLOY_TYPES = ("deploy", "rollback", "hotfix")
 TIERS = ("production", "staging", "testing", "development", "other")
-# Of a longer list, an event keeps the first ones: it counts all the same.
+# An event keeps the first ones of a longer list, and still counts.
 MOST_COMMITS = 1000
 MOST_REVERTS = 100
 # The names that a commit of a list has.
 COMMIT_NAMES = frozenset({"sha", "time", "parents", "outside"})
-# Of more parents, a commit of a list keeps the first ones; git's own merges of many branches have fewer.
+# A commit of a list keeps the first of its parents; git's own merges of many branches have fewer.
 MOST_PARENTS = 100
 # What started the run of a deploy. A forced push and what a platform does not tell apart are `other`.
 TRIGGERS = ("push", "tag", "schedule", "manual", "rerun", "other")
@@ -898,7 +898,7 @@ def _encodable(text: str) -> bool:
 # gitdailies_core/ci/job/inputs.py
 # The inputs that a user set for a deploy, each in its form. Wrong ones are refused.
 
-# As `sha`: the commit of the checkout.
+# A value of `sha`: the commit of the checkout.
 CHECKOUT = "checkout"
 
 
@@ -1993,7 +1993,7 @@ def content_id(digest: str) -> str:
 
 
 def _name(prefix: str, *parts: str | None) -> str:
-    # As a JSON list, ("a", "bc") differs from ("ab", "c") and None differs from "".
+    # In a JSON list, ("a", "bc") differs from ("ab", "c") and None differs from "".
     text = ",".join(["null" if part is None else encode_basestring_ascii(part) for part in parts])
     return f"{prefix}-{hashlib.sha256(f'[{text}]'.encode()).hexdigest()[:32]}"
 
@@ -2001,7 +2001,7 @@ def _name(prefix: str, *parts: str | None) -> str:
 # gitdailies_core/ci/deploys/deploy.py
 # Find out which deploys a job made. A fact comes from an input, the event payload, a variable or git.
 
-# Of what landed last on the branch, enough for the runs that failed since the last deploy. The receiver drops
+# The last commits on the branch: enough for the runs that failed since the last deploy. The receiver drops
 # what earlier deploys brought.
 USUAL_COMMITS = 250
 # With the merges that brought them.
@@ -2320,7 +2320,7 @@ def _page(url: str | None) -> str | None:
 LONGEST_GIT_SECONDS = 15.0
 _BRANCHES = "refs/heads/"
 _OWNED_BY_ANOTHER = ("unsafe repository", "dubious ownership")
-# Of a shallow clone: git hides the parents of these commits, and each takes a call.
+# In a shallow clone, git hides the parents of these commits, and each takes a call.
 _MOST_ENDS = 50
 
 

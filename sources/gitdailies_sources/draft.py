@@ -219,7 +219,7 @@ def _deploy(leaves: Leaves, word: str | None, commit: str | None, sent: str | No
 def _incident(leaves: Leaves, word: str | None, sent: str | None) -> Iterator[str]:
     yield f"states: {{{_quoted(word or 'opened')}: {_meaning(word)}}}   # add every word of the tool"
     title = _best(leaves, _TITLE, _is_id) or ""
-    # The name of an object is no id. An envelope may have one of its own; the incident's is beside its title.
+    # An object's name is no id. An envelope may have its own; the incident's is next to its title.
     ids = [leaf for leaf in leaves if not leaf[0].endswith(".name")]
     beside = [leaf for leaf in ids if leaf[0].rpartition(".")[0] == title.rpartition(".")[0]]
     incident = _best(beside, _ID, _is_id) or _best(ids, _ID, _is_id)

@@ -194,7 +194,7 @@ class _Asked:
         following = self._next(answer)
         if not isinstance(following, str) or not following:
             return []
-        # Of a link the query alone: an answer cannot lead the token to another address.
+        # Only the query of a link: an answer cannot lead the token to another address.
         return [*query, (self._cursor, following)] if self._cursor else parse_qsl(urlsplit(following).query)
 
 

@@ -138,7 +138,7 @@ def _pinged(sender: Sender, key: Secret | None) -> Iterator[Finding]:
 
 
 def _allowed(answer: Response) -> Finding:
-    """Return what the key may send, as far as the answer to the ping says."""
+    """Return what the key may send, if the answer to the ping says so."""
     try:
         body = answer.json()
     except UnreadableBody:

@@ -60,6 +60,6 @@ def content_id(digest: str) -> str:
 
 
 def _name(prefix: str, *parts: str | None) -> str:
-    # As a JSON list, ("a", "bc") differs from ("ab", "c") and None differs from "".
+    # In a JSON list, ("a", "bc") differs from ("ab", "c") and None differs from "".
     text = ",".join(["null" if part is None else encode_basestring_ascii(part) for part in parts])
     return f"{prefix}-{hashlib.sha256(f'[{text}]'.encode()).hexdigest()[:32]}"

@@ -313,7 +313,7 @@ def _end_unopened(draft: Draft, targets: Sequence[DeployTarget], known: Sequence
     name = change.occurrence or text_of(change.started_at or change.at)
     is_later = bool(starts) and change.occurrence is not None and all(r.name != name for r in starts)
     if change.started_at is not None and not is_later and not change.needs_start:
-        # As its record would be, in case it was held.
+        # The record that it would have if it was held.
         starts.append(Occurrence(change.incident, NOWHERE, name, HELD, change.started_at))
     if over and not matching.began_after(starts, over, known):
         _step(draft, over[-1], END)

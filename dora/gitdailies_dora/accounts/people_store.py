@@ -1,6 +1,6 @@
 """People, invitations and sessions in the store.
 
-Each function runs inside a transaction of its caller, but for `invite_owner`, which a command calls.
+Each function runs inside a transaction of its caller, except `invite_owner`, which a command calls.
 """
 
 import secrets

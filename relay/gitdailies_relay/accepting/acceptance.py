@@ -72,7 +72,7 @@ STORED, REPEATED, REPLAYED, IGNORED = "stored", "repeated", "replayed", "ignored
 # That of a push is not, since there are too many: it is remembered, and hardly any counts as a deploy.
 _NOT_WANTED = (FILTERED, NO_ROUTE)
 _WAIT_US = WAIT // timedelta(microseconds=1)
-# Of the id of a delivery.
+# The length of the id of a delivery.
 _TIME_DIGITS, _RANDOM_DIGITS = 14, 8
 
 

@@ -52,7 +52,7 @@ POLL_SECONDS = 0.25
 _AHEAD = 8
 # What waits for a sender is read again after this long, because a command may have changed it.
 _WAIT_SECONDS = 1.0
-# Of the senders, the part that events get which were tried before. They may hang or fail again.
+# The part of the senders for events that were tried before. They may hang or fail again.
 _PART_FOR_TRIED = 4
 
 
@@ -226,7 +226,7 @@ class DeliveryWorker:
         def mend(session: Session) -> None:
             if seconds < 0:
                 mending.make_due_earlier(session, -seconds, now)
-            # Of servers that share a database each sees the step, and only one may move what it counts.
+            # Each server of a shared database sees the step, and only one may move what it counts.
             if is_local:
                 mending.move_ages(session, seconds)
 

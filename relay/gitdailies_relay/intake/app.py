@@ -87,7 +87,7 @@ class _Hook:
         self.began = time.monotonic()
         self.headers = decode_headers(exchange.fields)
         self.source = ""
-        # Of its body, while the budget holds it.
+        # The bytes of its body in the budget.
         self.size = 0
         self.is_over = False
         self.delivery: Delivery | None = None

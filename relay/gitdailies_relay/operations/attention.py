@@ -39,7 +39,7 @@ OPEN_SECONDS = 14 * 86400
 USUAL_DAYS = 28
 LEAST_DAYS = 7
 LEAST_DELIVERIES = 10
-# A silence is long when it is so many times the usual one, and at least an hour.
+# A silence is long at this multiple of the usual one, and at least an hour.
 TIMES_USUAL = 2
 LEAST_SILENCE_US = 3_600_000_000
 

@@ -122,7 +122,7 @@ def walk(
         if newest_first:
             end = ids[-1]
         else:
-            first = f"{ids[-1]}0"  # the next text in order, as far as ids go
+            first = f"{ids[-1]}0"  # no id is between these two texts
 
 
 def facts_of(session: Session, delivery: str) -> DeliveryFacts | None:

@@ -114,7 +114,7 @@ def _add(found: Preview, routed: RoutedMessage) -> bool:
 
 
 class Alerts(NamedTuple):
-    """Of *seen* alerts, *counting* counted when they came, or would with the settings as they are now."""
+    """How many of the *seen* alerts counted when they came, or would with the current settings."""
 
     seen: int
     counting: int

@@ -67,7 +67,7 @@ def task(name: str) -> Name:
 
 
 def add_names(delivery: Delivery, names: set[Name]) -> None:
-    """Add to *names* what a delivery is about, as far as it says."""
+    """Add to *names* what a delivery says it is about."""
     destination, source = delivery.destination, delivery.interpretation.source
     for routed in delivery.interpretation.messages:
         about = routed.message

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from gitdailies_server.storage.database import Session
 
 # An event whose row is there, and whose source is not paused by itself. Destinations are looked up by key:
-# a pass over them, which PostgreSQL is told to avoid, would make it read all events that wait, each time.
+# a pass over them, which PostgreSQL has to avoid, would make it read all events that wait, each time.
 _IS_SENDABLE = (
     "EXISTS (SELECT 1 FROM events e WHERE e.seq = outbox.seq AND NOT EXISTS (SELECT 1 FROM destinations d"
     " WHERE d.name = e.destination || '/' || e.source AND d.paused <> ''))"
@@ -86,7 +86,7 @@ _DEMOTE = (
     f"UPDATE outbox SET is_next = 0 WHERE partition = {_PARTITION_OF}"
     " AND dead_letter IS NULL AND is_next + 0 = 1"
 )
-# Make everything that waits for its time due, but for held starts. 0 is in the past on every clock.
+# Make everything that waits for its time due, except held starts. 0 is in the past on every clock.
 _MAKE_DUE = (
     "UPDATE outbox SET due_at = 0 WHERE is_next = 1 AND dead_letter IS NULL AND attempts > 0",
     "UPDATE outbox SET due_at = 0 WHERE dead_letter IS NULL AND due_at > ? AND held_until IS NULL",

@@ -62,7 +62,7 @@ class Standing:
 
 
 class RelayStore:
-    """The store of a running relay: `prepare`, then `start` it. It runs in the event loop, but for `report`.
+    """The store of a running relay: `prepare`, then `start` it. It runs in the event loop, except `report`.
 
     What is accepted and recorded was synced. Reads use a connection of their own, which waits for no
     writer. *timed* is called after each commit, as GroupWriter says.
@@ -138,8 +138,7 @@ class RelayStore:
     async def run(self, job: Job, *, task: str = "") -> Any:
         """Run *job* in a write transaction of the writer and return its result.
 
-        No other relay writes meanwhile, unless it is a *task*: that writes nothing that other writers read or
-        write, but for tasks of the same name.
+        No other relay writes meanwhile, unless it is a *task*: only tasks of its name read or write the same rows.
         """
         return await self.writer.put(Task(job, frozenset([exclusion.task(task)]) if task else None))
 

@@ -86,7 +86,7 @@ _IS = 'is() { case $1 in "" | [Ff]alse | FALSE) return 1 ;; esac; }'
 
 
 def for_shell(platforms: Iterable[Known]) -> str:
-    """Return the lines of shell that read the variables. Of several platforms, the marker decides."""
+    """Return the lines of shell that read the variables. With several platforms, the marker decides."""
     every = list(platforms)
     lines = []
     if any("/" in name for platform in every for row in platform.rows.values() for name in row):

@@ -1,4 +1,4 @@
-"""Back up an SQLite store beside its server, and put a copy in place of one."""
+"""Back up an SQLite store while its server runs, and restore a copy."""
 
 import os
 import sqlite3
@@ -10,7 +10,7 @@ from gitdailies_core.errors import StoreUnavailable, UsageError
 from gitdailies_server.storage.database import reason
 from gitdailies_server.storage.sqlite import ServerLock, SqliteDatabase
 
-# What SQLite has beside a file.
+# The files that SQLite keeps next to a database.
 _BESIDE = ("", "-wal", "-shm")
 REPLACED = ".before-restore"
 

@@ -15,7 +15,7 @@ Json: TypeAlias = dict[str, Any]
 
 TEXTS: Json = tomllib.loads(Path(__file__).with_name("tools.toml").read_text("utf-8"))
 TOOLS: Json = TEXTS["tools"]
-# Of a long list of commits, the first ones are shown. A median of fewer than some deploys says little.
+# The first commits of a long list are shown. A median of fewer than some deploys says little.
 _COMMITS, _FEW = 20, 5
 
 

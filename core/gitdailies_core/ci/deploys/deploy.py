@@ -29,7 +29,7 @@ from gitdailies_core.events.field_types import MOST_COMMITS, MOST_REVERTS, URL
 from gitdailies_core.events.ids import deploy_id
 from gitdailies_core.events.kind import DEPLOY
 
-# Of what landed last on the branch, enough for the runs that failed since the last deploy. The receiver drops
+# The last commits on the branch: enough for the runs that failed since the last deploy. The receiver drops
 # what earlier deploys brought.
 USUAL_COMMITS = 250
 # With the merges that brought them.

@@ -19,7 +19,7 @@ from gitdailies_core.events.field_types import MOST_COMMITS
 LONGEST_GIT_SECONDS = 15.0
 _BRANCHES = "refs/heads/"
 _OWNED_BY_ANOTHER = ("unsafe repository", "dubious ownership")
-# Of a shallow clone: git hides the parents of these commits, and each takes a call.
+# In a shallow clone, git hides the parents of these commits, and each takes a call.
 _MOST_ENDS = 50
 
 

@@ -87,7 +87,7 @@ class NamedEvent(Struct, frozen=True, kw_only=True, rename="camel", omit_default
 
 
 class EventReference(NamedEvent, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """Another event, as far as an answer names it."""
+    """The fields by which an answer names another event."""
 
     type: str = ""
     title: str = ""

@@ -75,7 +75,7 @@ def by_cause(
     """Attribute an incident to one of the deploys that are of its cause or brought it, moment by moment."""
     later = [one for one in candidates if one.at > began_at]
     of_service = [one for one in later if service and one.service == service]
-    # Of the later ones, only the first can be what it is attributed to, and the first of the service.
+    # It can be attributed only to the first of the later ones, or to the first of the service.
     moments = {one.at for first in (later, of_service) for one in sorted(first)[:1]}
     spans: list[Span] = []
     for moment in sorted({since, *(at for at in moments if since < at < until)}):

@@ -65,7 +65,7 @@ class Packed(NamedTuple):
 
 
 def collect(session: Session, week: Week, renames: Renames) -> Packed:
-    """Read the deploys and incidents of a week. It takes a while, and may be done beside what is written."""
+    """Read the deploys and incidents of a week. It takes a while, and may run during a write."""
     span = TimeSpan(week.began, week.ended - 1)
     found = read_rows(session, Where(week.environment), span, FOREVER - 1, renames)
     packed = by_target(found, week.began)

@@ -192,7 +192,7 @@ class Number(NamedTuple):
     unit: str
 
 
-# By the last part of a field. A value is a ratio but for that of deployment frequency.
+# By the last part of a field. A value is a ratio, except that of deployment frequency.
 _UNITS: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("median", "p25", "p75", "p90"), "seconds"),

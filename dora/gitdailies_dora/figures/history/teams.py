@@ -114,7 +114,7 @@ class Teams:
         return [
             Decision(line.service, line.team == team)
             for _, same in groupby(lines, key=lambda line: line.rank)
-            # Of several lines of one rank, one of the team is enough.
+            # If several lines have one rank, one of the team is enough.
             for line in sorted(same, key=lambda line: line.team != team)
             if line.service is not None
         ]

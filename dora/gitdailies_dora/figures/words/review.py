@@ -193,7 +193,7 @@ def new_names(
     """Return the names that appear in *sightings*, which are in order, and are not *known* from before.
 
     *known* are what a name is of, its repository and the name; *repos* are the repositories from before. The
-    names of a new repository say nothing new, but for environments that are not production: their deploys
+    names of a new repository say nothing new, except environments that are not production: their deploys
     are not counted. A new reporter or environment of several repositories appears once.
     """
     before = set(known)

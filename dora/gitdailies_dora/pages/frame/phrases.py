@@ -149,7 +149,7 @@ def span(number: float) -> str:
 
 
 def unit_of(found: Iterable[Figures]) -> tuple[int, str]:
-    """Return one unit for frequencies beside each other: that of the lowest."""
+    """Return one unit for frequencies that are shown together: that of the lowest."""
     return rate_unit(min(filter(None, (one.deployment_frequency.value for one in found)), default=0))
 
 

@@ -1,4 +1,4 @@
-"""How a week went, as people read it: figures beside those of the week before, and what happened. Pure."""
+"""How a week went, as people read it: figures next to those of the week before, and what happened. Pure."""
 
 from collections.abc import Mapping
 from datetime import timedelta, tzinfo
