@@ -2257,7 +2257,7 @@ class _Job(NamedTuple):
             notes.append("paths: no commit of the deploy touches one of them")
         if self.inputs.paths and not any("outside" in one for one in target.commits):
             why = "the checkout is shallow" if self.git and not self.git.whole else "no checkout has them"
-            notes.append(f"paths: no lead time, as it is not known which commits touch them: {why}")
+            notes.append(f"paths: no lead time, because it is not known which commits touch them: {why}")
         if len(target.commits) > MOST_COMMITS:
             notes.append(f"commits: the newest {MOST_COMMITS} of {len(target.commits)}")
         return notes
@@ -2594,7 +2594,7 @@ def _chosen(git: Git, directory: str, path: str | None, wanted: _Wanted, root: s
         warning = (
             f"several checkouts of {_slug(next(iter(own.values())))} are at different commits ({places})"
         )
-        warning += f"; if another than the run's was deployed, set sha to {CHECKOUT} and path to its folder"
+        warning += f"; if another commit was deployed, set sha to {CHECKOUT} and path to its folder"
         # None of them is taken for the deployed one. The run's tells its log.
         at, own = [folder for folder in at if folder in own], {}
         if not at:
@@ -3747,7 +3747,7 @@ def _from_payload(
     elif at(payload, f"{name}.event") == "release":
         found = {"no_branch": f"{name} belongs to a release, and {head} is a tag"}
     elif head and _may_be_tag(name, payload, head):
-        found = {"unsure": f"{name} does not tell whether {head} is a branch or a tag"}
+        found = {"unsure": f"{name} does not say whether {head} is a branch or a tag"}
     return dict(
         sha=sha,
         commit_time=readable_time(at(payload, row.commit_time)),
@@ -3829,7 +3829,7 @@ def _comment_facts(payload: Mapping[str, Any]) -> dict[str, Any]:
     merged = at(payload, "issue.pull_request.merged_at")
     return dict(
         no_branch="a comment on a pull request started the run",
-        notes=("a comment on a pull request does not tell the pull request's commit",),
+        notes=("a comment on a pull request does not name the pull request's commit",),
         pull=None if merged else f"pull request {at(payload, 'issue.number') or ''}".strip(),
     )
 
@@ -3866,7 +3866,7 @@ def _pull_request_facts(name: str, payload: Mapping[str, Any], ref: str) -> dict
 
 
 def _missing_payload(name: str) -> tuple[str, ...]:
-    return (f"the payload of {name}, which tells it, was not found at GITHUB_EVENT_PATH",)
+    return (f"the payload of {name}, which names it, was not found at GITHUB_EVENT_PATH",)
 
 
 _HEADING = "GitDailies"

@@ -169,7 +169,7 @@ class _Asked:
         self.most = int(given.get("most", 0))
 
     def answer(self, pages: Pages, scope: Scope) -> Any:
-        """Return what is under `rows`, of all pages together; with `by`, an object of the rows by that field.
+        """Return the rows of all pages together; with `by`, an object of the rows by that field.
 
         Raises PayloadError if the vendor answers otherwise.
         """

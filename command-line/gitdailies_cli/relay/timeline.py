@@ -20,7 +20,7 @@ from gitdailies_cli.relay import options, status_text
 
 # The proof of what a person did: `gitdailies_relay.accepting.interpret.BY_HAND`.
 _BY_HAND = "by hand"
-_REQUEUE = "put right what the reason names, then `gitdailies relay requeue`"
+_REQUEUE = "correct what the reason names, then `gitdailies relay requeue`"
 _MAP = (
     "add its line under services, as `gitdailies relay unmapped` prints it, and reload; "
     "then `gitdailies relay replay --unmapped`"
@@ -167,7 +167,7 @@ def delivery_lines(found: ShownDelivery) -> Iterator[str]:
         yield from more
     stored = found.stored
     if stored is None:
-        yield "its body is not stored: it was counted, or its time is over"
+        yield "its body is not stored: the delivery was counted, or is too old"
     else:
         yield f"{stored.state}, {stored.code}: {stored.reason}"
         yield from (f"  {name}: {value}" for name, value in sorted((stored.headers or {}).items()))

@@ -109,7 +109,7 @@ def decide(
 
 
 def close(*, change: Change, source: str, records: Records) -> Decision:
-    """Close by hand what is open of an incident, at each of its targets.
+    """Close by hand the open occurrences of an incident, at each of its targets.
 
     *change* is an end that a person made. The events have the ids that the vendor's end would give
     them, so that each counts once, whichever comes first.
@@ -175,7 +175,7 @@ def _hold(draft: Draft, began: Occurrence, known: Sequence[Occurrence]) -> None:
 def _release(
     draft: Draft, targets: Sequence[DeployTarget], starts: Sequence[Occurrence], known: Sequence[Occurrence]
 ) -> list[Occurrence]:
-    """Send the earliest of *starts* to every target where it is new; return what is open now."""
+    """Send the earliest of *starts* to every target where it is new; return the open occurrences."""
     change = draft.change
     began = min(starts, key=lambda r: r.started_at or change.at)
     sent = []
@@ -351,7 +351,7 @@ def _update(draft: Draft, targets: Sequence[DeployTarget], known: Sequence[Occur
 
 
 def _end_waiting(draft: Draft, incident: str) -> None:
-    """End what was merged into *incident*, should that be over, and what was merged into those."""
+    """End the incidents merged into *incident* if that is over, and those merged into them."""
     over = [incident]
     for one in over:  # which grows on the way
         waiting = draft.waiting(one)

@@ -73,7 +73,9 @@ class OutcomeBody(DismissalBody, frozen=True, kw_only=True):
 class ReworkBody(DismissalBody, frozen=True, kw_only=True):
     """Whether a deploy is rework, and why."""
 
-    rework: Annotated[bool, Meta(description="whether it mended what users met, and was not planned")]
+    rework: Annotated[
+        bool, Meta(description="whether it is an unplanned fix of a problem that users ran into")
+    ]
 
     def wish(self, id_: str) -> Wish:
         return Wish(id_, REWORK if self.rework else NOT_REWORK, None, self.reason)
@@ -83,7 +85,7 @@ class MoveBody(DismissalBody, frozen=True, kw_only=True):
     """Which incidents belong to another repository, its name, and the reason."""
 
     repo: Annotated[str, Meta(description="the repository that they count for now")]
-    to: Annotated[str, Meta(description="the one that they are of: its name, or a short name that is unique")]
+    to: Annotated[str, Meta(description="the right one: its name, or a unique short name")]
     service: Annotated[str, Meta(description="only incidents of this service")] = ""
     incident: Annotated[str, Meta(description="only this incident, by the sender's id")] = ""
     new: Annotated[bool, Meta(description="true: move them although no deploy of `to` is known")] = False

@@ -152,7 +152,7 @@ def accept(
 def close_by_hand(
     store: AcceptanceStore, owner: Owner, change: Change, delivery: str, at: int, reason: str
 ) -> tuple[str, ...]:
-    """End what is open of an incident, as a person asks *at* (µs); return the ids of the events.
+    """End the open occurrences of an incident, as a person asks *at* (µs); return the ids of the events.
 
     It is noted like a delivery with the id *delivery*, so that the timeline shows who ended it, and why.
     """

@@ -1,4 +1,4 @@
-"""What is known of deploys: the commits that each brought, which wait for late pushes, and which went back.
+"""Facts about deploys: the commits that each brought, which wait for late pushes, and which went back.
 
 A deploy brings the commits since the one last deployed at its place, as pushes told. It is stored and held at
 once, so that nothing is lost. It goes as soon as the pushes that came lead back to the commit deployed before

@@ -114,7 +114,7 @@ class DeliveryWorker:
 
     @property
     def receiver(self) -> ReceiverKind:
-        """What is known of the receiver."""
+        """What is known about the receiver."""
         return self._receiver.knowledge
 
     def wake(self) -> None:
@@ -123,7 +123,7 @@ class DeliveryWorker:
             self._wake.set()
 
     async def redirect(self, destination: Destination, sender: Sender) -> None:
-        """Deliver to *destination* from now on. What is in flight still goes to the old one."""
+        """Deliver to *destination* from now on. Events in flight still go to the old one."""
         self._senders.return_unsent()
         # Only its idle connections are closed, so requests in flight go on.
         self._sender.close()
@@ -159,7 +159,7 @@ class DeliveryWorker:
             self._wake.clear()
 
     async def stop(self, seconds: float = 5.0) -> None:
-        """Start nothing more, and wait until what is in flight is recorded. Cut what takes too long."""
+        """Start nothing more, and wait until events in flight are recorded. Cut off slow ones."""
         self._stopping = True
         self._wake.set()
         self._senders.stop()

@@ -30,7 +30,7 @@ _TOO_MANY = "too many kinds of faults to list apart"
 
 
 class RefusalCounts:
-    """What was refused since the last write. Use it inside one event loop."""
+    """The requests that were refused since the last write. Use it inside one event loop."""
 
     def __init__(self, most: int = MOST_KINDS, ticks: Callable[[], float] = time.monotonic) -> None:
         self._most = most

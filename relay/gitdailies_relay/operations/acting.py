@@ -190,7 +190,7 @@ def close(
     reason: str = "",
     person: str,
 ) -> tuple[str, ...]:
-    """End by hand what is open of *incident*; return the ids of the events. The relay may be running.
+    """End by hand the open occurrences of *incident*; return the ids of the events. The relay may be running.
 
     The ids are those that the vendor's own end would get, so that the end counts once, whichever
     comes first. *at* is when it was over, by default now. Raises UsageError where nothing is open,

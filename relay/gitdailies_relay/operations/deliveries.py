@@ -92,7 +92,7 @@ class DeliveryChoice:
 
 
 def id_at(moment: datetime) -> str:
-    """Return what is smaller than every id that `delivery_ids` makes at *moment* or later."""
+    """Return a text that sorts before every id that `delivery_ids` makes at *moment* or later."""
     return f"d{max(to_us(moment), 0):014x}"
 
 
@@ -123,7 +123,7 @@ def page(
 
 
 def chosen_ids(session: Session, choice: DeliveryChoice) -> tuple[list[str], bool]:
-    """Return the ids of what is chosen, the oldest first, and whether there may be more.
+    """Return the ids of the chosen deliveries, the oldest first, and whether there may be more.
 
     An incident's start is then acted on before its end.
     """

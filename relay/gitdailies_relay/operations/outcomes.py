@@ -68,7 +68,7 @@ class DeliveryFacts:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why messages gave no event, or what is said of those that did, each once."""
+        """Why messages gave no event, or what is said about those that did, each once."""
         return tuple(dict.fromkeys(message.reason for message in self.latest if message.reason))
 
     @property

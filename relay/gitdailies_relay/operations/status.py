@@ -152,7 +152,7 @@ def first_delivery(session: Session, source: str) -> datetime | None:
 
 
 def paused(session: Session) -> tuple[PausedDelivery, ...]:
-    """Return what is paused."""
+    """Return the pauses."""
     return tuple(
         PausedDelivery(name, name.partition("/")[2] or None, by, reason, from_us(since))
         for name, by, reason, since in session.execute(_PAUSED).fetchall()

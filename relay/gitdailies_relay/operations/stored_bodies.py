@@ -71,7 +71,7 @@ class Preview:
 
 
 def preview(database: Database, source: Source, routes: Routes, since: datetime) -> Preview:
-    """Read what is stored of *source* since a time with its mapping and *routes*, as they are now."""
+    """Read the stored bodies of *source* since a time with its mapping and *routes*, as they are now."""
     adapter, found, after = adapter_of(source), Preview(), ""
     while True:
         chosen = (source.name, to_us(since), after)

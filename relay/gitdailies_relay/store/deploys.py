@@ -42,7 +42,7 @@ _ADD_COMMIT = (
     " VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (repo, sha, branch) DO UPDATE SET parent = excluded.parent"
     " WHERE pushed_commits.parent = ''"
 )
-# What is known of a commit's services is a row of its own. No branch has a colon in its name.
+# What is known about a commit's services is a row of its own. No branch has a colon in its name.
 _SERVICES = ":services"
 _ADD_SERVICES = (
     "INSERT INTO pushed_commits (repo, sha, branch, parent, committed_at, is_merge, reverts, received_at)"

@@ -1,4 +1,4 @@
-"""What was seen of the fields of each source, for `field_drift`. A crash, or a second relay, loses some.
+"""The fields that each source sent, for `field_drift`. A crash, or a second relay, loses some.
 
 A store of a release before lacks the table, and which pack read a delivery. Both are added when it is opened.
 They need no revision, because nothing else changes: servers of the release before still open the store.

@@ -138,7 +138,7 @@ class RelayStore:
     async def run(self, job: Job, *, task: str = "") -> Any:
         """Run *job* in a write transaction of the writer and return its result.
 
-        No other relay writes meanwhile, unless it is a *task*: only tasks of its name read or write the same rows.
+        No other relay writes meanwhile, unless it is a *task*: only tasks of its name touch its rows.
         """
         return await self.writer.put(Task(job, frozenset([exclusion.task(task)]) if task else None))
 
@@ -187,7 +187,7 @@ class RelayStore:
         return await self._read(read)
 
     async def end_holds(self, standing: Standing) -> None:
-        """Let go what was held long enough: only this makes it ready to be sent."""
+        """Release the events that were held long enough: only this makes it ready to be sent."""
         now = self.now()
         if standing.hold_ends_at is not None and standing.hold_ends_at <= now:
             await self.run(lambda session: self._end_due(session, now))

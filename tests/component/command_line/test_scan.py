@@ -303,7 +303,7 @@ def test_rows_of_other_repositories_and_commits_that_are_not_here_are_said(scan:
     found = scan("shop.git", "--deploys=d.ndjson", f"--repo={REPO}")
     assert found["figures"]["deploymentFrequency"]["deploys"] == 1
     assert "left out: events of other repositories: 1" in found["notes"]
-    assert "deploys of commits that are not here, so that their lead time is unknown: 1" in found["notes"]
+    assert "deploys of commits that are not here, whose lead time is therefore unknown: 1" in found["notes"]
 
 
 def test_a_deploy_that_gets_its_commits_gets_another_id(scan: Scan) -> None:

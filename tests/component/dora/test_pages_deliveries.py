@@ -280,7 +280,7 @@ def test_a_service_is_mapped_by_form(both: Both) -> None:
     done = both.owner.post("/settings/services", service=MARKUP, repo="larkspur/attic")
     assert done.status_code == 303
     shown = both.owner.get(done.headers["location"]).text
-    assert "counts for larkspur/attic. Replayed 2 deliveries. This gave 2 events." in shown
+    assert "counts for larkspur/attic. Replayed 2 deliveries. It gave 2 events." in shown
     assert ">Undo<" not in shown, "what was counted stays"
     (edit,) = re.findall(r'It cannot be undone[^<]*<a href="([^"]*)">edit it<', shown)
     assert 'open id="edited"' in both.owner.get(html.unescape(edit)).text

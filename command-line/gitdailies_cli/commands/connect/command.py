@@ -295,7 +295,7 @@ def _undo(asked: _Asked, api: VendorApi) -> None:
         _say(f"removed: the source from {place.path.name}, and {place.secret_file.name}")
         _say(f"next: {_RELOAD}")
     elif here.source is not None:
-        _say(f"kept: the source in {place.path.name}, since this command did not write it as it is")
+        _say(f"kept: the source in {place.path.name}, because it differs from what this command wrote")
 
 
 def _say(text: str) -> None:

@@ -109,7 +109,8 @@ def _set_up(adapter: str, config: Path | None, *, quiet: bool) -> tuple[Source, 
     path = find_config.find(config)
     if path is None and not quiet:
         click.echo(
-            f"no {find_config.FILE} here, so every service counts for example/NAME; or use --config", err=True
+            f"no {find_config.FILE} here, so every service counts for example/NAME; --config names a file",
+            err=True,
         )
     configuration = None if path is None else _configuration(path, adapter)
     sources = configuration.sources if configuration else {}

@@ -20,7 +20,7 @@ _COMMITS, _FEW = 20, 5
 
 
 def takes(name: str, document: Json) -> Json:
-    """Return the schema of what a tool takes; of anything, if the OpenAPI *document* is {}."""
+    """Return the schema of a tool's arguments; it allows any, if the OpenAPI *document* is {}."""
     if name in TEXTS or not document:
         return TEXTS[name] if document else {"type": "object"}
     tool = TOOLS[name]
@@ -33,7 +33,7 @@ def takes(name: str, document: Json) -> Json:
 
 
 def told(name: str, given: Mapping[str, Any], found: Json, base: str) -> Json:
-    """Return what an assistant gets for what a tool *found*; *base* is the address of the server."""
+    """Return the answer to an assistant from what a tool *found*; *base* is the address of the server."""
     filters = {key: value for key, value in given.items() if key not in TEXTS["no_filters"]}
     page = f"{base}{TOOLS[name]['page']}?{urlencode(filters, doseq=True)}".rstrip("?")
     seconds = found.get("windowSeconds")

@@ -149,7 +149,7 @@ def not_ready(session: Session) -> Refusal:
         return refusal(
             "busy", f"a newer release derived the figures, by definitions {newer}; upgrade this server"
         )
-    text = "the figures are being derived from all events again; ask again in a minute"
+    text = "the figures are being computed again from all events; ask again in a minute"
     return refusal("busy", text, Retry_After="60")
 
 

@@ -63,7 +63,7 @@ CorrectionWord: TypeAlias = Annotated[
 ]
 
 DeployEvidence: TypeAlias = Annotated[
-    str | None, one_of(*EVIDENCE, None, text="why it is held to have failed; null if it is not")
+    str | None, one_of(*EVIDENCE, None, text="why it counts as failed; null if it does not")
 ]
 
 
@@ -209,7 +209,7 @@ class DeployDetail(_Detail, frozen=True, kw_only=True, rename="camel"):
     state: Annotated[str, one_of(*DEPLOY_STATES)]
     settled_at: Annotated[Time, about("from when on it is judged")]
     evidence: DeployEvidence
-    type: Annotated[str, about("what it counts as; empty while it is not derived")]
+    type: Annotated[str, about("what it counts as; empty until that is computed")]
     commits: tuple[CommitDetail, ...]
     commits_unknown: Annotated[str | None, about("why its new commits are not all known")]
     recovery_seconds: Seconds

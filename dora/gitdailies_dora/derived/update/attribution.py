@@ -50,7 +50,7 @@ class Span(NamedTuple):
 
 
 def causes(occurrence: Occurrence) -> tuple[Cause, ...]:
-    """Return what is named as the cause of an occurrence: by its start, and by its end from then on."""
+    """Return the named causes of an occurrence: by its start, and by its end from then on."""
     end = occurrence.end
     first, last = occurrence.start.caused_by, occurrence.caused_by
     if end is None or first == last:

@@ -1,4 +1,4 @@
-"""What is stored of the earlier deploys of a target, for the deploys that are put between them.
+"""The stored facts about earlier deploys of a target, for the deploys that are put between them.
 
 Between two stored deploys, the deploys of a step form a group: what is stored before the first of them
 holds for all of them.
@@ -41,7 +41,7 @@ class Group:
     """Deploys of one target, in order, between two stored ones.
 
     `latest` is the stored counting deploy before them. `followed` is set if one is stored after them.
-    `states` and `before` have what is stored of commits: in `before`, `ABOVE` is one that is only named as a
+    `states` and `before` have facts about commits: in `before`, `ABOVE` is one that is only named as a
     parent. `bare` has the latest deploy that brought something, and its commit if it listed none. `forward`
     and `brought` have the stored deploys that they may remedy. `taken` are the deploys as they count, and
     `new` has the new commits of these.

@@ -75,7 +75,7 @@ def collect(session: Session, week: Week, renames: Renames) -> Packed:
 
 
 def keep(session: Session, packed: Packed, renames: Renames) -> None:
-    """Store a week in place of what is packed of it. If the rows have changed since, it is read again."""
+    """Replace the packed form of a week. If the rows have changed since, it is read again."""
     week = packed.week
     if packed.version is None or packed.version != change_log.rows_version(session):
         packed = collect(session, week, renames)

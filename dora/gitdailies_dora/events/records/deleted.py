@@ -38,5 +38,5 @@ def remember(session: Session, ids: Iterable[str], at: int) -> None:
 
 
 def hashes(ids: Iterable[str]) -> dict[str, str]:
-    """Return ids by what is stored of those of erased events."""
+    """Return ids by the stored hashes of the ids of erased events."""
     return {hashlib.sha256(id_.encode()).hexdigest()[:_HASH_LENGTH]: id_ for id_ in ids}

@@ -79,7 +79,7 @@ class Report(NamedTuple):
 
 @dataclass(slots=True)
 class CommitState:
-    """What is known of one commit in a target, by one SHA of it.
+    """Facts about one commit in a target, by one SHA of it.
 
     `counted` is its first counting deploy, and `first` its first deploy, counting or repeat, as its
     `environments` and `reporters` are. `runs` holds, by run and attempt, its first counting deploy for

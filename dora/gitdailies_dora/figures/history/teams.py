@@ -85,7 +85,7 @@ class Teams:
     def of(self, repo: str, service: str | None) -> tuple[str, ...]:
         """Return the keys of the teams of a target, in the order of the file; names are folded.
 
-        What is in no team is in the group `NO_TEAM`.
+        Repositories without a team are in the group `NO_TEAM`.
         """
         known = self._of.get((repo, service))
         if known is None:

@@ -35,7 +35,7 @@ LEFT_OUT = {
     "kind": "no figure counts events of this kind",
 }
 UNKNOWN = {
-    lead_time.NO_PREDECESSOR: "it is the first deploy here, and its commits have nothing to be compared with",
+    lead_time.NO_PREDECESSOR: "it is the first deploy here, so there is nothing to compare its commits with",
     lead_time.NO_COMMITS: "it says neither commits nor commitTime",
     lead_time.EARLIER_LISTS_NONE: (
         "no commit of its list was here: the deploy before it listed none, or the list does not reach back"

@@ -82,7 +82,7 @@ class Week(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """What is reviewed: one repository, by its folded name, and one team, by its key; "" for all of them."""
+    """The scope of a review: one repository, by its folded name, and one team, by its key; "" for all."""
 
     repo: str = ""
     team: str = ""

@@ -71,8 +71,8 @@ PAUSING: Mapping[str, tuple[str, str, str]] = {
     ),
     RESUME: (
         "Its events are sent again.",
-        "This ends every pause. What waits for a retry is sent at once, too.",
-        "Resumed. What waited is sent now.",
+        "This ends every pause. Events that wait for a retry are sent at once, too.",
+        "Resumed. The waiting events are sent now.",
     ),
 }
 NEEDS_REASON = frozenset({DISCARD, CLOSE, PAUSE})
@@ -194,8 +194,8 @@ def done_sentence(did: str, deliveries: str, events: str) -> str:
     if did == DISCARD:
         return sentence
     if int(events):
-        return f"{sentence} This gave {amount(int(events), 'event', 'events')}."
-    return f"{sentence} This gave no event."
+        return f"{sentence} It gave {amount(int(events), 'event', 'events')}."
+    return f"{sentence} It gave no event."
 
 
 def timeline(delivery: ShownDelivery, *, is_owner: bool) -> list[Moment]:

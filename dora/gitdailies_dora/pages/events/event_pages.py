@@ -57,9 +57,7 @@ _CSV = (
     *("severity", "reporter", "source", "run", "url", "result"),
 )
 _CSV_CHUNK = 500
-_WAIT = (
-    "What events count as is being derived from all events again. Reload in a minute, or choose all results."
-)
+_WAIT = "The results are being computed again from all events. Reload in a minute, or choose all results."
 # What the results mean whose titles do not say it.
 _MEANINGS = {
     "counted": ", not a repeat",
@@ -148,7 +146,7 @@ class EventPages(PageGroup):
         await site.catch_up()
         wanted, notice = await self._resolved(wanted)
         if notice.startswith(_WAIT):
-            raise refusal("busy", "events: what they count as is being derived again; ask again in a minute")
+            raise refusal("busy", "events: their results are being computed again; ask again in a minute")
 
         async def lines() -> AsyncIterator[str]:
             yield csv_line(_CSV)
