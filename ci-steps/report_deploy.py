@@ -2325,7 +2325,7 @@ _MOST_ENDS = 50
 
 
 class Found(NamedTuple):
-    """What is known of a checkout, or the reason in words for the log."""
+    """What is known about a checkout, or the reason in words for the log."""
 
     facts: GitFacts | None = None
     problem: str = ""
@@ -2387,7 +2387,7 @@ def read_head(git: Git, directory: str) -> Found:
 
 
 def read_log(git: Git, directory: str, head: GitFacts, sha: str, paths: Sequence[str] = ()) -> Found:
-    """Add the log from *sha* on to what is known of a checkout, which may lack that commit.
+    """Add the log from *sha* on to what is known about a checkout, which may lack that commit.
 
     In a shallow clone the log ends early. A commit that touches none of *paths* is `outside`.
     """
@@ -2493,7 +2493,7 @@ class _Wanted(NamedTuple):
 
 
 class _Chosen(NamedTuple):
-    """A checkout, what is known of it, and a warning about others."""
+    """A checkout, what is known about it, and a warning about others."""
 
     folder: str = ""
     found: Found = Found()

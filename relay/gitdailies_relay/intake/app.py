@@ -253,7 +253,7 @@ class IntakeApp:
         self._answer(hook, responses.unavailable("the store cannot be written"))
 
     def _refuse(self, hook: _Hook, refusal: Refusal) -> None:
-        """Answer, and count mistakes that the sender has to correct. Our own faults are in log and metrics."""
+        """Answer, and count mistakes that the sender must correct. Our own faults are in log and metrics."""
         answer = refusal.answer
         if 400 <= answer.status < 500:
             reason = refusal.reason or responses.reason_of(answer)

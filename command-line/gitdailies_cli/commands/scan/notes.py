@@ -19,8 +19,8 @@ _SENTENCES = {
         " times are at least those shown, and the tagged commit has none"
     ),
     "services": (
-        "the tags are of several services ({}), and git does not know which service a commit belongs to, so lead"
-        " times are unknown; choose one with --deploys 'tags:NAME*': its lead times are then of all commits"
+        "the tags are of several services ({}), and git does not know which service a commit belongs to, so"
+        " lead times are unknown; choose one with --deploys 'tags:NAME*': its lead times then include all commits"
     ),
     "last": "no deploys in the period, the last one was at {}: choose an earlier --since",
     "alone": (

@@ -58,23 +58,20 @@ _CSV = (
 )
 _CSV_CHUNK = 500
 _WAIT = "The results are being computed again from all events. Reload in a minute, or choose all results."
+_BY_HAND = event_filters.CORRECTED
 # What the results mean whose titles do not say it.
 _MEANINGS = {
-    "counted": ", not a repeat",
     "repeat": " of a deploy, not counted again",
     "nothing-new": ": each commit was deployed before",
     "inferred-fix": ": looks like rework",
     "by-remedy": ", a rollback or fix",
-    "attributed": " to a deploy",
     "unlinked": ": no deploy found",
     "duplicate": ": the incident was open already",
 }
 # The results to choose from, by the title of the kind.
 _OUTCOMES = {
     TITLES[kind]: {
-        word: outcome.title + _MEANINGS.get(word, "")
-        for word, outcome in words.items()
-        if word != event_filters.CORRECTED
+        word: one.title + _MEANINGS.get(word, "") for word, one in words.items() if word != _BY_HAND
     }
     for kind, words in event_filters.OUTCOMES.items()
 }
