@@ -559,7 +559,7 @@ class Start(NamedTuple):
 
 
 class Starts:
-    """The starts that platforms tell of."""
+    """The starts that platforms name."""
 
     PUSHED, TAGGED = Start("push", True), Start("tag", True)
     SCHEDULED, BY_HAND = Start("schedule", False), Start("manual", False)
@@ -686,7 +686,7 @@ class GitFacts(NamedTuple):
         return self.at or self.sha
 
     def reverts_since(self, before: str | None) -> tuple[str, ...]:
-        """Return what the commits after *before* undo. If unknown, that is the newest one's first parent.
+        """Return the commits that those after *before* undo. If *before* is unknown, it is the newest one's first parent.
 
         Earlier reverts undid what earlier deploys brought, and were in these. One outside the service undid
         nothing of it.
@@ -1963,8 +1963,8 @@ def deploy_id(
 ) -> str:
     """Return the id of a deploy.
 
-    *attempt* names an attempt of the run that deployed again; None is the first one. Whether it was a
-    deploy of its own, the receiver decides.
+    *attempt* names an attempt of the run that deployed again; None is the first one. The receiver
+    decides whether it was a separate deploy.
     """
     parts = [platform, run, sha.lower(), repo, environment, service, type or "deploy"]
     return _name("deploy", *parts, *([attempt] if attempt else []))

@@ -130,10 +130,9 @@ Leaves = Sequence[tuple[str, str, Any]]
 
 
 def mapping(body: Any) -> Iterator[str]:
-    """Yield the lines of a mapping for gitdailies.yml, below `mapping:`, as a person may go on from.
+    """Yield the lines of a mapping for gitdailies.yml, below `mapping:`, for a person to continue from.
 
-    A delivery that names a whole commit, or a deploy, is taken for one about a deploy, any other for one
-    about an incident.
+    A delivery that names a whole commit, or a deploy, is about a deploy. Any other is about an incident.
     """
     each, element = _element(body)
     leaves = list(_leaves(element, "", 0))[:_MOST]
@@ -163,7 +162,7 @@ def mapping(body: Any) -> Iterator[str]:
 
 
 def pack(name: str, body: Any) -> Iterator[str]:
-    """Yield the lines of the `source.yaml` of a pack, as a person may go on from."""
+    """Yield the lines of the `source.yaml` of a pack, for a person to continue from."""
     proof, *lines = mapping(body)
     kind = "deploy" if any(line.startswith("sha: ") for line in lines) else "incident"
     yield "# A guess from one delivery: compare each field with it. Try it, and see what is wrong:"

@@ -20,7 +20,7 @@ _GLOB = frozenset("*?[")
 
 
 class DeployRoute(NamedTuple):
-    """A line of `route`: what it names takes the place of what the delivery names. `repo` may be `same`.
+    """A line of `route`: its names replace those of the delivery. `repo` may be `same`.
 
     An empty service takes away the one that the delivery names. The deploy counts for each of `also`, too.
     """

@@ -30,8 +30,8 @@ def deploy_id(
 ) -> str:
     """Return the id of a deploy.
 
-    *attempt* names an attempt of the run that deployed again; None is the first one. Whether it was a
-    deploy of its own, the receiver decides.
+    *attempt* names an attempt of the run that deployed again; None is the first one. The receiver
+    decides whether it was a separate deploy.
     """
     parts = [platform, run, sha.lower(), repo, environment, service, type or "deploy"]
     return _name("deploy", *parts, *([attempt] if attempt else []))

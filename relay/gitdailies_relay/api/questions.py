@@ -100,7 +100,7 @@ def order_of(action: str, body: Mapping[str, Any]) -> Order:
 
 
 def order_for_many(body: Mapping[str, Any], sources: Sequence[str], now: datetime) -> OrderForMany:
-    """Read an action on all that is chosen; raises UsageError. What comes after *now* is not chosen."""
+    """Read an action on all chosen deliveries; raises UsageError. Deliveries after *now* are not chosen."""
     order = order_of(text_of(body, "action"), body)
     if order.action == CLOSE:
         raise UsageError("action: expected replay, requeue or discard, got close; close incidents one by one")

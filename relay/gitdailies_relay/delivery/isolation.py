@@ -184,7 +184,7 @@ class Isolation:
 
 
 class CircuitBreaker:
-    """When to leave a receiver alone that fails, so that a dead one costs only a probe now and then.
+    """When to leave a failing receiver alone, so that a dead one costs only a probe now and then.
 
     It is closed while the receiver answers, and opens when nothing succeeds: after several failures in a row,
     or an answer that asks for time. While it is open, one probe at a time goes through. Times are seconds on

@@ -328,7 +328,7 @@ class DeliveryWorker:
         return [event for event in events if event.seq not in self._in_flight]
 
     def _on_done(self) -> None:
-        """Record what senders have finished, unless that is going on."""
+        """Record the finished results of senders, unless that is going on."""
         if self._recording is None:
             self._recording = asyncio.create_task(self._record())
 

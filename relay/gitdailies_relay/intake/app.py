@@ -60,7 +60,7 @@ _UNREAD = frozenset({UNEXPECTED_PAYLOAD, NO_COMMIT})
 
 @dataclass(frozen=True)
 class IntakeSettings:
-    """What the application needs of one configuration. A new configuration replaces it as a whole."""
+    """What the application needs from one configuration. A new configuration replaces it as a whole."""
 
     sources: Mapping[str, Source]
     adapters: Mapping[str, Adapter]
@@ -99,7 +99,7 @@ class _Hook:
 class IntakeApp:
     """The application of the intake. `settings` may be replaced while it runs.
 
-    *refusals* gets what a sender has to change. *on_stored* is called when there are new events to deliver.
+    *refusals* gets the mistakes of senders. *on_stored* is called when there are new events to deliver.
     A request with the token *example* is an example that the relay sends to itself.
     """
 

@@ -55,7 +55,7 @@ class RefusalCounts:
         self._some.set()
 
     def add_unparsed(self, status: HTTPStatus, client: str, reason: str) -> None:
-        """Count what never reached the application, unless it was refused for want of room."""
+        """Count what never reached the application, unless it was refused for lack of room."""
         if status != HTTPStatus.SERVICE_UNAVAILABLE:
             self.add("", status.value, client, reason)
 

@@ -66,7 +66,7 @@ _HOW_MANY_FAILED = (
 
 @dataclass(frozen=True)
 class DeliveryChoice:
-    """Which deliveries: those that fit everything that is given. `since` is included, `until` is not.
+    """A choice of deliveries: those that fit every given filter. `since` is included, `until` is not.
 
     `q` is looked for in ids, words and reasons, with `bodies` also in stored bodies.
     """
@@ -245,7 +245,7 @@ def _stored(session: Session, known: DeliveryFacts, *, bodies: bool) -> StoredRe
 
 
 def _former_events(known: DeliveryFacts, outcome: DeliveryOutcome) -> Sequence[str]:
-    """Return the ids of events that are not stored any more, or are of the delivery that this one repeats."""
+    """Return the ids of events that are no longer stored, or belong to the delivery that this one repeats."""
     if outcome.word not in (PASSED_ON, REPEATED):
         return ()
     return tuple(dict.fromkeys(id_ for message in known.latest for id_ in message.events))

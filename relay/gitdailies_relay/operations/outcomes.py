@@ -48,7 +48,7 @@ NOT_WANTED = (FILTERED_CODE, NO_ROUTE)
 
 @dataclass(frozen=True)
 class DeliveryFacts:
-    """What the store has of a delivery.
+    """The stored facts about a delivery.
 
     `messages` are of its first reading, and of each replay. `stored` are its stored requests by table, and
     `events` its events by number.

@@ -1,4 +1,4 @@
-"""What the store has of deliveries and of incidents: the one reading of API, command and pages.
+"""What the store knows about deliveries and incidents: the one reading of API, command and pages.
 
 Ids of deliveries are in the order of arrival. SQL, no decisions.
 """

@@ -120,7 +120,7 @@ def status(
 
 
 def new_names(session: Session, renames: Renames) -> tuple[str, ...]:
-    """Return what deliveries say of new names of repositories that *renames* lack, with the line to paste."""
+    """Return what deliveries say about new names of repositories that *renames* lack, and the line."""
     told = [reason for (reason,) in session.execute(_RENAMED, (RENAMED,)).fetchall()]
     names = [(text, *text.partition(" now;")[0].split(" is called ")) for text in told]
     return tuple(text for text, former, name in names if renames.key(former) != renames.key(name))

@@ -148,7 +148,7 @@ def last_alerts(database: Database, source: Source, routes: Routes, most: int = 
 
 
 def _starts(table: Mapping[str, str], word: str) -> bool:
-    """Whether a word starts an incident, by the table of an adapter. Its words go before its globs."""
+    """Whether a word starts an incident, by the table of an adapter. Its words override its globs."""
     meanings, folded = {one.casefold(): meaning for one, meaning in table.items()}, word.casefold()
     fitting = (meaning for glob, meaning in meanings.items() if fnmatchcase(folded, glob))
     return meanings.get(folded, next(fitting, "")) == STARTED

@@ -124,7 +124,7 @@ _PUT_REASON = (
 
 
 class CommonStatements:
-    """What an AcceptanceStore does alike on both databases. The store sets the session, and its scope."""
+    """The parts of an AcceptanceStore that both databases share. The store sets session and scope."""
 
     _session: Session
     _scope: Scope = EVERYTHING
@@ -255,7 +255,7 @@ def forget_deploy(session: Session, seq: int, as_bytes: str) -> str | None:
 
 
 def join_names(session: Session, renames: Renames) -> None:
-    """Remember what came under former names of repositories under their present ones."""
+    """Move the commits under former names of repositories to their present ones."""
     for former, name in renames.pairs:
         for statement in (_JOIN_PUSHES, _JOIN_DEPLOYS, _JOIN_WAITING):
             session.execute(statement, (name.casefold(), former.casefold()))

@@ -171,7 +171,7 @@ class ReadyEvent:
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one attempt at `at` (µs) came to; `verdict` is one of VERDICTS.
+    """The result of one attempt at `at` (µs); `verdict` is one of VERDICTS.
 
     `due_at` is when to send the event again, after RETRY and REFUSED. `answer` is the beginning of
     the receiver's answer.
@@ -280,7 +280,7 @@ def put_last(session: Session, seq: int) -> None:
 
 
 def requeue(session: Session, seq: int, now: int) -> None:
-    """Put a dead letter back into its place in the order of its partition."""
+    """Put a dead letter back into its place in its partition."""
     if session.execute(_REQUEUE, (now, seq)).rowcount:
         choose_next(session, seq)
 

@@ -50,7 +50,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Standing:
-    """What the store says of a destination now: what paused it, or "".
+    """The state of a destination in the store: what paused it, or "".
 
     `resumed` grows with each command that asks to send everything now. `hold_ends_at` is when the first
     start that is held may be sent (µs), None where none is held.

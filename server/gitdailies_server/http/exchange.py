@@ -131,7 +131,7 @@ class Exchange:
         return next((value for one, value in self.fields if one.lower() == name), b"")
 
     def take(self) -> bytes:
-        """Return what came of the body since the last time."""
+        """Return the part of the body that came since the last call."""
         parts, self._parts, self.size = self._parts, [], 0
         if not self.is_complete:
             self._connection.resume_reading()

@@ -95,7 +95,7 @@ def count_rows(database: Database, queries: Mapping[str, tuple[str, ...]], *valu
 
 
 class _Change(NamedTuple):
-    """A column of a row: what it holds, and what it is to hold."""
+    """A column of a row: its value, and the new one."""
 
     column: str
     key: Any

@@ -1,4 +1,4 @@
-"""What a path that found nothing may have meant, and what the delivery has in its place."""
+"""What a path that found nothing may have meant, and what the delivery has instead."""
 
 import difflib
 import re

@@ -210,7 +210,7 @@ class Start(NamedTuple):
 
 
 class Starts:
-    """The starts that platforms tell of."""
+    """The starts that platforms name."""
 
     PUSHED, TAGGED = Start("push", True), Start("tag", True)
     SCHEDULED, BY_HAND = Start("schedule", False), Start("manual", False)
