@@ -548,7 +548,7 @@ class Run(NamedTuple):
 class Start(NamedTuple):
     """What started a run.
 
-    trigger       what a deploy says of it, or None if that is not known for certain
+    trigger       what a deploy says about it, or None if that is not known for certain
     names_commit  whether it names the commit to deploy; None if the platform does not say what it was
     elsewhere     whether the deploy was made elsewhere, so that the job's checkout says nothing about it
     """
@@ -686,7 +686,7 @@ class GitFacts(NamedTuple):
         return self.at or self.sha
 
     def reverts_since(self, before: str | None) -> tuple[str, ...]:
-        """Return the commits that those after *before* undo. If *before* is unknown, it is the newest one's first parent.
+        """Return the commits that those after *before* undo. It is the newest one's first parent if unknown.
 
         Earlier reverts undid what earlier deploys brought, and were in these. One outside the service undid
         nothing of it.
@@ -2932,7 +2932,7 @@ def after(
 
     id_ = event.get("id", "")
     if answer.status == _CONFLICT and is_self_made(id_):
-        # Such an id names one deploy, whatever else an attempt says of it.
+        # Such an id names one deploy, whatever else an attempt says about it.
         note = f"the receiver has {id_} already, with other content, and keeps the first"
         return ended(DONE, answer.message, unchanged=True, note=note)
     what = at_fault(answer.status, answer.page) if event else ""

@@ -1,4 +1,4 @@
-"""What a relay says of its deliveries: one frozen class for each answer.
+"""What a relay says about its deliveries: one frozen class for each answer.
 
 The relay and its command write JSON from these classes, and the pages read it into them. So a field is named
 here, and nowhere else. In JSON, names are in camel case. Times are aware.

@@ -59,7 +59,7 @@ def slug(name: str) -> str:
 class Routed(NamedTuple):
     """The targets of a change, for each service without one why, and the services that should not count.
 
-    `lines` says of each line that gave a target which repository it named.
+    `lines` says for each line that gave a target which repository it named.
     """
 
     targets: tuple[DeployTarget, ...]

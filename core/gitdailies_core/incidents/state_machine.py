@@ -123,7 +123,7 @@ def close(*, change: Change, source: str, records: Records) -> Decision:
 
 
 def _step(draft: Draft, record: Occurrence, given: str, **fields: Any) -> Occurrence:
-    """Do what the table says of *record* and the input *given*; return the record as it is then.
+    """Do what the table says about *record* and the input *given*; return the record as it is then.
 
     *fields* replace those of a record that does not stay as it is.
     """

@@ -48,7 +48,7 @@ class DismissalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ]
 
     def wish(self, id_: str) -> Wish:
-        """Return what is wished of the event with an id."""
+        """Return the correction that the body asks for, of the event with an id."""
         return Wish(id_, NOT_AN_INCIDENT, None, self.reason)
 
 
@@ -228,7 +228,7 @@ class DetailsApi(Endpoints):
 
     @endpoint("DELETE /api/incidents/{id}/cause", Corrected, parameters=(_START,))
     async def undo_cause(self, request: Request) -> Response:
-        """Undo the correction: the incident is attributed as its events tell."""
+        """Undo the correction: the incident is attributed as its events say."""
         return await self._undo(request, (DEPLOY, NO_DEPLOY))
 
     @endpoint("DELETE /api/incidents/{id}/dismissal", Corrected, parameters=(_START,))
@@ -238,12 +238,12 @@ class DetailsApi(Endpoints):
 
     @endpoint("DELETE /api/deploys/{id}/outcome", Corrected, parameters=(_DEPLOY,))
     async def undo_outcome(self, request: Request) -> Response:
-        """Undo the correction: the deploy is judged as events tell."""
+        """Undo the correction: the deploy is judged as events say."""
         return await self._undo(request, OF_DEPLOY)
 
     @endpoint("DELETE /api/deploys/{id}/rework", Corrected, parameters=(_DEPLOY,))
     async def undo_rework(self, request: Request) -> Response:
-        """Undo the correction: the deploy is rework or not as events tell."""
+        """Undo the correction: the deploy is rework or not as events say."""
         return await self._undo(request, OF_REWORK)
 
     @endpoint(
@@ -256,7 +256,7 @@ class DetailsApi(Endpoints):
     async def move(self, request: Request) -> Response:
         """Move incidents that were counted for a wrong repository, open ones and ended ones.
 
-        For keys that may correct. Events keep their ids. What arrives later of these incidents follows. The
+        For keys that may correct. Events keep their ids. Later messages about these incidents follow. The
         audit trail keeps it, and `undo` moves them back.
         """
         key, body = await self._access.key_that_corrects(request), await read_object(request, MoveBody)

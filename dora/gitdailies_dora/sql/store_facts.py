@@ -1,4 +1,4 @@
-"""What a store says of itself, in a table that a store of a release before may lack.
+"""What a store says about itself, in a table that a store of a release before may lack.
 
 Its epoch is a word that a restore replaces. A cursor has it, so one of the time before a restore is known.
 """

@@ -59,7 +59,7 @@ class WantedDeploy(NamedTuple):
 
 
 class NewWaiting(NamedTuple):
-    """A deploy to hold from `since` for `length` (µs). `reason` is what its delivery says of that."""
+    """A deploy to hold from `since` for `length` (µs). `reason` is what its delivery says about that."""
 
     incident: str
     id: str

@@ -58,7 +58,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 @dataclass
 class _Counted:
-    """What deliveries say of one service without a line, as they are read. Incidents have a last state."""
+    """What deliveries say about one service without a line, as they are read. Incidents have a last state."""
 
     service: Service
     last_at: int

@@ -33,7 +33,7 @@ _OUTCOMES = (
 _FIRST_STORED = "SELECT min(received_at) FROM deliveries WHERE source = ? AND outcome = 'stored'"
 # How many quarantined deliveries wait for a replay.
 _QUARANTINED = "SELECT code, count(*) FROM quarantine WHERE replayed_at IS NULL GROUP BY code ORDER BY 1"
-# What deliveries say of new names of repositories that gitdailies.yml does not know.
+# What deliveries say about new names of repositories that gitdailies.yml does not know.
 _RENAMED = "SELECT DISTINCT reason FROM quarantine WHERE replayed_at IS NULL AND code = ? ORDER BY 1 LIMIT 20"
 # One row: how many events are in the outbox, how many of them are dead letters, how many are held, and how
 # many of those are deploys that wait for their pushes; when the oldest waiting event was stored; how many
@@ -81,7 +81,7 @@ def status(
 ) -> RelayStatus:
     """Return the state of a relay with these *sources* and *renames*, and what needs a person.
 
-    *size* is that of its database, and *server* what its process says of itself, None where none runs. Narrow
+    *size* is that of its database, and *server* what its process says about itself, None if none runs. Narrow
     tables and indexes answer it, since the gauges show it, too.
     """
     every, dead_letters, held, *more = session.execute(_COUNTS).fetchone()

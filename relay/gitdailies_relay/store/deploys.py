@@ -116,7 +116,7 @@ _JOIN_DEPLOYS = (
 _JOIN_WAITING = "UPDATE waiting_deploys SET repo = ? WHERE repo = ?"
 _FORGET_NAME = ("DELETE FROM pushed_commits WHERE repo = ?", "DELETE FROM deployed_commits WHERE repo = ?")
 _PUT_BODY = "UPDATE events SET body = ? WHERE seq = ?"
-# What the delivery says of the wait becomes what came of it.
+# What the delivery says about the wait becomes what came of it.
 _PUT_REASON = (
     "UPDATE deliveries SET reason = replace(reason, ?, ?)"
     " WHERE delivery = ? AND message = ? AND outcome IN ('stored', 'replayed')"

@@ -177,7 +177,7 @@ class RelayStore:
             await self._read(lambda s: outbox.release(s, [event.seq for event in events]))
 
     async def standing(self) -> Standing:
-        """Return what the store says of the destination, and set the clock. Raises StoreUnavailable."""
+        """Return what the store says about the destination, and set the clock. Raises StoreUnavailable."""
 
         def read(session: Session) -> Standing:
             if not self.database.is_local:

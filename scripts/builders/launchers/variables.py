@@ -1,6 +1,6 @@
 """The variables that a launcher reads by itself, for a machine without Python.
 
-They are the rows of the platform's table in core, and what it says of the start of a run: a run that names no
+They are the rows of the platform's table in core, and what it says about starts of runs: a run that names no
 commit is sent only with one that was set. `[fallback]` of `step.toml` adds what a table does not say:
 
     inputs    the prefixes of the inputs' variables; by default GITDAILIES

@@ -199,7 +199,7 @@ class Run(NamedTuple):
 class Start(NamedTuple):
     """What started a run.
 
-    trigger       what a deploy says of it, or None if that is not known for certain
+    trigger       what a deploy says about it, or None if that is not known for certain
     names_commit  whether it names the commit to deploy; None if the platform does not say what it was
     elsewhere     whether the deploy was made elsewhere, so that the job's checkout says nothing about it
     """

@@ -21,7 +21,7 @@ from gitdailies_dora.sql.bulk import among, given_sql, lookup_many
 TargetKey = tuple[str, str, str]  # repository, environment, service or ""
 Order = tuple[int, str]  # time and id of a deploy
 
-# What a row of figures_commits says of a commit: the target had it, the deploy listed it first, or the deploy
+# What a row of figures_commits says about a commit: the target had it, or the deploy listed it first, or
 # only names it as a parent.
 THERE, LISTED_FIRST, ABOVE = 0, 1, 2
 # The marks of these in `mentions`. Some of those that it listed first are new; the others were known before.
@@ -116,7 +116,7 @@ class StoredDeploy(NamedTuple):
 
     @property
     def commits(self) -> dict[str, int]:
-        """What figures_commits says of each commit that was there from it on; nothing for a repeat."""
+        """What figures_commits says about each commit that was there from it on; nothing for a repeat."""
         if not self.counts:
             return {}
         listed = {sha: _MARKS.get(mark, THERE) for sha, mark in self.listed.items()}

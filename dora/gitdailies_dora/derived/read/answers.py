@@ -68,7 +68,7 @@ DeployEvidence: TypeAlias = Annotated[
 
 
 class NamedEvent(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """An event by its id, kind and time, and what names it. What it does not have is left out."""
+    """An event by its id, kind and time, and what names it. Missing fields are left out."""
 
     id: str
     kind: str
@@ -126,7 +126,7 @@ class JudgedEvents(Struct, frozen=True, kw_only=True):
 
 
 class RelatedEvents(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The events that have to do with an event."""
+    """The events that are related to an event."""
 
     deploy: Annotated[EventReference | None, about("the deploy that an incident is attributed to")] = None
     before: Annotated[EventReference | None, about("the counting deploy before it to its target")] = None
@@ -177,7 +177,7 @@ class CommitDetail(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class TimelineStep(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Something that happened, and the time since what happened before."""
+    """A step of the timeline, and the time since the step before."""
 
     time: Time
     what: Annotated[str, one_of(*_WHATS)]

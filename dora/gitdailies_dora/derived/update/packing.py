@@ -7,8 +7,8 @@ themselves of a week that is not packed.
 
 An incident belongs to the week of the deploy that it is attributed to, to that of its start, and to those of
 the deploys that may have fixed it.
-Whether a deploy failed, and when it was recovered, depends on the moment of the question. What is packed is
-what holds at the end of all time, and `holds_from` says from when on nothing more of it changes: a question
+Whether a deploy failed, and when it was recovered, depends on the moment of the question. A packed week
+holds the facts at the end of all time, and `holds_from` says from when on nothing in it changes: a question
 about an earlier moment reads the derived rows.
 """
 

@@ -1,4 +1,4 @@
-"""What goes with events that were deleted: all that other tables say about them. A hash of erased ones stays.
+"""The traces of deleted events: all that other tables say about them. A hash of erased ones stays.
 
 The hash of its id is enough to recognize a repeat. Each function runs inside a transaction of its caller.
 """

@@ -162,7 +162,7 @@ class Timeline:
     def some_at_once(
         cls, found: Columns, now: int, chosen: NDArray[np.bool_]
     ) -> Iterator[Callable[[], Timeline]]:
-        """Yield what makes the lines of *chosen* targets up to *now*, with what is around, of some each."""
+        """Yield functions that make the lines of *chosen* targets up to *now*, each of some targets."""
         deploys, around = found.deploys, found.around
         keys = np.concatenate(
             [np.repeat(deploys["target"], deploys["deploys"]), around["target"]], dtype=np.int64

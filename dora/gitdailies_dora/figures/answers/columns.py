@@ -271,7 +271,7 @@ class Joined:
         self._kept = list(self._numbers), {name: one.count for name, one in self._values.items()}
 
     def with_more(self, parts: Iterable[Columns]) -> Columns:
-        """Return what is kept, and *parts* behind it, for as long as no other question asks."""
+        """Return the kept columns with *parts* behind them. They are valid until the next question."""
         targets, counts = self._kept
         self._numbers = {name: number for number, name in enumerate(targets)}
         for name, count in counts.items():

@@ -67,12 +67,12 @@ def of_incident(corrections: Corrections, start: str) -> Correction | None:
 
 
 def outcome(corrections: Corrections, id_: str) -> str:
-    """Return what a correction says of a deploy: failed, not-failed, or "" if there is none."""
+    """Return what a correction says about a deploy: failed, not-failed, or "" if there is none."""
     found = corrections.get(id_)
     return found.what if found is not None and found.what in OF_DEPLOY else ""
 
 
 def rework(corrections: Corrections, id_: str) -> str:
-    """Return what a correction says of the plan of a deploy: rework, not-rework, or "" if there is none."""
+    """Return what a correction says about the plan of a deploy: rework, not-rework, or ""."""
     found = corrections.get(key_of(id_, REWORK))
     return found.what if found is not None else ""

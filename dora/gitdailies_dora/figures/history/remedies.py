@@ -125,7 +125,7 @@ def fixes_forward(
 ) -> dict[str, Incident]:
     """Return the incident that each fix forward seems to have fixed, by the id of the deploy.
 
-    *deploys* are the counting ones in order, and *rework* is what `rework_of` says of each.
+    *deploys* are the counting ones in order, and *rework* is what `rework_of` says about each.
     """
     targets: dict[DeployTarget, list[Deploy]] = defaultdict(list)
     for deploy in deploys:

@@ -46,7 +46,7 @@ LATER_WAVE, OTHER_REPORTER = "later-wave", "other-reporter"
 
 # A job of a push may end this long after the first one of its commit, and still be no rollback.
 LATE_US = 2 * HOUR_US
-# What reports up to this long before a deploy, and an hour after it, say of its run and its commit.
+# What reports up to this long before a deploy, and an hour after it, say about its run and its commit.
 DAY_US = 24 * HOUR_US
 OF_A_COMMIT = frozenset({"push", "tag"})
 

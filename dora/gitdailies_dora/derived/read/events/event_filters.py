@@ -1,7 +1,7 @@
 """Filters of a list of events that need more than its columns: a team, and the outcome of an event.
 
-An outcome is what the rows say of a deploy, or of the start of an incident. Its titles are the words that the
-list shows.
+An outcome is what the rows say about a deploy, or the start of an incident. Its titles are the words that
+the list shows.
 """
 
 import re
