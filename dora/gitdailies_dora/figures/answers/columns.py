@@ -264,7 +264,7 @@ class Joined:
     """
 
     def __init__(self, parts: Iterable[Columns]) -> None:
-        """Each part is asked for once and not kept."""
+        """Each part is read once and not kept."""
         self._numbers: dict[str, int] = {}
         self._values = {name: _Values(dtype) for name, dtype in ARRAYS.items()}
         self._add(parts)

@@ -80,7 +80,7 @@ class ChangeLeadTime(Struct, frozen=True, rename="camel"):
 
 
 class Evidence(Struct, frozen=True):
-    """The settled deploys that failed, by why they are held to have failed."""
+    """The settled deploys that failed, by why they count as failed."""
 
     named: Annotated[Count, _about("an incident names their commit")]
     corrected: Annotated[Count, _about("a person says so")]
@@ -123,7 +123,7 @@ class FailedDeploymentRecoveryTime(Struct, frozen=True, rename="camel"):
 
 
 class DeploymentReworkRate(Struct, frozen=True, rename="camel"):
-    """How many of all deploys mended earlier ones."""
+    """How many of all deploys fixed earlier ones."""
 
     value: Ratio
     rework: Count

@@ -326,7 +326,7 @@ def differences(before: Side, now: Side) -> tuple[Difference, ...]:
 def _of_durations(
     before: Values, after: Values, shown_before: Durations, shown_after: Durations
 ) -> Difference:
-    """Compare durations; a difference is none that the medians that people read do not show."""
+    """Compare durations. A difference counts only if the medians that people read show it, too."""
     found = comparison.compare_by_ranks(before, after, LEAST_DEPLOYS)
     if found.p > 1 - CONFIDENCE:
         return found

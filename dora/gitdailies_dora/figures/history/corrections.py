@@ -10,7 +10,7 @@ arrival of events does not change it.
 | `not-an-incident` | an incident | the occurrence is in no figure |
 | `failed` | a deploy | it failed, although no event tells so |
 | `not-failed` | a deploy | it did not fail; its incidents and remedies time no recovery |
-| `rework` | a deploy | it mended what users met; that says nothing of a failure |
+| `rework` | a deploy | it fixed what users ran into; that says nothing about a failure |
 | `not-rework` | a deploy | it was planned, whatever it looks like |
 | `moved` | an event of an incident | it came with the repository in place of a deploy |
 """

@@ -85,7 +85,7 @@ _WHY_UNLINKED = {
 class Verdict(NamedTuple):
     """Whether an event counts in a figure, a word for the reason, and the reason as a sentence.
 
-    `evidence` says why a deploy is held to have failed, "" if it is not.
+    `evidence` says why a deploy counts as failed, "" if it does not.
     """
 
     figure: str

@@ -174,7 +174,7 @@ class DeliveryActionPages(PageGroup):
         )
 
     async def act_on_many(self, visit: Visit) -> Response:
-        """Act on the deliveries that were counted. Where others fit meanwhile, count again."""
+        """Act on the deliveries that were counted. If others match meanwhile, count again."""
         relay, action = self._many(visit)
         given = {name: visit.fields.get(f"chosen_{name}", "") for name in FILTERS}
         chosen = {name: text for name, text in given.items() if text}

@@ -154,7 +154,7 @@ def taken_after(delivery: ShownDelivery) -> str:
 
 
 def about(delivery: ShownDelivery, incident: str, zone: tzinfo) -> list[tuple[str, str]]:
-    """Return what tells a delivery from the others, for the page that asks to confirm a step on it."""
+    """Return what distinguishes a delivery, for the page that asks to confirm a step on it."""
     words = dict.fromkeys(message.word for message in delivery.messages if message.word)
     facts = [
         ("Source", delivery.source),

@@ -109,7 +109,7 @@ def by_remedy(found: ByRemedy) -> str:
 
 
 def median_of(number: int, one: str, several: str) -> str:
-    """Write of how many durations a number is the median; a single one is none."""
+    """Write how many durations are behind a median; a single one is no median."""
     return f"one {one}" if number == 1 else f"median of {count(number)} {several}"
 
 

@@ -43,7 +43,7 @@ OPEN, CORRECTED, MAY_HAVE_FAILED = "open", "corrected", "may-have-failed"
 
 _KNOWN = "i.since <= :now AND i.until > :now"
 _INCIDENT_OF_IT = f"EXISTS (SELECT 1 FROM figures_incidents i WHERE i.deploy = d.id AND {_KNOWN} AND i.how"  # noqa: S608  constants
-# Why a deploy is held to have failed, as `facts.evidence_of` says.
+# Why a deploy counts as failed, as `facts.evidence_of` says.
 _EVIDENCE = f"""
 CASE WHEN d.judged = 'not-failed' THEN '' WHEN d.judged = 'failed' THEN '{CORRECTED_BY}'
 WHEN {_INCIDENT_OF_IT} = '{BY_HAND}') THEN '{CORRECTED_BY}'
