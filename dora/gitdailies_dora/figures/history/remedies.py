@@ -8,8 +8,8 @@
 A deploy that only names the incident it fixes remedies nothing.
 
 A deploy is rework if it was not planned and fixes what users ran into: a rollback, a hotfix, one with
-`fixes`, one that undoes another. If a deploy begins while an incident of an earlier one is open, and the incident ends
-within the hour, the deploy seems to have fixed it: a *fix forward*.
+`fixes`, one that undoes another. If a deploy begins while an incident of an earlier one is open, and the
+incident ends within the hour, the deploy seems to have fixed it: a *fix forward*.
 """
 
 from bisect import bisect_left
