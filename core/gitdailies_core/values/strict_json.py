@@ -62,8 +62,8 @@ def loads(body: bytes, *, duplicates: bool = True) -> Any:
     return value
 
 
-def parse_fault(error: json.JSONDecodeError) -> str:
-    """Return what the parser found wrong, without the place: expected ',' delimiter."""
+def parse_fault(error: Any) -> str:
+    """Return the fault in a JSONDecodeError, without its place: expected ',' delimiter."""
     return error.msg.replace("Expecting", "expected").lower().rstrip(": ")
 
 

@@ -73,9 +73,7 @@ class OutcomeBody(DismissalBody, frozen=True, kw_only=True):
 class ReworkBody(DismissalBody, frozen=True, kw_only=True):
     """Whether a deploy is rework, and why."""
 
-    rework: Annotated[
-        bool, Meta(description="whether it is an unplanned fix of a problem that users ran into")
-    ]
+    rework: Annotated[bool, Meta(description="whether it is an unplanned fix of what users ran into")]
 
     def wish(self, id_: str) -> Wish:
         return Wish(id_, REWORK if self.rework else NOT_REWORK, None, self.reason)

@@ -199,11 +199,8 @@ def _elements(text: str, position: int, file: str) -> Iterator[Item]:
         try:
             _, end = decoder.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
-            reason = (
-                strict_json.parse_fault(error)
-                if isinstance(error, json.JSONDecodeError)
-                else "too many levels"
-            )
+            known = isinstance(error, json.JSONDecodeError)
+            reason = strict_json.parse_fault(error) if known else "too many levels"
             yield Bad(Fault(file, line, "", f"not valid JSON: {reason}"), b"")
             return
         raw = text[position:end].encode("utf-8", "surrogatepass")
