@@ -173,7 +173,7 @@ def _checked(
 def keyless(session: Session, name: str, *, now: datetime) -> Key:
     """Return the entry for CI jobs of *name* without a key; the first job creates it.
 
-    Nobody can send its hash, because the name has not the form of a key.
+    No one can send its hash, because the name does not have the form of a key.
     """
     values = (name, keys.KEYLESS, keys.hash_of(name), DEPLOYED, to_us(now))
     session.execute(_INSERT_KEYLESS, values)
