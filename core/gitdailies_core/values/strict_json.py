@@ -64,7 +64,7 @@ def loads(body: bytes, *, duplicates: bool = True) -> Any:
 
 def parse_fault(error: Any) -> str:
     """Return the fault in a JSONDecodeError, without its place: expected ',' delimiter."""
-    return error.msg.replace("Expecting", "expected").lower().rstrip(": ")
+    return str(error.msg).replace("Expecting", "expected").lower().rstrip(": ")
 
 
 def guarded(
