@@ -462,7 +462,7 @@ def test_a_changed_line_is_undone_by_one_button(both: Both) -> None:
         page = both.owner.get(done.headers["location"]).text
         press(both.owner, page, "Undo")
         again = both.owner.post("/settings/services", **form_of(page, "Undo")[1])
-        assert (again.status_code, "Nothing is left to undo." in again.text) == (409, True)
+        assert (again.status_code, "There is nothing to undo." in again.text) == (409, True)
         assert re.findall(r'^  "?search"?: (.*)', file.read_text(), re.MULTILINE) == [
             "{repo: larkspur/platform}"
         ]

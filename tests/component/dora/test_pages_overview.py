@@ -198,7 +198,7 @@ def test_little_is_said_of_little(receiver: Receiver, owner: Visitor) -> None:
     assert receiver.post(receiver.key("ci"), many(2)).status_code == 202
     page = owner.get("/dora").text
     assert "There are events only since" in page
-    assert "of that day on, " in page
+    assert " of that day until now" in page
     since = re.compile(
         r'<p class="line">(?:<a [^>]*>)?2 deploys(?:</a>)? since 20\d\d-\d\d-\d\d 00:00\u00a0UTC</p>'
     )
