@@ -204,7 +204,7 @@ def test_without_incidents_no_rate_is_zero(scan: Scan) -> None:
     table = scan.text("shop.git", "--now", NOW, "--days=120")
     assert [line.split()[3] for line in table.splitlines() if "rate " in line] == ["unknown", "unknown"]
     assert "incidents: none given, so recovery time is unknown" in table
-    assert "both rates are at least what is shown, or unknown if none was found" in table
+    assert "both rates are at least those shown, or unknown if none was found" in table
 
     (scan.folder / "none.csv").write_text("kind,repo,time,incidentId\n")
     assert scan("shop.git", "--days=120", "--incidents=none.csv")["figures"]["changeFailRate"]["value"] == 0
