@@ -202,11 +202,11 @@ WRONG_DEPLOY = ("deploy", "--repo", "b", "--sha", "xyz", "--time", "yesterday", 
     ],
 )
 def test_every_wrong_value_is_named(run, arguments, options):
-    """Each wrong or missing option has a line of its own, by the name of the option."""
+    """Each wrong or missing option has a line of its own, with the command's name and that of the option."""
     failed = run(*arguments)
-    lines = failed.stderr.removeprefix("gitdailies: ").splitlines()
+    found = {tuple(line.split(": ")[:2]) for line in failed.stderr.splitlines()}
 
-    assert (failed.returncode, {line.partition(":")[0] for line in lines}) == (2, options)
+    assert (failed.returncode, found) == (2, {("gitdailies", option) for option in options})
 
 
 @pytest.mark.parametrize(
