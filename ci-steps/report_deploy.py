@@ -274,7 +274,7 @@ class RelayRefusal(RelayFault):
     status_hint = 400
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"it does not take this question: {reason}", "Change the filter or the form.")
+        super().__init__(f"it refused this request: {reason}", "Change the filter or the form.")
         self.reason = reason
 
 
@@ -463,7 +463,7 @@ def readable_time(time: Any) -> str | None:
         return None
 
 
-# As `git revert` writes it, and GitHub and GitLab do. With --reference, git writes a short name.
+# The words of `git revert`, GitHub and GitLab. With --reference, git writes a short name.
 _REVERT = r"(?im)^\W*this reverts commit\s+([0-9a-f]{7,64})\b"
 
 
@@ -475,7 +475,7 @@ def undone_by(message: Any) -> tuple[str, ...]:
     return tuple(sha.lower() for sha in re.findall(_REVERT, message))
 
 
-# As git, GitHub, GitLab, Bitbucket and people write the message of a merge: Merge feature/x into main.
+# How git, GitHub, GitLab, Bitbucket and people write the message of a merge: Merge feature/x into main.
 _MERGE = re.compile(
     r"Merge (?:pull request #|branch |branches |tag |commit |remote-tracking branch |request )|Merged in "
     r"|Merge \S+/\S+(?: into \S+)?\s*(?:\n|$)"
@@ -506,7 +506,7 @@ class Target(NamedTuple):
     no_branch  why there is no branch, most often a tag. Then git's branch is not used
     unsure     why the platform knows none, if git may
     foreign    the branch of a fork, which is none of the repository's
-    commits    the new ones, as far as the platform knows them
+    commits    the new ones that the platform knows
     before     the commit that the branch was at before
     reverts    the commits that the new ones undo
     notes      lines for the log. The error about a missing commit has them, too
@@ -548,7 +548,7 @@ class Run(NamedTuple):
 class Start(NamedTuple):
     """What started a run.
 
-    trigger       what a deploy says of it, or None if that is not known for certain
+    trigger       what a deploy says about it, or None if that is not known for certain
     names_commit  whether it names the commit to deploy; None if the platform does not say what it was
     elsewhere     whether the deploy was made elsewhere, so that the job's checkout says nothing about it
     """
@@ -559,7 +559,7 @@ class Start(NamedTuple):
 
 
 class Starts:
-    """The starts that platforms tell of."""
+    """The starts that platforms name."""
 
     PUSHED, TAGGED = Start("push", True), Start("tag", True)
     SCHEDULED, BY_HAND = Start("schedule", False), Start("manual", False)
@@ -686,7 +686,7 @@ class GitFacts(NamedTuple):
         return self.at or self.sha
 
     def reverts_since(self, before: str | None) -> tuple[str, ...]:
-        """Return what the commits after *before* undo. If unknown, that is the newest one's first parent.
+        """Return the commits that those after *before* undo. It is the newest one's first parent if unknown.
 
         Earlier reverts undid what earlier deploys brought, and were in these. One outside the service undid
         nothing of it.
@@ -739,12 +739,12 @@ def _bare(word: str) -> str:
 
 DEPLOY_TYPES = ("deploy", "rollback", "hotfix")
 TIERS = ("production", "staging", "testing", "development", "other")
-# Of a longer list, an event keeps the first ones: it counts all the same.
+# An event keeps the first ones of a longer list, and still counts.
 MOST_COMMITS = 1000
 MOST_REVERTS = 100
 # The names that a commit of a list has.
 COMMIT_NAMES = frozenset({"sha", "time", "parents", "outside"})
-# Of more parents, a commit of a list keeps the first ones; git's own merges of many branches have fewer.
+# A commit of a list keeps the first of its parents; git's own merges of many branches have fewer.
 MOST_PARENTS = 100
 # What started the run of a deploy. A forced push and what a platform does not tell apart are `other`.
 TRIGGERS = ("push", "tag", "schedule", "manual", "rerun", "other")
@@ -898,7 +898,7 @@ def _encodable(text: str) -> bool:
 # gitdailies_core/ci/job/inputs.py
 # The inputs that a user set for a deploy, each in its form. Wrong ones are refused.
 
-# As `sha`: the commit of the checkout.
+# A value of `sha`: the commit of the checkout.
 CHECKOUT = "checkout"
 
 
@@ -1856,7 +1856,7 @@ class Platform:
             branch, no_branch = None, f"the run is of tag {tag}"
         sha = full_sha(found["sha"])
         if found["sha"] and not sha:
-            notes.append(f"the platform's commit is {got(found['sha'])}, which is no whole commit name")
+            notes.append(f"the platform's commit is {got(found['sha'])}, which is not a full commit SHA")
         own = Target(
             repo=found["repo"] or repo_of(variables.first(*self.repo_url)),
             sha=sha,
@@ -1963,8 +1963,8 @@ def deploy_id(
 ) -> str:
     """Return the id of a deploy.
 
-    *attempt* names an attempt of the run that deployed again; None is the first one. Whether it was a
-    deploy of its own, the receiver decides.
+    *attempt* names an attempt of the run that deployed again; None is the first one. The receiver
+    decides whether it was a separate deploy.
     """
     parts = [platform, run, sha.lower(), repo, environment, service, type or "deploy"]
     return _name("deploy", *parts, *([attempt] if attempt else []))
@@ -1993,7 +1993,7 @@ def content_id(digest: str) -> str:
 
 
 def _name(prefix: str, *parts: str | None) -> str:
-    # As a JSON list, ("a", "bc") differs from ("ab", "c") and None differs from "".
+    # In a JSON list, ("a", "bc") differs from ("ab", "c") and None differs from "".
     text = ",".join(["null" if part is None else encode_basestring_ascii(part) for part in parts])
     return f"{prefix}-{hashlib.sha256(f'[{text}]'.encode()).hexdigest()[:32]}"
 
@@ -2001,7 +2001,7 @@ def _name(prefix: str, *parts: str | None) -> str:
 # gitdailies_core/ci/deploys/deploy.py
 # Find out which deploys a job made. A fact comes from an input, the event payload, a variable or git.
 
-# Of what landed last on the branch, enough for the runs that failed since the last deploy. The receiver drops
+# The last commits on the branch: enough for the runs that failed since the last deploy. The receiver drops
 # what earlier deploys brought.
 USUAL_COMMITS = 250
 # With the merges that brought them.
@@ -2257,7 +2257,7 @@ class _Job(NamedTuple):
             notes.append("paths: no commit of the deploy touches one of them")
         if self.inputs.paths and not any("outside" in one for one in target.commits):
             why = "the checkout is shallow" if self.git and not self.git.whole else "no checkout has them"
-            notes.append(f"paths: no lead time, as it is not known which commits touch them: {why}")
+            notes.append(f"paths: no lead time, because it is not known which commits touch them: {why}")
         if len(target.commits) > MOST_COMMITS:
             notes.append(f"commits: the newest {MOST_COMMITS} of {len(target.commits)}")
         return notes
@@ -2320,12 +2320,12 @@ def _page(url: str | None) -> str | None:
 LONGEST_GIT_SECONDS = 15.0
 _BRANCHES = "refs/heads/"
 _OWNED_BY_ANOTHER = ("unsafe repository", "dubious ownership")
-# Of a shallow clone: git hides the parents of these commits, and each takes a call.
+# In a shallow clone, git hides the parents of these commits, and each takes a call.
 _MOST_ENDS = 50
 
 
 class Found(NamedTuple):
-    """What is known of a checkout, or the reason in words for the log."""
+    """What is known about a checkout, or the reason in words for the log."""
 
     facts: GitFacts | None = None
     problem: str = ""
@@ -2387,7 +2387,7 @@ def read_head(git: Git, directory: str) -> Found:
 
 
 def read_log(git: Git, directory: str, head: GitFacts, sha: str, paths: Sequence[str] = ()) -> Found:
-    """Add the log from *sha* on to what is known of a checkout, which may lack that commit.
+    """Add the log from *sha* on to what is known about a checkout, which may lack that commit.
 
     In a shallow clone the log ends early. A commit that touches none of *paths* is `outside`.
     """
@@ -2493,7 +2493,7 @@ class _Wanted(NamedTuple):
 
 
 class _Chosen(NamedTuple):
-    """A checkout, what is known of it, and a warning about others."""
+    """A checkout, what is known about it, and a warning about others."""
 
     folder: str = ""
     found: Found = Found()
@@ -2594,7 +2594,7 @@ def _chosen(git: Git, directory: str, path: str | None, wanted: _Wanted, root: s
         warning = (
             f"several checkouts of {_slug(next(iter(own.values())))} are at different commits ({places})"
         )
-        warning += f"; if another than the run's was deployed, set sha to {CHECKOUT} and path to its folder"
+        warning += f"; if another commit was deployed, set sha to {CHECKOUT} and path to its folder"
         # None of them is taken for the deployed one. The run's tells its log.
         at, own = [folder for folder in at if folder in own], {}
         if not at:
@@ -2932,7 +2932,7 @@ def after(
 
     id_ = event.get("id", "")
     if answer.status == _CONFLICT and is_self_made(id_):
-        # Such an id names one deploy, whatever else an attempt says of it.
+        # Such an id names one deploy, whatever else an attempt says about it.
         note = f"the receiver has {id_} already, with other content, and keeps the first"
         return ended(DONE, answer.message, unchanged=True, note=note)
     what = at_fault(answer.status, answer.page) if event else ""
@@ -3747,7 +3747,7 @@ def _from_payload(
     elif at(payload, f"{name}.event") == "release":
         found = {"no_branch": f"{name} belongs to a release, and {head} is a tag"}
     elif head and _may_be_tag(name, payload, head):
-        found = {"unsure": f"{name} does not tell whether {head} is a branch or a tag"}
+        found = {"unsure": f"{name} does not say whether {head} is a branch or a tag"}
     return dict(
         sha=sha,
         commit_time=readable_time(at(payload, row.commit_time)),
@@ -3829,7 +3829,7 @@ def _comment_facts(payload: Mapping[str, Any]) -> dict[str, Any]:
     merged = at(payload, "issue.pull_request.merged_at")
     return dict(
         no_branch="a comment on a pull request started the run",
-        notes=("a comment on a pull request does not tell the pull request's commit",),
+        notes=("a comment on a pull request does not name the pull request's commit",),
         pull=None if merged else f"pull request {at(payload, 'issue.number') or ''}".strip(),
     )
 
@@ -3866,7 +3866,7 @@ def _pull_request_facts(name: str, payload: Mapping[str, Any], ref: str) -> dict
 
 
 def _missing_payload(name: str) -> tuple[str, ...]:
-    return (f"the payload of {name}, which tells it, was not found at GITHUB_EVENT_PATH",)
+    return (f"the payload of {name}, which names it, was not found at GITHUB_EVENT_PATH",)
 
 
 _HEADING = "GitDailies"

@@ -82,7 +82,7 @@ def _of_stage(build: Row, stage: Row, known: Row, inputs: Inputs) -> PastMessage
     if reason == "pullRequest":
         yield Ignored("a run of a pull request; the listing does not name its branch's commit")
         return
-    # Of its repository, a run names at times no more than the id.
+    # Some runs name only the id of their repository.
     own = at(known, "repository.id") == repository.text("id")
     of = known["repository"] if own else build["repository"]
     environ = {

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
-from gitdailies_core.errors import GitDailiesError
+from gitdailies_core.errors import GitDailiesError, UsageError
 
 # What people do, in the order in which they come to it. For each subcommand: its module, and its text in
 # `gitdailies --help`, which need not import them all.
@@ -165,7 +165,8 @@ def main(arguments: list[str] | None = None) -> Any:
         error.show()
         sys.exit(2)
     except GitDailiesError as error:
-        click.echo(f"gitdailies: {error}", err=True)
+        for complaint in error.complaints if isinstance(error, UsageError) else (error,):
+            click.echo(f"gitdailies: {complaint}", err=True)
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
         from gitdailies_connection import published

@@ -16,7 +16,7 @@ from gitdailies_connection.http import event_lists
 from gitdailies_connection.http.attempts import Attempts
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core import retry
-from gitdailies_core.errors import ConfigurationError, DeliveryError
+from gitdailies_core.errors import ConfigurationError, DeliveryError, UsageError, VariableNotSet
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
 from gitdailies_core.events.ids import is_self_made
@@ -54,7 +54,15 @@ def find_destination(
             # An address on the command line may use http to another machine; the configuration is stricter.
             check_receiver(address, allow_http=True)
         source = SecretSource.make(env=key_env or KEY_VARIABLE)
-        return Destination(url=address, key=source, timeout_seconds=timeout), source.read(os.environ)
+        try:
+            key = source.read(os.environ)
+        except VariableNotSet as error:
+            if path is None:
+                raise
+            raise UsageError(
+                f"{error}; {path} has an address and a key: leave out --url to use them"
+            ) from None
+        return Destination(url=address, key=source, timeout_seconds=timeout), key
     if path is None:
         raise ConfigurationError(
             f"no receiver is set: use --url, {URL_VARIABLE} or a gitdailies.yml; "
@@ -102,7 +110,7 @@ def _result(event: Event, outcome: retry.Outcome, verdict: retry.Verdict) -> Sen
     if isinstance(verdict, retry.Done):
         return SendResult(event, "sent", _REPEAT if _has_event_already(outcome) else "")
     if outcome.status == _CONFLICT and event.id and is_self_made(event.id):
-        # Such an id names one event, whatever else an attempt says of it.
+        # Such an id names one event, even if a later attempt has other content.
         return SendResult(
             event, "sent", "the receiver has it already, with other content, and keeps the first"
         )

@@ -134,7 +134,7 @@ def _split(text: str, expected: str) -> SplitResult:
     except ValueError:
         raise ValueError(f"expected {expected}, got one that cannot be read") from None
     if parts.scheme not in ("http", "https"):
-        raise ValueError(f"expected {expected}, got something else")
+        raise ValueError(f"expected {expected}, got one that does not begin with http:// or https://")
     if not host or port == 0:
         raise ValueError(f"expected {expected}, got one without host or with port 0")
     if "@" in parts.netloc:

@@ -25,13 +25,13 @@ from gitdailies_connection.relay.client import RelayClient
 
 OK = "ok"
 FAULT = "fault"
-UNPROVEN = "unproven"
+WARNING = "warning"
 _ANOTHER_KEY = "create a key with `gitdailies keys create NAME` or on the settings page"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One checked item: `level` is ok, fault or unproven; `remedy` says what to do."""
+    """One checked item: `level` is ok, fault or warning; `remedy` says what to do."""
 
     level: str
     text: str
@@ -62,7 +62,7 @@ def check(configuration: Configuration, environ: Mapping[str, str]) -> list[Find
         findings.append(Finding(OK, text))
     if sources and not configuration.routes.table:
         findings.append(
-            Finding(UNPROVEN, "services: empty, so no incident is counted", "add a line for each service")
+            Finding(WARNING, "services: empty, so no incident is counted", "add a line for each service")
         )
     try:
         with Sender.to(configuration.gitdailies) as sender:
@@ -87,7 +87,7 @@ def _secret(
         return
     yield Finding(OK, f"{where}: {source.describe()} is set"), secret
     if source.warning():
-        yield Finding(UNPROVEN, f"{where}: {source.warning()}", f"chmod 600 {source.file}"), None
+        yield Finding(WARNING, f"{where}: {source.warning()}", f"chmod 600 {source.file}"), None
 
 
 def _receiver(destination: Destination, sender: Sender, key: Secret | None) -> Iterator[Finding]:
@@ -117,7 +117,7 @@ def _receiver(destination: Destination, sender: Sender, key: Secret | None) -> I
 
 def _pinged(sender: Sender, key: Secret | None) -> Iterator[Finding]:
     if key is None:
-        yield Finding(UNPROVEN, "gitdailies.key: not tested, because it could not be read")
+        yield Finding(WARNING, "gitdailies.key: not tested, because it could not be read")
         return
     try:
         answer = sender.ping(key)
@@ -142,7 +142,7 @@ def _pinged(sender: Sender, key: Secret | None) -> Iterator[Finding]:
 
 
 def _allowed(answer: Response) -> Finding:
-    """Return what the key may send, as far as the answer to the ping says."""
+    """Return what the key may send, if the answer to the ping says so."""
     try:
         body = answer.json()
     except UnreadableBody:
@@ -172,12 +172,12 @@ def _documented(sender: Sender) -> Iterator[Finding]:
     names = [name for kind in KINDS for name in (kind.word, *(f.name for f in kind.fields if f.documented))]
     unverified = ", ".join(dict.fromkeys(name for name in names if name not in VERIFIED))
     yield Finding(
-        UNPROVEN,
+        WARNING,
         "gitdailies.key: not tested, because a check sends nothing to a documented receiver",
         "report a deploy with `gitdailies deploy` to test it",
     )
     yield Finding(
-        UNPROVEN,
+        WARNING,
         f"gitdailies.dialect: GitDailies does not publish the names {unverified}",
         "ask GitDailies for its OpenAPI document, and set gitdailies.dialect where a name differs",
     )
@@ -197,12 +197,10 @@ def _path(answer: Response) -> Finding:
             "set url to the target of the redirect",
         )
     if answer.status >= 500 or answer.status == 429:
-        return Finding(
-            UNPROVEN, f"gitdailies.url: the receiver answered {answer.status}", "check again later"
-        )
+        return Finding(WARNING, f"gitdailies.url: the receiver answered {answer.status}", "check again later")
     if answer.status < 300 and answer.is_html:
         return Finding(
-            UNPROVEN,
+            WARNING,
             "gitdailies.url: the receiver answered with an HTML page, perhaps one to sign in",
             "if a proxy asks for a sign-in, exempt this path; the relay takes no page for an answer",
         )
@@ -224,5 +222,5 @@ def check_relay(relay: RelayAddress, environ: Mapping[str, str]) -> Finding:
     theirs = status.server.version if status and status.server else "another version"
     if theirs != version(PACKAGE):
         remedy = "run both servers with the same version"
-        return Finding(UNPROVEN, f"{where}: it runs {theirs}, and this is {version(PACKAGE)}", remedy)
+        return Finding(WARNING, f"{where}: it runs {theirs}, and this is {version(PACKAGE)}", remedy)
     return Finding(OK, f"{where}: answers with its key, version {theirs}")

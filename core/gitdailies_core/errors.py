@@ -144,7 +144,7 @@ class RelayRefusal(RelayFault):
     status_hint = 400
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"it does not take this question: {reason}", "Change the filter or the form.")
+        super().__init__(f"it refused this request: {reason}", "Change the filter or the form.")
         self.reason = reason
 
 

@@ -65,7 +65,7 @@ _RENAME_PERSON = "UPDATE people SET name = ?, folded = ? WHERE id = ?"
 _RENAME_KEY = "UPDATE keys SET name = ? WHERE id = ?"
 # Whether an event that was erased is still to be taken out of the figures.
 _NOTED = "SELECT 1 FROM figures_changes WHERE due_at <= ? LIMIT 1"
-# What is known of repositories that have no events any more.
+# What is known about repositories that have no events any more.
 _DELETE_LENGTHS = (
     "DELETE FROM figures_lengths WHERE NOT EXISTS"
     " (SELECT 1 FROM figures_deploys d WHERE d.repo = figures_lengths.repo) AND NOT EXISTS"
@@ -196,7 +196,7 @@ def _erase_names(session: Session, text: ErasedText, erased: Erased) -> None:
 
 
 def _derive(turns: Turns) -> None:
-    """Derive the figures without what was erased, step by step, as a running server does, too."""
+    """Derive the figures without the erased events, step by step, as a running server does, too."""
     with turns.turn() as session:
         if session.execute(_HAS_SETTINGS).fetchone() is None:
             # Nothing was derived yet, so nothing has to be derived again.

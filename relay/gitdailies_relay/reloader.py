@@ -89,7 +89,7 @@ class Reloader:
         LOG.info("configuration reloaded")
 
     async def join_names(self, renames: Renames) -> None:
-        """Let deploys go on from what is remembered under former names of their repositories."""
+        """Let deploys continue from the commits remembered under former names of their repositories."""
         if renames.pairs:
             await self.store.run(partial(join_names, renames=renames))
 

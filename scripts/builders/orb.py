@@ -73,7 +73,7 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def addresses(names: Published) -> dict[str, str]:
-    """Return the addresses that the registry shows next to the orb, as far as they are published."""
+    """Return the published addresses that the registry shows next to the orb."""
     found = {"home_url": names.project.home.docs, "source_url": names.home}
     return {name: address for name, address in found.items() if address and names.version}
 

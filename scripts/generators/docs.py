@@ -158,7 +158,7 @@ def _settings(path: str, node: dict[str, Any]) -> Iterator[tuple[str, dict[str, 
         if child.get("$ref") == "#/$defs/secret":
             yield inner, resolved
             continue
-        # One with names of the user's beside ours has a row of its own, too.
+        # A section that takes the user's names as well as ours also has its own row.
         if not resolved.get("properties") or isinstance(resolved.get("additionalProperties"), dict):
             yield inner, resolved
         yield from _settings(inner, resolved)
@@ -221,7 +221,7 @@ def _section(name: str, context: click.Context, options: list[Option]) -> str:
     written = context.make_formatter()
     shown, below = copy.copy(context.command), getattr(context.command, "commands", {})
     text, mark, lines = inspect.cleandoc(shown.help or "").partition("\b\n")
-    # Of the lines to paste, the first that neither the heading nor a section below shows.
+    # The first line to paste that neither the heading nor a section below shows.
     for line in (one.strip() for one in lines.splitlines()):
         if line not in ("", context.command_path) and not any(line in one.help for one in below.values()):
             text += mark + line

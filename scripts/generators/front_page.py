@@ -30,9 +30,9 @@ Or with Python 3.11 or newer and `make`:
 make run
 ```
 
-To pass options of `gitdailies up`, write them into `ARGS`: `make run ARGS="--relay-port 9701"`.
-With Docker, the command is `docker exec gitdailies gitdailies`. It sees a variable, such as a token, only by
-`docker exec --env NAME gitdailies gitdailies`. After `make run` it is
+Pass options of `gitdailies up` through `ARGS`: `make run ARGS="--relay-port 9701"`.
+With Docker, the command is `docker exec gitdailies gitdailies`. To pass a variable, such as a token, type
+`docker exec --env NAME gitdailies gitdailies`. After `make run`, the command is
 `.venv/bin/gitdailies`; `export PATH="$PWD/.venv/bin:$PATH"` makes it `gitdailies`.
 """
 _PUBLISHED = f"""

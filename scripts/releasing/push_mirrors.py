@@ -6,7 +6,7 @@ It reads the repositories from project.toml and takes each tree from *dist*. The
 one on the branch main and holds exactly the tree. Branch and tag are pushed together or not at all.
 Running it again changes nothing. A tag that exists with another tree is refused. It is never moved.
 
-The tokens are GITHUB_MIRRORS_TOKEN and GITLAB_MIRROR_TOKEN. git gets them by its environment, so that
+The tokens are MIRRORS_TOKEN and GITLAB_MIRROR_TOKEN. git gets them by its environment, so that
 no process list, address or error shows them.
 """
 
@@ -42,8 +42,8 @@ class Mirror:
 
 # By the key below `mirrors` in project.toml. GitLab's catalog wants tags without a v.
 MIRRORS: Mapping[str, Mirror] = {
-    "github_action": Mirror("mirrors/github-action", "v{}", "GITHUB_MIRRORS_TOKEN", "x-access-token"),
-    "buildkite": Mirror("mirrors/buildkite", "v{}", "GITHUB_MIRRORS_TOKEN", "x-access-token"),
+    "github_action": Mirror("mirrors/github-action", "v{}", "MIRRORS_TOKEN", "x-access-token"),
+    "buildkite": Mirror("mirrors/buildkite", "v{}", "MIRRORS_TOKEN", "x-access-token"),
     "gitlab": Mirror("mirrors/gitlab", "{}", "GITLAB_MIRROR_TOKEN", "oauth2"),
 }
 

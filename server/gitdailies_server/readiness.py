@@ -42,7 +42,7 @@ class Readiness:
 
     @property
     def answers(self) -> bool:
-        """Whether the store answers, as far as is known: else do not read it. Any thread may ask."""
+        """Whether the store seems to answer: otherwise do not read it. Any thread may ask."""
         # Reading a file waits for no writer.
         return self.store.database.is_local or (
             self.store.writer.waiting_seconds < ANSWER_SECONDS and (self._probe is None or self._probe.done())

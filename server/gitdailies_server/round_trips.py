@@ -112,7 +112,7 @@ def fetch_together(session: Any, *queries: tuple[str, Sequence[Any]]) -> list[li
 
 
 def together(session: Any, *works: Callable[[], Any]) -> list[Any]:
-    """Run functions that read, and return what each returns. Far away, they share their round trips.
+    """Run functions that read, and return their results. To a distant database, they share round trips.
 
     Where one fails, its error is raised, and those that come later are not run, or end where they wait.
     """

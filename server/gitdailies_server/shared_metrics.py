@@ -58,7 +58,7 @@ class ServerMetrics(Collector):
         return Histogram(self._prefix + name, about, labels, registry=self.registry, buckets=buckets)
 
     def show(self, gauges: Callable[[], Iterable[Metric]]) -> None:
-        """Show at each scrape what *gauges* returns, and what any server says of its process."""
+        """Show at each scrape what *gauges* returns, and what any server says about its process."""
         self._gauges = gauges
         self.registry.register(self)
 

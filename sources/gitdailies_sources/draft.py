@@ -130,10 +130,9 @@ Leaves = Sequence[tuple[str, str, Any]]
 
 
 def mapping(body: Any) -> Iterator[str]:
-    """Yield the lines of a mapping for gitdailies.yml, below `mapping:`, as a person may go on from.
+    """Yield the lines of a mapping for gitdailies.yml, below `mapping:`, for a person to continue from.
 
-    A delivery that names a whole commit, or a deploy, is taken for one about a deploy, any other for one
-    about an incident.
+    A delivery that names a whole commit, or a deploy, is about a deploy. Any other is about an incident.
     """
     each, element = _element(body)
     leaves = list(_leaves(element, "", 0))[:_MOST]
@@ -163,7 +162,7 @@ def mapping(body: Any) -> Iterator[str]:
 
 
 def pack(name: str, body: Any) -> Iterator[str]:
-    """Yield the lines of the `source.yaml` of a pack, as a person may go on from."""
+    """Yield the lines of the `source.yaml` of a pack, for a person to continue from."""
     proof, *lines = mapping(body)
     kind = "deploy" if any(line.startswith("sha: ") for line in lines) else "incident"
     yield "# A guess from one delivery: compare each field with it. Try it, and see what is wrong:"
@@ -219,7 +218,7 @@ def _deploy(leaves: Leaves, word: str | None, commit: str | None, sent: str | No
 def _incident(leaves: Leaves, word: str | None, sent: str | None) -> Iterator[str]:
     yield f"states: {{{_quoted(word or 'opened')}: {_meaning(word)}}}   # add every word of the tool"
     title = _best(leaves, _TITLE, _is_id) or ""
-    # The name of an object is no id. An envelope may have one of its own; the incident's is beside its title.
+    # An object's name is no id. An envelope may have its own; the incident's is next to its title.
     ids = [leaf for leaf in leaves if not leaf[0].endswith(".name")]
     beside = [leaf for leaf in ids if leaf[0].rpartition(".")[0] == title.rpartition(".")[0]]
     incident = _best(beside, _ID, _is_id) or _best(ids, _ID, _is_id)

@@ -167,7 +167,7 @@ class _Asked:
         self.most = int(given.get("most", 0))
 
     def answer(self, pages: Pages, scope: Scope) -> Any:
-        """Return what is under `rows`, of all pages together; with `by`, an object of the rows by that field.
+        """Return the rows of all pages together; with `by`, an object of the rows by that field.
 
         Raises PayloadError if the vendor answers otherwise.
         """
@@ -192,7 +192,7 @@ class _Asked:
         following = self._next(answer)
         if not isinstance(following, str) or not following:
             return []
-        # Of a link the query alone: an answer cannot lead the token to another address.
+        # Only the query of a link: an answer cannot lead the token to another address.
         return [*query, (self._cursor, following)] if self._cursor else parse_qsl(urlsplit(following).query)
 
 

@@ -16,7 +16,7 @@ from gitdailies_sources.language.faults import Faults, Place
 from gitdailies_sources.proofs.signatures import PRESETS
 from gitdailies_sources.source_pack import SourcePack
 
-# Of a mapping for one message: what is about the source. A title there is that of the message.
+# The part of a mapping for one message that is about the source. A title there is the message's.
 _HEAD = ("proof", "class", "otherwise", "no_commit_hint")
 # The name of that message, by which an override knows it.
 INCIDENT, DEPLOY = "incident", "deploy"

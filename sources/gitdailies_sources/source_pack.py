@@ -115,7 +115,7 @@ class SourcePack(Proving):
     def unfound(self, requests: Sequence[Request]) -> dict[Place, str]:
         """Return by place each path that none of some deliveries has, and each table that lacks a word.
 
-        A wrong path to what a delivery may lack is no error: it is absent, without a word.
+        A wrong path to an optional value is no error: the value is missing without a message.
         """
         scopes = []
         for request in requests:

@@ -68,7 +68,7 @@ def test_from_an_unmapped_service_to_the_counted_incident(walk: Walk) -> None:
     expect(repository).to_have_value("larkspur/checkout-api")
     page.get_by_role("button", name=f"Save the line of {NAME}").click()
     expect(page.get_by_role("status")).to_contain_text(
-        f"{NAME} counts for larkspur/checkout-api. Replayed 1 delivery. This gave 1 event."
+        f"{NAME} counts for larkspur/checkout-api. Replayed 1 delivery. It gave 1 event."
     )
     page.get_by_role("link", name="Its deliveries").click()
     until(page, "the receiver took 1 event")

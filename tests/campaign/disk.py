@@ -21,7 +21,7 @@ class Disk:
     mounted: bool
 
     def fill(self, process: int) -> None:
-        """Leave no room; *process* is who shall notice, where only its files can be limited."""
+        """Leave no room; *process* is the one that has to notice, where only its files can be limited."""
         if not self.mounted:
             _limit(process, _FULL_BYTES)
             return

@@ -103,7 +103,7 @@ def test_what_came_after_the_copy(kind: str, tmp_path: Path) -> None:
                 pagerduty("incident.resolved", incident, at=ENDED_AT).post(relay.address).status_code == 202
             )
         ignored = datadog("monitor-recovered").post(relay.address).json()
-        assert ignored["reasons"] == ["an end, but nothing was open, and it does not tell its start"]
+        assert ignored["reasons"] == ["an end, but nothing was open, and it does not name its start"]
         # PagerDuty's end tells its start.
         eventually(lambda: kinds("BEFORE") == kinds("AFTER") == ["incidentStarted", "incidentResolved"])
         assert len(listed().json()["events"]) == 4

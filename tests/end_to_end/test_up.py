@@ -134,7 +134,9 @@ def test_a_demo_is_undone(alone):
     undone = command("demo", "--undo", cwd=alone.folder)
 
     assert (undone.returncode, undone.stderr) == (0, "")
-    assert undone.stdout.endswith("left, since the demo did not send it: 1 event of larkspur/checkout-api\n")
+    assert undone.stdout.endswith(
+        "kept, because the demo did not send it: 1 event of larkspur/checkout-api\n"
+    )
     assert re.findall(r"\((.+)\): erased \d+ ", undone.stdout) == ["the DORA server", "relay"]
     assert [event["id"] for event in alone.events()] == ["mine"]
     assert "no open incidents" in command("relay", "incidents", "--config", alone.data / "gitdailies.yml",

@@ -109,7 +109,7 @@ def _show_notes(rows: dict[str, int], unpaired: Sequence[str]) -> None:
         more = ", …" if rows["unpaired"] > len(unpaired) else ""
         text = (
             f"note: {counted(rows['unpaired'], 'end')} without a start in the input, of {', '.join(unpaired)}"
-            f"{more}; sent all the same, since the receiver may know the start"
+            f"{more}; sent anyway, because the receiver may know the start"
         )
         click.echo(output.printable(text), err=True)
     if rows["bad"]:

@@ -50,7 +50,7 @@ server_options = added(
 
 
 class CursorGone(DeliveryError):
-    """A cursor of a time before the store of the server was restored."""
+    """A cursor from before the store of the server was restored."""
 
 
 @dataclass(frozen=True)

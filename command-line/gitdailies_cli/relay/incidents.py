@@ -61,7 +61,7 @@ def incidents(source: str | None, limit: int, skip: int, config: Path | None, as
 
 
 def _opened_by(word: str | None, delivery: str | None, merged_into: str | None) -> str:
-    text = f"{word} ({delivery})" if word and delivery else "not known any more"
+    text = f"{word} ({delivery})" if word and delivery else "no longer known"
     return (
         text if merged_into is None else f"{text}; waits for the end of {merged_into or 'another incident'}"
     )

@@ -57,7 +57,7 @@ def _never_started(database: "Database", reason: str) -> UsageError:
 
 
 def server_of(settings: Configuration) -> "tuple[ServerState | None, str]":
-    """Return what the server of this relay says of itself, None where none runs here or answers in time.
+    """Return what the server of this relay says about itself, None where none runs here or answers in time.
 
     The text says that it did not answer in time.
     """

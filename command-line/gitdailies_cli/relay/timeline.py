@@ -12,12 +12,12 @@ from gitdailies_cli.relay import options, status_text
 
 # The proof of what a person did: `gitdailies_relay.accepting.interpret.BY_HAND`.
 _BY_HAND = "by hand"
-_REQUEUE = "put right what the reason names, then `gitdailies relay requeue`"
+_REQUEUE = "correct what the reason names, then `gitdailies relay requeue`"
 _MAP = (
     "add its line under services, as `gitdailies relay unmapped` prints it, and reload; "
     "then `gitdailies relay replay --unmapped`"
 )
-_COUNT = "if it shall count: edit its line under services, reload, then `gitdailies relay replay --ignored`"
+_COUNT = "if it should count: edit its line under services, reload, then `gitdailies relay replay --ignored`"
 
 
 def explanation(settings: Configuration, id_: str) -> answers.Explanation | None:
@@ -159,7 +159,7 @@ def delivery_lines(found: answers.ShownDelivery) -> Iterator[str]:
         yield from more
     stored = found.stored
     if stored is None:
-        yield "its body is not stored: it was counted, or its time is over"
+        yield "its body is not stored: the delivery was counted, or is too old"
     else:
         yield f"{stored.state}, {stored.code}: {stored.reason}"
         yield from (f"  {name}: {value}" for name, value in sorted((stored.headers or {}).items()))

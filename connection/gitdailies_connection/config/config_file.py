@@ -1,4 +1,4 @@
-"""Replaces gitdailies.yml as a whole or not at all, and only if nobody changed it meanwhile."""
+"""Replaces gitdailies.yml as a whole or not at all, and only if it did not change meanwhile."""
 
 import codecs
 import contextlib

@@ -82,5 +82,5 @@ class SecretSource:
         return raw.decode("latin-1")
 
 
-# Of what names none.
+# For a value that names no source.
 NO_SOURCE = SecretSource(None, None)

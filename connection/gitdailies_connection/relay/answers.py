@@ -1,4 +1,4 @@
-"""What a relay says of its deliveries: one frozen class for each answer.
+"""What a relay says about its deliveries: one frozen class for each answer.
 
 The relay and its command write JSON from these classes, and the pages read it into them. So a field is named
 here, and nowhere else. In JSON, names are in camel case. Times are aware.
@@ -130,7 +130,7 @@ class OpenIncident(RelayAnswer, frozen=True):
 
 
 class PausedDelivery(RelayAnswer, frozen=True):
-    """What is paused, by what, why and since when. `source` is None where everything is."""
+    """A pause: of what, by what, why and since when. `source` is None if it is of everything."""
 
     destination: str
     source: str | None
@@ -255,7 +255,7 @@ class RefusalPage(RelayAnswer, frozen=True):
 
 
 class OpenIncidents(RelayAnswer, frozen=True):
-    """A page of what is open, and how many there are in all."""
+    """A page of open incidents, and how many there are in all."""
 
     incidents: tuple[OpenIncident, ...]
     total: int

@@ -34,11 +34,11 @@ _FAULTS: Mapping[int, tuple[str, str]] = {
     401: ("it refuses the key", "Give dora.relay.key and relay.status_key the same key."),
     403: ("its API is off", "Name a key in relay.status_key, and start the relay again."),
     421: (
-        "it does not answer for this name",
+        "it does not answer to this name",
         "Add the name in dora.relay.url to relay.status_hosts, and start the relay again.",
     ),
     404: ("it has no such path", f"It may be another server, or an earlier version. {_WRONG_ADDRESS}"),
-    405: ("it does not take this request", f"It may be another server. {_WRONG_ADDRESS}"),
+    405: ("it refuses this kind of request", f"It may be another server. {_WRONG_ADDRESS}"),
 }
 
 

@@ -54,7 +54,7 @@ def event_of(
 ) -> Event:
     """Return the event of *deploy* at *place*, as the relay's *source* reports it.
 
-    *commits* and *reverts* are what pushes told, for a delivery that names no commits. Raises
+    *commits* and *reverts* are from pushes, for a delivery that names no commits. Raises
     InvalidEvent if a value does not fit.
     """
     brought = deploy.commits if deploy.commits is not None else commits
@@ -82,7 +82,7 @@ def event_of(
 
 
 def completed(event: Event, found: Brought) -> Event:
-    """Return *event*, which names no commits, with what pushes told later."""
+    """Return *event*, which names no commits, with the commits that pushes named later."""
     reverts = list(dict.fromkeys([*(event.get("reverts") or ()), *found.reverts]))[:MOST_REVERTS]
     return event.replace(commits=_listed(found.commits), reverts=reverts or None, commitTime=None)
 

@@ -1,4 +1,4 @@
-"""What pushes tell about the commits of a deploy: pure.
+"""What pushes say about the commits of a deploy. Pure.
 
 A push lists commits oldest first. Each is remembered with the one before it, so that the commits between
 two deploys can be walked. Where the list does not begin at a known commit there is a gap: what lies
@@ -23,7 +23,7 @@ from gitdailies_core.values.renames import folded
 class RememberedCommit(NamedTuple):
     """A commit of a branch: the one before it there, or "" where that is unknown; no message.
 
-    `reverts` are the commits that it undoes. `services` says of each service that has paths, by its folded
+    `reverts` are the commits that it undoes. `services` says for each service that has paths, by its folded
     name, whether the commit touches it; it is empty where its push names no files. `beside` is set if its
     push has a merge and goes on after it: then it need not have the commits before it.
     """
@@ -59,10 +59,10 @@ def with_services(push: Push, paths: ServicePaths) -> Push:
 
 
 def remembered(push: Push) -> tuple[RememberedCommit, ...]:
-    """Return what is remembered of a push, oldest first.
+    """Return the commits to remember of a push, oldest first.
 
     The first commit of a push that rewrote the branch follows none that is known, nor does that of a push
-    which lists fewer commits than it brought. A push which does not list its own last commit tells nothing.
+    which lists fewer commits than it brought. A push which does not list its own last commit says nothing.
     """
     listed = push.commits
     if push.after and listed and listed[-1].sha != push.after:
@@ -86,7 +86,7 @@ def remembered(push: Push) -> tuple[RememberedCommit, ...]:
 
 
 def straight(walked: Sequence[RememberedCommit]) -> Sequence[RememberedCommit]:
-    """Return a walk as far as each commit is known to have those behind it."""
+    """Return the part of a walk in which each commit is known to have those behind it."""
     if walked and walked[0].beside:
         return ()
     for number, (one, before) in enumerate(pairwise(walked)):
@@ -99,11 +99,11 @@ def straight(walked: Sequence[RememberedCommit]) -> Sequence[RememberedCommit]:
 def brought(
     walked: Sequence[RememberedCommit], known: Container[str], service: str | None = None
 ) -> Brought | None:
-    """Return what came after the newest of the *known* commits, or None if the walk leads to none of them.
+    """Return the commits after the newest of the *known* ones, or None if the walk leads to none of them.
 
     *walked* is straight and begins at the deployed commit; each one is followed by the one before it.
-    *service* is what the deploy is of. Of a known commit `beside` others, it is not known which of them it
-    has.
+    *service* is the service of the deploy. If a known commit is `beside` others, it is not known which of
+    them it has.
     """
     end = next((number for number, commit in enumerate(walked) if commit.parent in known), None)
     if end is None or any(one.beside and one.sha in known for one in walked[: end + 2]):

@@ -11,14 +11,14 @@ from gitdailies_core.sources.deploy_messages import Deploy
 from gitdailies_core.sources.images import too_short
 from gitdailies_core.values.deploy_target import DeployTarget
 
-# As the repository of a line: the one that the delivery names, also if it is a deployment repository.
+# The repository of a line is the one that the delivery names, also if it is a deployment repository.
 SAME = "same"
 NONE = "none"
 _GLOB = frozenset("*?[")
 
 
 class DeployRoute(NamedTuple):
-    """A line of `route`: what it names takes the place of what the delivery names. `repo` may be `same`.
+    """A line of `route`: its names replace those of the delivery. `repo` may be `same`.
 
     An empty service takes away the one that the delivery names. The deploy counts for each of `also`, too.
     """

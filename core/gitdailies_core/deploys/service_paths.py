@@ -12,7 +12,7 @@ from gitdailies_core.error_text import got
 ServicePaths: TypeAlias = Mapping[str, Mapping[str, tuple[str, ...]]]
 NO_PATHS: ServicePaths = MappingProxyType({})
 
-# As git has it, `**` is any number of folders where it is all that is between two slashes.
+# In git, `**` is any number of folders where it is all that is between two slashes.
 _PART = re.compile(r"(?:(?<=/)|^)\*\*/|(?:(?<=/)|^)\*\*$|\*+|.", re.DOTALL)
 _MEANS = {"**/": "(?:.*/)?", "**": ".*", "?": "[^/]"}
 

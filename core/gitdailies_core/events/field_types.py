@@ -17,12 +17,12 @@ from gitdailies_core.values.times import RFC3339, parse, text_of
 
 DEPLOY_TYPES = ("deploy", "rollback", "hotfix")
 TIERS = ("production", "staging", "testing", "development", "other")
-# Of a longer list, an event keeps the first ones: it counts all the same.
+# An event keeps the first ones of a longer list, and still counts.
 MOST_COMMITS = 1000
 MOST_REVERTS = 100
 # The names that a commit of a list has.
 COMMIT_NAMES = frozenset({"sha", "time", "parents", "outside"})
-# Of more parents, a commit of a list keeps the first ones; git's own merges of many branches have fewer.
+# A commit of a list keeps the first of its parents; git's own merges of many branches have fewer.
 MOST_PARENTS = 100
 # What started the run of a deploy. A forced push and what a platform does not tell apart are `other`.
 TRIGGERS = ("push", "tag", "schedule", "manual", "rerun", "other")

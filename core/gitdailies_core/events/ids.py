@@ -30,8 +30,8 @@ def deploy_id(
 ) -> str:
     """Return the id of a deploy.
 
-    *attempt* names an attempt of the run that deployed again; None is the first one. Whether it was a
-    deploy of its own, the receiver decides.
+    *attempt* names an attempt of the run that deployed again; None is the first one. The receiver
+    decides whether it was a separate deploy.
     """
     parts = [platform, run, sha.lower(), repo, environment, service, type or "deploy"]
     return _name("deploy", *parts, *([attempt] if attempt else []))
@@ -60,6 +60,6 @@ def content_id(digest: str) -> str:
 
 
 def _name(prefix: str, *parts: str | None) -> str:
-    # As a JSON list, ("a", "bc") differs from ("ab", "c") and None differs from "".
+    # In a JSON list, ("a", "bc") differs from ("ab", "c") and None differs from "".
     text = ",".join(["null" if part is None else encode_basestring_ascii(part) for part in parts])
     return f"{prefix}-{hashlib.sha256(f'[{text}]'.encode()).hexdigest()[:32]}"

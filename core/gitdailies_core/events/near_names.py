@@ -1,6 +1,6 @@
 """Names that are probably typing errors of known ones. Pure.
 
-close to a known name    equal but for case, `_` and `-`; or one edit away, for known names of four
+close to a known name    equal except for case, `_` and `-`; or one edit away, for known names of four
                          letters or more; two, for eight or more. A swap of neighbors is one edit.
 an alias                 another usual word for a known name, such as `timestamp` or `env`
 never                    names of three letters

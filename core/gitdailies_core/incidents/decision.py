@@ -72,7 +72,7 @@ class Draft:
         )
 
     def decision(self) -> Decision:
-        """Return what was collected. Where no event and no other reason came, the refusal is the reason."""
+        """Return the collected events and reasons. If there are none, the refusal is the reason."""
         reason = None if self.events else joined(self.reasons) or self.refusal
         return Decision(tuple(self.events), tuple(self.changed.values()), reason)
 

@@ -202,7 +202,7 @@ def known_end(change: Change, started: Occurrence, known: Sequence[Occurrence]) 
 
 
 def _is_bare_end(record: Occurrence) -> bool:
-    """Whether its end is all that is known of an occurrence, not even a name."""
+    """Whether its end is all that is known about an occurrence, not even a name."""
     if not record.is_note or record.started_at is not None or record.ended_at is None:
         return False
     return record.name == text_of(record.ended_at)

@@ -52,7 +52,7 @@ def is_over(known: Sequence[Occurrence]) -> bool:
 def last_end(known: Sequence[Occurrence], at: datetime | None) -> datetime:
     """Return the latest end of *known*, or *at* where that is later. One of them has to be there.
 
-    An end alone, beside occurrences that began, is a second one of those.
+    If there are occurrences that began, an end alone is a second end of one of them.
     """
     begun = [record for record in known if record.started_at is not None] or known
     return max(end for end in (at, *(record.ended_at for record in begun)) if end is not None)

@@ -55,9 +55,9 @@ def slug(name: str) -> str:
 
 
 class Routed(NamedTuple):
-    """The targets of a change, for each service without one why, and the services that shall not count.
+    """The targets of a change, for each service without one why, and the services that should not count.
 
-    `lines` says of each line that gave a target which repository it named.
+    `lines` says for each line that gave a target which repository it named.
     """
 
     targets: tuple[DeployTarget, ...]
@@ -67,7 +67,7 @@ class Routed(NamedTuple):
 
     @property
     def is_ignored(self) -> bool:
-        """Whether every service of the change shall not count."""
+        """Whether no service of the change should count."""
         return bool(self.ignored) and not self.targets and not self.unmapped
 
     @property
@@ -86,8 +86,8 @@ class Routes:
     """The `services` table, looked up by a service's id or name, without case.
 
     A name may be a pattern with `*`. An id overrides a name, and both override a pattern. Of several
-    patterns, the one with most characters besides `*` decides; of equals, the first. An empty line is one
-    with `ignore: true`: the service shall not count. A former name of a repository counts as the present one.
+    patterns, the one with most characters besides `*` decides; of equals, the first. An empty line
+    has `ignore: true`: the service should not count. A former name counts as the present one.
     `paths` are the globs of services, by repository.
     """
 

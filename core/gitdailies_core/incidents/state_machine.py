@@ -107,7 +107,7 @@ def decide(
 
 
 def close(*, change: Change, source: str, records: Records) -> Decision:
-    """Close by hand what is open of an incident, at each of its targets.
+    """Close by hand the open occurrences of an incident, at each of its targets.
 
     *change* is an end that a person made. The events have the ids that the vendor's end would give
     them, so that each counts once, whichever comes first.
@@ -121,7 +121,7 @@ def close(*, change: Change, source: str, records: Records) -> Decision:
 
 
 def _step(draft: Draft, record: Occurrence, given: str, **fields: Any) -> Occurrence:
-    """Do what the table says of *record* and the input *given*; return the record as it is then.
+    """Do what the table says about *record* and the input *given*; return the record as it is then.
 
     *fields* replace those of a record that does not stay as it is.
     """
@@ -173,7 +173,7 @@ def _hold(draft: Draft, began: Occurrence, known: Sequence[Occurrence]) -> None:
 def _release(
     draft: Draft, targets: Sequence[DeployTarget], starts: Sequence[Occurrence], known: Sequence[Occurrence]
 ) -> list[Occurrence]:
-    """Send the earliest of *starts* to every target where it is new; return what is open now."""
+    """Send the earliest of *starts* to every target where it is new; return the open occurrences."""
     change = draft.change
     began = min(starts, key=lambda r: r.started_at or change.at)
     sent = []
@@ -311,7 +311,7 @@ def _end_unopened(draft: Draft, targets: Sequence[DeployTarget], known: Sequence
     name = change.occurrence or text_of(change.started_at or change.at)
     is_later = bool(starts) and change.occurrence is not None and all(r.name != name for r in starts)
     if change.started_at is not None and not is_later and not change.needs_start:
-        # As its record would be, in case it was held.
+        # The record that it would have if it was held.
         starts.append(Occurrence(change.incident, NOWHERE, name, HELD, change.started_at))
     if over and not matching.began_after(starts, over, known):
         _step(draft, over[-1], END)
@@ -349,7 +349,7 @@ def _update(draft: Draft, targets: Sequence[DeployTarget], known: Sequence[Occur
 
 
 def _end_waiting(draft: Draft, incident: str) -> None:
-    """End what was merged into *incident*, should that be over, and what was merged into those."""
+    """End the incidents merged into *incident* if that is over, and those merged into them."""
     over = [incident]
     for one in over:  # which grows on the way
         waiting = draft.waiting(one)

@@ -69,7 +69,7 @@ _SECOND_START = Reason(reasons.REPEATED_START, "second start of an occurrence th
 _SECOND_END = Reason(reasons.REPEATED_END, "second end of an occurrence that is {it.state}: {it.name}")
 _BEGAN = Reason(reasons.LATE_START, "late start, of an occurrence that began at {it.began}")
 _ENDED = Reason(reasons.LATE_START, "late start, of an occurrence that ended at {it.ended}")
-_NO_START = Reason(reasons.END_WITHOUT_START, "an end, but nothing was open, and it does not tell its start")
+_NO_START = Reason(reasons.END_WITHOUT_START, "an end, but nothing was open, and it does not name its start")
 _MERGED = Reason(reasons.MERGED, "merged into {it.merged_into}: it ends when that one ends")
 _UPDATED = Reason(reasons.UPDATE, "{change.word} neither starts nor ends an incident")
 

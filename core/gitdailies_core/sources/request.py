@@ -67,7 +67,7 @@ class Request(NamedTuple):
         return self.decode(self.body)
 
     def form(self) -> dict[str, str]:
-        """Decode the body as a form. Of equal names the last counts. Raises UnreadableBody."""
+        """Decode the body as a form. If a name occurs twice, the last one counts. Raises UnreadableBody."""
         try:
             pairs = parse_qsl(
                 self.body.decode("utf-8"),
@@ -107,7 +107,7 @@ def decode_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def decode_query(raw: bytes) -> Mapping[str, str]:
-    """Decode a query to text by name. Of equal names the last counts.
+    """Decode a query to text by name. If a name occurs twice, the last one counts.
 
     Bytes that are not UTF-8 are decoded as Latin-1, so they raise no error. Raises UnreadableBody for
     more than MOST_QUERY_FIELDS parameters; the message repeats none of them.

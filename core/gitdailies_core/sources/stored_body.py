@@ -60,7 +60,7 @@ _SEPARATORS = re.compile(r"[^a-z0-9]+")
 _MAIL_HOST = re.compile(rb"(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _MAIL_NAME = (string.ascii_letters + string.digits + "._%+-").encode()
 
-# What stands for a field that is left out.
+# The text in place of a field that is left out.
 _PERSON: Any = object()
 
 Decode = Callable[[bytes], Any]
@@ -164,7 +164,7 @@ def _without_people(value: Any) -> Any:
 def _without_person(name: str, value: Any) -> Any:
     if not is_of_people(name):
         return _without_people(value)
-    # In an object of Git, the time of a commit is beside who made it.
+    # In an object of Git, the time of a commit is next to its author.
     return {"date": value["date"]} if isinstance(value, dict) and "date" in value else _PERSON
 
 

@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus
 MARK = "[erased]"
 # A shorter text would be found in nearly everything.
 SHORTEST = 3
-# No letter or digit is beside it, but for the escapes of an address and of JSON that was not decoded.
+# No letter or digit is next to it, except the escapes of an address and of JSON that was not decoded.
 _BEGINS = r"(?:(?<![^\W_])|(?<=%[0-9a-f]{2})|(?<=\\[bfnrt]))"
 _ENDS = r"(?![^\W_])"
 
@@ -35,7 +35,7 @@ class ErasedText:
         if len(wanted) < SHORTEST:
             raise ValueError(f"expected at least {SHORTEST} characters, got {len(wanted)}")
         forms = {wanted, quote(wanted, safe=""), quote_plus(wanted), quote(wanted, safe="@")}
-        # As JSON writes it inside a body that cannot be decoded.
+        # The form that JSON gives it inside a body that cannot be decoded.
         forms |= {json.dumps(wanted)[1:-1], json.dumps(wanted, ensure_ascii=False)[1:-1]}
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
         found = "|".join(map(re.escape, longest_first))

@@ -33,7 +33,7 @@ _EPOCH_UNITS = ((10**8, 10**9), (10**11, 10**6), (10**14, 10**3), (10**17, 1))
 
 
 def read(value: Any, where: str, *, form: str = "", zone: str = "") -> datetime:
-    """Read a time, as aware UTC. What is finer than a microsecond is cut.
+    """Read a time, as aware UTC. Digits beyond microseconds are cut.
 
     *form* is a format of `strptime` that the text must have. *zone* is the zone of a text that has none,
     such as `Europe/Berlin`. Raises ValueError that says `where: expected, got`.
@@ -97,8 +97,8 @@ def _formed(value: Any, where: str, form: str, zone: str) -> datetime:
 def from_epoch(number: Any, where: str) -> datetime:
     """Read seconds, milliseconds, microseconds or nanoseconds since 1970. The size shows the unit.
 
-    *number* is a number or its text, such as 1772615820, 1772615820.25 or "1.77261582e9". What is
-    finer than a microsecond is cut. Raises ValueError that says `where: expected, got`.
+    *number* is a number or its text, such as 1772615820, 1772615820.25 or "1.77261582e9". Digits
+    beyond microseconds are cut. Raises ValueError that says `where: expected, got`.
     """
     moment = _epoch(number)
     if moment is None:

@@ -54,11 +54,16 @@ def loads(body: bytes, *, duplicates: bool = True) -> Any:
         if text.startswith("\ufeff"):
             raise UnreadableBody("body: expected UTF-8 without a byte order mark, got one") from None
         raise UnreadableBody(
-            f"body: expected JSON, got {error.msg.lower()} at line {error.lineno} column {error.colno}"
+            f"body: not valid JSON at line {error.lineno}, column {error.colno}: {parse_fault(error)}"
         ) from None
     if "\\u" in text and _lone_surrogate(text):
         raise UnreadableBody("body: expected text that UTF-8 can hold, got half of a surrogate pair")
     return value
+
+
+def parse_fault(error: Any) -> str:
+    """Return the fault in a JSONDecodeError, without its place: expected ',' delimiter."""
+    return str(error.msg).replace("Expecting", "expected").lower().rstrip(": ")
 
 
 def guarded(

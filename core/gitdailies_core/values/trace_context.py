@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 HEADER = "traceparent"
-# Of ours: the trace of each event of a list, in the order of the list. `traceparent` has room for one.
+# Our own header: the trace of each event of a list, in the order of the list. `traceparent` has room for one.
 LIST_HEADER = "webhook-traces"
 # A later version may have more fields. The version 255, and ids that are zero, are invalid.
 _GIVEN = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?")
-# As many as a full batch has.
+# The size of a full batch.
 _LISTED = re.compile(r"(?!0{32})[0-9a-f]{32}(,(?!0{32})[0-9a-f]{32}){0,63}")
 
 

@@ -15,5 +15,5 @@ class Api:
     second_header = "DD-APPLICATION-KEY"
 
     def headers(self, token: Secret) -> Mapping[str, str]:
-        """Return the headers of every request, but for the second key."""
+        """Return the headers of every request, without the second key."""
         return {"DD-API-KEY": token.reveal(), "Accept": "application/json"}

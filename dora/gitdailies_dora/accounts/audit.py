@@ -50,7 +50,7 @@ def write_audit(
 
 
 def note_settings(session: Session, now: datetime, values: Mapping[str, Any]) -> None:
-    """Keep the settings that make the figures; what differs from those kept before is a line each."""
+    """Keep the settings that make the figures; each difference from the previous ones is a line."""
     row = session.execute(_SELECT_SETTINGS).fetchone()
     before: Mapping[str, Any] = values if row is None else json.loads(row[0])
     session.execute(_DELETE_SETTINGS)

@@ -1,6 +1,6 @@
 """People, invitations and sessions in the store.
 
-Each function runs inside a transaction of its caller, but for `invite_owner`, which a command calls.
+Each function runs inside a transaction of its caller, except `invite_owner`, which a command calls.
 """
 
 import secrets
@@ -210,7 +210,7 @@ def change_role(session: Session, id_: int, role: str, *, actor: str, now: datet
     if person.role == role:
         return person
     if is_only_owner:
-        raise UsageError("role: the only owner stays one; make another person an owner first")
+        raise UsageError("role: the only owner must stay an owner; make another person an owner first")
     session.execute(_SET_ROLE, (role, id_))
     session.execute(_DELETE_INVITATIONS_OF_PERSON, (id_,))
     detail = {"from": person.role, "to": role}
@@ -292,7 +292,7 @@ def _one_of_all(session: Session, id_: int) -> tuple[Person, bool]:
     """Return a person, and whether they are the only owner; raises UsageError if there is no such person."""
     everyone = {person.id: person for person in all_people(session)}
     if (person := everyone.get(id_)) is None:
-        raise UsageError("person: this person was removed already")
+        raise UsageError("person: this person was already removed")
     return person, [one for one in everyone.values() if one.is_owner] == [person]
 
 

@@ -28,7 +28,7 @@ _REMOVE = "DELETE FROM screens WHERE id = ?"
 def add(
     session: Session, hash_: bytes, *, name: str, expires_at: datetime, actor: str, now: datetime
 ) -> None:
-    """Add a link; those of reviews that are too old go. Raises UsageError for the name of another screen.
+    """Add a link, and delete expired links of reviews. Raises UsageError for the name of another screen.
 
     Raises UsageError, too, if there are too many.
     """

@@ -101,7 +101,7 @@ class KeyAccess:
         return key
 
     async def _keyless(self, token: str) -> Key:
-        """Return what stands for the job of an ID token, limited to what the token proves; raises Refusal."""
+        """Return the entry for the job of an ID token, limited to what the token proves; raises Refusal."""
         # It loads what a server whose jobs have keys never needs.
         from gitdailies_dora.accounts.keyless import job_token
 

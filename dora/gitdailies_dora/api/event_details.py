@@ -40,7 +40,7 @@ class DismissalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ]
 
     def wish(self, id_: str) -> Wish:
-        """Return what is wished of the event with an id."""
+        """Return the correction that the body asks for, of the event with an id."""
         return Wish(id_, corrections.NOT_AN_INCIDENT, None, self.reason)
 
 
@@ -70,7 +70,7 @@ class OutcomeBody(DismissalBody, frozen=True, kw_only=True):
 class ReworkBody(DismissalBody, frozen=True, kw_only=True):
     """Whether a deploy is rework, and why."""
 
-    rework: Annotated[bool, Meta(description="whether it mended what users met, and was not planned")]
+    rework: Annotated[bool, Meta(description="whether it is an unplanned fix of what users ran into")]
 
     def wish(self, id_: str) -> Wish:
         return Wish(id_, corrections.REWORK if self.rework else corrections.NOT_REWORK, None, self.reason)
@@ -80,7 +80,7 @@ class MoveBody(DismissalBody, frozen=True, kw_only=True):
     """Which incidents belong to another repository, its name, and the reason."""
 
     repo: Annotated[str, Meta(description="the repository that they count for now")]
-    to: Annotated[str, Meta(description="the one that they are of: its name, or a short name that is unique")]
+    to: Annotated[str, Meta(description="the right one: its name, or a unique short name")]
     service: Annotated[str, Meta(description="only incidents of this service")] = ""
     incident: Annotated[str, Meta(description="only this incident, by the sender's id")] = ""
     new: Annotated[bool, Meta(description="true: move them although no deploy of `to` is known")] = False
@@ -223,7 +223,7 @@ class DetailsApi(Endpoints):
 
     @endpoint("DELETE /api/incidents/{id}/cause", Corrected, parameters=(_START,))
     async def undo_cause(self, request: Request) -> Response:
-        """Undo the correction: the incident is attributed as its events tell."""
+        """Undo the correction: the incident is attributed as its events say."""
         return await self._undo(request, (corrections.DEPLOY, corrections.NO_DEPLOY))
 
     @endpoint("DELETE /api/incidents/{id}/dismissal", Corrected, parameters=(_START,))
@@ -233,12 +233,12 @@ class DetailsApi(Endpoints):
 
     @endpoint("DELETE /api/deploys/{id}/outcome", Corrected, parameters=(_DEPLOY,))
     async def undo_outcome(self, request: Request) -> Response:
-        """Undo the correction: the deploy is judged as events tell."""
+        """Undo the correction: the deploy is judged as events say."""
         return await self._undo(request, corrections.OF_DEPLOY)
 
     @endpoint("DELETE /api/deploys/{id}/rework", Corrected, parameters=(_DEPLOY,))
     async def undo_rework(self, request: Request) -> Response:
-        """Undo the correction: the deploy is rework or not as events tell."""
+        """Undo the correction: the deploy is rework or not as events say."""
         return await self._undo(request, corrections.OF_REWORK)
 
     @endpoint(
@@ -251,7 +251,7 @@ class DetailsApi(Endpoints):
     async def move(self, request: Request) -> Response:
         """Move incidents that were counted for a wrong repository, open ones and ended ones.
 
-        For keys that may correct. Events keep their ids. What arrives later of these incidents follows. The
+        For keys that may correct. Events keep their ids. Later messages about these incidents follow. The
         audit trail keeps it, and `undo` moves them back.
         """
         key, body = await self._access.key_that_corrects(request), await read_object(request, MoveBody)

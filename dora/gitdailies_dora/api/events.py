@@ -51,7 +51,7 @@ from gitdailies_dora.operations.installation import Installation
 
 # Decoding a larger body takes milliseconds. It is done in a thread, so that the event loop is not blocked.
 _LARGE_BODY_BYTES = 64 * 1024
-# Of one request, and of all: a sender that repeats a mistake all the time does not keep the store busy.
+# The limits for one request and for all: a sender that repeats a mistake does not keep the store busy.
 _MOST_NOTED, _MOST_REMEMBERED = 10, 1000
 _NOTED_EVERY_SECONDS = 60.0
 

@@ -205,9 +205,11 @@ class ErrorResponses:
         headers = tuple((getattr(error, "headers", None) or {}).items())
         if status == 405:
             methods, refused = _methods(request), dict(headers).get("Allow", "")
-            # A method of the path that is refused all the same says itself which others there are.
+            # If the path has the method and still refuses it, its own answer lists the allowed ones.
             allow = refused if request.method in methods else ", ".join(methods)
-            problem = Problem("method", f"method: expected {allow}, got another", headers=(("Allow", allow),))
+            problem = Problem(
+                "method", f"method: expected {allow}, got {request.method}", headers=(("Allow", allow),)
+            )
             return await self.respond(request, problem)
         if is_browser(request):
             return await self._site.unknown_address(request)

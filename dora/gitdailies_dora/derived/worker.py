@@ -126,7 +126,7 @@ class Deriver:
 
     @contextmanager
     def taking_list(self) -> Iterator[None]:
-        """Tell that a long list is being taken: meanwhile, and shortly after it, little is derived.
+        """Note that a long list is being taken: meanwhile, and shortly after it, little is derived.
 
         Deriving and taking lists share one interpreter and one writer, and an import waits for its lists.
         """

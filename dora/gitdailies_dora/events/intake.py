@@ -120,7 +120,7 @@ class Submission:
 
 
 class ExistingEvent(NamedTuple):
-    """A stored event, as far as a new one with the same id is compared with it.
+    """The parts of a stored event that a new one with the same id is compared with.
 
     *content* is the event in full: its JSON where it was read from the store.
     """
@@ -376,7 +376,7 @@ def content_digest(event: Event, *without: str) -> str:
         for name in ("id", *without):
             body.pop(name, None)
         # In half of the time, the text that core hashes: fields of the table hold no numbers and no
-        # control characters. Of other texts than ASCII, core hashes the escapes.
+        # control characters. For other texts than ASCII, core hashes the escapes.
         text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
         if text.isascii():
             return sha256(text).hexdigest()
@@ -403,7 +403,7 @@ def _decide_one(
         if _same(entry, stored):
             return _unchanged(entry)
         if is_self_made(entry.id):
-            # The sender tells the same again at every attempt, with what it knows then. The first one counts.
+            # Retries may carry newer details. The first content counts.
             return _unchanged(entry, differs=_differences(entry, stored))
         detail = f"id: expected the content that was first sent as {entry.id}, got other content"
         return EntryResult(Problem("conflict", detail, "id"), entry.id)

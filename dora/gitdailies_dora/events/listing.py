@@ -34,7 +34,7 @@ from gitdailies_dora.events.query import (
 from gitdailies_dora.events.records import spellings
 from gitdailies_dora.sql.bulk import takes_lists
 
-# So many events of a period are sorted by their arrival. Of a longer one, all are read in that order.
+# Up to this many events of a period are sorted by arrival. For more, all are read in that order.
 NARROW = 10_000
 
 # Events that meet some conditions, in an order.

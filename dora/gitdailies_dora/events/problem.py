@@ -86,7 +86,7 @@ class FieldFault(Struct, frozen=True, kw_only=True):
 
 
 class ProblemDetails(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is wrong with a request (RFC 9457)."""
+    """A fault of a request (RFC 9457)."""
 
     type: Annotated[str, _TYPE]
     title: str

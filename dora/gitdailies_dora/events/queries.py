@@ -61,7 +61,7 @@ def accept(
 ) -> tuple[intake.EntryResult, ...] | None:
     """Decide a submission and store its new events; None if its key was deleted while it arrived.
 
-    What is stored is added to *arrivals*, which `senders.note` writes once for a batch.
+    The stored events are added to *arrivals*, which `senders.note` writes once for a batch.
     """
     row = session.execute(_KEY_DELETED_AT, (key.id,)).fetchone()
     if row is None or row[0] is not None:

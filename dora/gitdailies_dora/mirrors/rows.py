@@ -67,7 +67,7 @@ class NewFacts(NamedTuple):
 
 
 def read_state(session: Session, repo: str, settings: FigureSettings) -> RepositoryState:
-    """Read what is stored of a repository, its deploys of the future included. *repo* is its folded name."""
+    """Read a repository's stored state, including future deploys. *repo* is its folded name."""
     spelled = spellings.spellings(session, repo, settings.renames)
     bodies = (
         orjson.loads(body) for name in spelled for (body,) in session.execute(_DEPLOYS, (name, DEPLOYED))

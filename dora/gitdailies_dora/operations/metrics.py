@@ -55,7 +55,7 @@ class ReceiverMetrics(ServerMetrics):
         self._events.labels(result).inc(number)
 
     def add_gauges(self, state: Callable[[], tuple[float, Size]], readiness: Readiness) -> None:
-        """Show at each scrape what *state* reads, and what *readiness* says of the store."""
+        """Show at each scrape what *state* reads, and what *readiness* says about the store."""
 
         def gauges() -> Iterator[Metric]:
             yield from of_store(_PREFIX, readiness, lambda: _store_gauges(*state()))

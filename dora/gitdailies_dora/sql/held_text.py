@@ -26,7 +26,7 @@ HELD: tuple[Held, ...] = (
     Held(
         "events",
         "id kind repo environment service incident_id",
-        "what figures count by",
+        "what figures depend on",
         _EVENTS,
         _BOTH,
         _T.COUNTS,

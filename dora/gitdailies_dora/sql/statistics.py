@@ -9,7 +9,7 @@ from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.sql.bulk import takes_lists
 
-# The tables that rows are looked up in. Of events, statistics of the bodies would take the longest.
+# The tables that rows are looked up in. Statistics of the bodies of events would take the longest.
 TABLES = (
     "events (seq, id, kind, time, repo, environment, service, incident_id)",
     "figures_changes",

@@ -65,7 +65,7 @@ class HttpApi(Attempts):
     _has_answered: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        # Of USER:TOKEN, the token alone is a secret, too.
+        # In USER:TOKEN, the token alone is a secret, too.
         alone = [Secret(token.reveal().rpartition(":")[2]) for token in self.tokens]
         self.hidden = [*self.hidden, *alone]
         try:

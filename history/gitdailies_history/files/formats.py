@@ -29,7 +29,7 @@ LARGEST_JSON = 64 * 1024 * 1024
 _DELIMITERS = (",", ";", "\t")
 _LIST = re.compile(rb'\s*(?:\{\s*"events"\s*:\s*)?\[')
 _BETWEEN = re.compile(r"\s*,?\s*")
-_PLACE = re.compile(r" at line [0-9]+ column [0-9]+$")
+_PLACE = re.compile(r" at line [0-9]+, column [0-9]+(?=: )")
 # First bytes of files that are not UTF-8 text, and what to do.
 _NO_TEXT = {
     b"\xff\xfe": "UTF-16; save it as CSV UTF-8",
@@ -199,8 +199,9 @@ def _elements(text: str, position: int, file: str) -> Iterator[Item]:
         try:
             _, end = decoder.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
-            reason = error.msg.lower() if isinstance(error, json.JSONDecodeError) else "too many levels"
-            yield Bad(Fault(file, line, "", f"expected JSON, got {reason}"), b"")
+            known = isinstance(error, json.JSONDecodeError)
+            reason = strict_json.parse_fault(error) if known else "too many levels"
+            yield Bad(Fault(file, line, "", f"not valid JSON: {reason}"), b"")
             return
         raw = text[position:end].encode("utf-8", "surrogatepass")
         # Line ends in JSON occur only between its parts.

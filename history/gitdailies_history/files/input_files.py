@@ -40,7 +40,7 @@ class InputFile:
 class ReadResult:
     """The outcome of reading: number of rows, number of faulty rows, unknown columns by file.
 
-    `ignored` has the number of rows by service, for services that shall not count. `unwanted` is the number
+    `ignored` has the number of rows by service, for services that should not count. `unwanted` is the number
     of rows that `only` of the mapping leaves out.
     """
 

@@ -60,7 +60,7 @@ class ReadOptions:
 class Result(NamedTuple):
     """The events of a row. If there are faults, the events must not be used.
 
-    `ignored` is a service of the row that shall not count, or "". `unwanted` says that no rule is for it.
+    `ignored` is a service of the row that should not count, or "". `unwanted` says that no rule is for it.
     """
 
     events: tuple[Event, ...]
@@ -150,7 +150,7 @@ def _one(
     events: list[Event],
     faults: list[Fault],
 ) -> Sequence[str]:
-    """Add the events of one rule, or its faults; return its service if that shall not count."""
+    """Add the events of one rule, or its faults; return its service if it should not count."""
     ignored: list[str] = []
 
     def fault(column: str, text: str) -> None:

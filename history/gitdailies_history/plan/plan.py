@@ -56,7 +56,7 @@ _TWICE = (
     "SELECT id, n, file, line, body FROM events WHERE id IN"
     " (SELECT id FROM events GROUP BY id HAVING count(*) > 1) ORDER BY id, file, line, n"
 )
-# Ends without a start, but for those with a start under another source, or under none: the receiver pairs
+# Ends without a start, except those with a start under another source, or under none: the receiver pairs
 # them, because it looks at incident and repository alone.
 _UNPAIRED = """
 FROM unpaired JOIN incident_events e USING (n) WHERE NOT EXISTS (

@@ -53,7 +53,7 @@ STORED, REPEATED, REPLAYED, IGNORED = "stored", "repeated", "replayed", "ignored
 # That of a push is not, since there are too many: it is remembered, and hardly any counts as a deploy.
 _NOT_WANTED = (FILTERED, NO_ROUTE)
 _WAIT_US = deploys.WAIT // timedelta(microseconds=1)
-# Of the id of a delivery.
+# The length of the id of a delivery.
 _TIME_DIGITS, _RANDOM_DIGITS = 14, 8
 
 
@@ -133,7 +133,7 @@ def accept(
 def close_by_hand(
     store: AcceptanceStore, owner: Owner, change: Change, delivery: str, at: int, reason: str
 ) -> tuple[str, ...]:
-    """End what is open of an incident, as a person asks *at* (µs); return the ids of the events.
+    """End the open occurrences of an incident, as a person asks *at* (µs); return the ids of the events.
 
     It is noted like a delivery with the id *delivery*, so that the timeline shows who ended it, and why.
     """

@@ -1,10 +1,10 @@
-"""What is known of deploys: the commits that each brought, which wait for late pushes, and which went back.
+"""Facts about deploys: the commits that each brought, which wait for late pushes, and which went back.
 
-A deploy brings the commits since the one last deployed at its place, as pushes told. It is stored and held at
+A deploy brings the commits since the one last deployed at its place, as pushes say. It is stored and held at
 once, so that nothing is lost. It goes as soon as the pushes that came lead back to the commit deployed before
 it, or none can any more, or its time is over. One that is later at its place does not overtake it.
 
-Of something whose vendor tells its state again and again, only a change of its commit is a deploy. The id of
+If a vendor repeats the state of something, only a change of its commit is a deploy. The id of
 such a deploy is made of its commit. So a commit that comes back after another one needs an id of
 its own. A state that is sent again for the same commit does not.
 """
@@ -73,12 +73,12 @@ def _since_an_earlier_deploy(
     earlier: Sequence[str],
     walks: Sequence[Sequence[RememberedCommit]],
 ) -> Brought | None:
-    """Return what came since any of the *earlier* deploys; nothing, if the commit itself was there.
+    """Return the commits since any of the *earlier* deploys; none if one of them deployed this commit.
 
     After a rollback, or a deploy of another branch, the commit last deployed is not on the way back.
     """
     place, sha = wanted.place, wanted.sha
-    # Another report of the commit that was deployed last tells the same as the first.
+    # Another report of the commit that was deployed last has the same commits as the first.
     if sha in earlier[1:]:
         return NOTHING_NEW
     for branch in store.branches_of(place.repo, previous):
@@ -109,7 +109,7 @@ def why_held(
 
 
 def settle(store: store_port.AcceptanceStore, repos: Iterable[str], now: int = 0) -> None:
-    """Let those deploys of *repos* go that need not wait any longer, or whose time is over *now* (µs)."""
+    """Release the deploys of *repos* that need not wait any longer, or whose time is over *now* (µs)."""
     for repo in dict.fromkeys(one.casefold() for one in repos):
         for _, of_place in groupby(store.waiting_deploys(repo), key=lambda one: one.wanted.place):
             # All are decided before the first one goes.
@@ -120,7 +120,7 @@ def settle(store: store_port.AcceptanceStore, repos: Iterable[str], now: int = 0
 def _steps(
     store: store_port.AcceptanceStore, waiting: Sequence[store_port.WaitingDeploy], now: int
 ) -> Iterator[tuple[store_port.WaitingDeploy, str, str]]:
-    """Yield those of one place that go, with the body, and why it waited or has no commits."""
+    """Yield the released deploys of one place, with the body, and why it waited or has no commits."""
     # One that is over takes those before it along.
     over = max((number for number, one in enumerate(waiting) if one.held_until <= now), default=-1)
     for number, one in enumerate(waiting):

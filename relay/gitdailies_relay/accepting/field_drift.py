@@ -42,7 +42,7 @@ def fields_of(messages: Iterable[Message], names: Sequence[str]) -> dict[str, bo
 
 
 def with_more(seen: str, more: str) -> str:
-    """Return what was seen and what is seen now. What came before a field was missing is kept meanwhile."""
+    """Return the earlier and the present digits. Those from before a field was missing are kept meanwhile."""
     before = (seen + more).rstrip("0")
     absent = len(seen) + len(more) - len(before)
     return before[-USUAL:] + "0" * min(absent, ABSENT)

@@ -59,7 +59,7 @@ class WantedDeploy(NamedTuple):
 
 
 class NewWaiting(NamedTuple):
-    """A deploy to hold from `since` for `length` (µs). `reason` is what its delivery says of that."""
+    """A deploy to hold from `since` for `length` (µs). `reason` is what its delivery says about that."""
 
     incident: str
     id: str
@@ -150,7 +150,7 @@ class AcceptanceStore(Protocol):
         """Return the branches to which a commit was pushed."""
 
     def walk(self, repo: str, branch: str, sha: str) -> Sequence[RememberedCommit]:
-        """Return the commit *sha* and those before it on *branch*, as far as they are known."""
+        """Return the commit *sha* and the known ones before it on *branch*."""
 
     def waiting_at(self, place: DeployTarget) -> Sequence[tuple[datetime, str]]:
         """Return time and id of the deploys that wait at *place*."""
@@ -173,7 +173,7 @@ def place_key(place: DeployTarget) -> tuple[str, str, str]:
 DELIVERY_COLUMNS = (
     "delivery, received_at, source, message, incident, word, proof, outcome, reason, events, pack"
 )
-# Of the tables quarantine and ignored.
+# In the tables quarantine and ignored.
 BODY_COLUMNS = "delivery, received_at, source, code, reason, content_type, headers, body, digest"
 EVENT_COLUMNS = "id, destination, source, incident, delivery, stored_at, body"
 OUTCOME_COLUMNS = "source, is_replay, outcome, messages"

@@ -63,7 +63,7 @@ def send_example(
 
 
 def fresh_example(source: Source, choose: Callable[[str], str]) -> tuple[Request, bool]:
-    """Return an example of *source*, less its proof, and whether it starts an incident.
+    """Return an example of *source*, without its proof, and whether it starts an incident.
 
     *choose* picks one of some characters at random, like `secrets.choice`. Raises UsageError for a
     source that has no example that counts.

@@ -25,7 +25,7 @@ _CHOICE = ("source", "outcome", "service", "repo", "from", "to", "q", "bodies")
 
 @dataclass(frozen=True)
 class OrderForMany:
-    """An action on all that is chosen. With `dry_run` it is counted; `confirm` names what was counted.
+    """An action on all chosen deliveries. `dry_run` only counts them; `confirm` names the counted ones.
 
     `filter` are the parameters of the choice.
     """
@@ -52,7 +52,7 @@ def parameters(pairs: Iterable[tuple[str, str]], known: Sequence[str]) -> dict[s
 def listing_of(
     pairs: Iterable[tuple[str, str]], sources: Sequence[str]
 ) -> tuple[DeliveryChoice, int, str | None]:
-    """Read the query of a list: what is chosen, how many, and `after`; raises UsageError."""
+    """Read the query of a list: the filters, how many, and `after`; raises UsageError."""
     given = parameters(pairs, (*_CHOICE, "limit", "after"))
     limit, after = limit_of(given), given.pop("after", None)
     return choice_of(given, sources), limit, after
@@ -67,7 +67,7 @@ def limit_of(given: dict[str, str]) -> int:
 
 
 def choice_of(given: Mapping[str, str], sources: Sequence[str]) -> DeliveryChoice:
-    """Read what is chosen; raises UsageError that names the parameter."""
+    """Read the filters; raises UsageError that names the parameter."""
     text = {name: value.strip() or None for name, value in given.items()}
     outcome, bodies = text.get("outcome"), text.get("bodies")
     if outcome is not None and outcome not in OUTCOMES:
@@ -100,7 +100,7 @@ def order_of(action: str, body: Mapping[str, Any]) -> Order:
 
 
 def order_for_many(body: Mapping[str, Any], sources: Sequence[str], now: datetime) -> OrderForMany:
-    """Read an action on all that is chosen; raises UsageError. What comes after *now* is not chosen."""
+    """Read an action on all chosen deliveries; raises UsageError. Deliveries after *now* are not chosen."""
     order = order_of(text_of(body, "action"), body)
     if order.action == CLOSE:
         raise UsageError("action: expected replay, requeue or discard, got close; close incidents one by one")

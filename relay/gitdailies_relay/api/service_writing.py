@@ -32,7 +32,7 @@ class NewLine:
     counts_as: str | None = None
 
     def value(self) -> Mapping[str, str | bool]:
-        """Return what is behind the service's name."""
+        """Return the value after the service's name."""
         if self.ignore:
             return {"ignore": True}
         environment = {"environment": self.environment} if self.environment else {}

@@ -40,7 +40,7 @@ from gitdailies_relay.store.outbox import DEAD_LETTER, DELIVERED, PAUSED, REFUSE
 # More events would keep a receiver, and the log of attempts, busy for long, and ten save most requests.
 MOST_IN_A_BATCH = 64
 _TOO_MANY_REQUESTS = 429
-# A lone event is a dead letter after so many refusals over at least so long.
+# A lone event is a dead letter after this number of refusals over at least this time.
 REFUSALS_TO_GIVE_UP = 5
 REFUSED_SECONDS = 120.0
 _CONFLICT = 409
@@ -66,7 +66,7 @@ class BatchResult:
     """What came of a batch whose sending began at `began` (seconds, monotonic clock).
 
     `outcome` is None where nothing was sent. `refused` are the events of a list that the receiver
-    did not take. `unsent` are events that cannot be sent, or that this kind of receiver shall not get,
+    did not take. `unsent` are events that cannot be sent, or that this kind of receiver should not get,
     each with its verdict and the reason.
     """
 
@@ -245,7 +245,7 @@ def _of_one(result: BatchResult, outcome: Outcome, isolation: Isolation, moment:
 
 
 def _refusal(event: ReadyEvent, outcome: Outcome, isolation: Isolation, moment: JudgedAt) -> Attempt:
-    """Decide about a refusal that is the event's own as far as is known."""
+    """Decide about a refusal that seems to be the event's own."""
     at, refusals = to_us(moment.now), event.refusals + 1
     age = (moment.now - (from_us(event.refused_at) or moment.now)).total_seconds()
     result = retry.describe(outcome)

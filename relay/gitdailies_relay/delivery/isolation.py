@@ -45,15 +45,15 @@ AUTOMATIC = (KEY, ADDRESS, RECEIVER)
 # for reasons of their own. A receiver that refused the key is probed seldom, because it may count that.
 PROBE_SECONDS = {KEY: 300.0, ADDRESS: 15.0, RECEIVER: 15.0}
 FIRST_PROBE_SECONDS = 0.125
-# After so many probes a refused key is beyond doubt.
+# After this number of probes, a refused key is beyond doubt.
 _DOUBTFUL_KEY_PROBES = 30
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """The receiver takes events: what failed is forgiven, but for the partitions in `suspects`.
+    """The receiver takes events: failures are forgiven, except in the partitions of `suspects`.
 
-    `had_failed`: it did not take them before, as far as this process knows.
+    `had_failed`: this process has seen it refuse or miss events before.
     """
 
     suspects: frozenset[str]
@@ -140,7 +140,7 @@ class Isolation:
         others = [partition for partition in partitions if partition not in self._suspects]
         if partitions and not others:
             return
-        # Of several events sent together, only one may be the cause.
+        # Only one of several events that were sent together may be the cause.
         alone = len(partitions) == 1
         if partitions and began < self._taken_at and not retry_after_seconds:
             if alone:
@@ -184,7 +184,7 @@ class Isolation:
 
 
 class CircuitBreaker:
-    """When to leave a receiver alone that fails, so that a dead one costs only a probe now and then.
+    """When to leave a failing receiver alone, so that a dead one costs only a probe now and then.
 
     It is closed while the receiver answers, and opens when nothing succeeds: after several failures in a row,
     or an answer that asks for time. While it is open, one probe at a time goes through. Times are seconds on
@@ -212,7 +212,7 @@ class CircuitBreaker:
         """Count a failure of the receiver. *retry_after_seconds* is what it asked for, or 0."""
         self.reason = reason
         waiting = now < self._open_until
-        # Of failures at the same time only the first says something new.
+        # Only the first of several failures at the same time says something new.
         self._failures += not waiting
         if waiting or (self.closed and self._failures < FAILURES_TO_OPEN):
             backoff = 0.0

@@ -1,4 +1,4 @@
-"""What is known of one destination's receiver, and whether sending to it is paused; both are in the store."""
+"""The state of one destination's receiver, and whether sending to it is paused; both are in the store."""
 
 import asyncio
 import time

@@ -19,7 +19,7 @@ UNSETTLED_SECONDS = 600.0
 
 
 class ReceiverKind:
-    """What is known of one receiver. Times are seconds on a clock that does not jump back.
+    """What is known about one receiver. Times are seconds on a clock that does not jump back.
 
     *configured* is what gitdailies.yml says; then nothing is asked. *known* is the last sure answer
     of an earlier run.

@@ -62,7 +62,7 @@ class SenderPool:
         self.adjust()
 
     def adjust(self) -> None:
-        """Begin to send what waits, as far as there are places: also in those of requests that hang."""
+        """Begin to send what waits while there are free places, also those of requests that hang."""
         now = time.monotonic()
         slow = sum(now - began > SLOW_SECONDS for began in self._began.values())
         places = self._count + min(slow, self._count * _SPARE)

@@ -52,7 +52,7 @@ POLL_SECONDS = 0.25
 _AHEAD = 8
 # What waits for a sender is read again after this long, because a command may have changed it.
 _WAIT_SECONDS = 1.0
-# Of the senders, the part that events get which were tried before. They may hang or fail again.
+# The part of the senders for events that were tried before. They may hang or fail again.
 _PART_FOR_TRIED = 4
 
 
@@ -114,7 +114,7 @@ class DeliveryWorker:
 
     @property
     def receiver(self) -> ReceiverKind:
-        """What is known of the receiver."""
+        """What is known about the receiver."""
         return self._receiver.knowledge
 
     def wake(self) -> None:
@@ -123,7 +123,7 @@ class DeliveryWorker:
             self._wake.set()
 
     async def redirect(self, destination: Destination, sender: Sender) -> None:
-        """Deliver to *destination* from now on. What is in flight still goes to the old one."""
+        """Deliver to *destination* from now on. Events in flight still go to the old one."""
         self._senders.return_unsent()
         # Only its idle connections are closed, so requests in flight go on.
         self._sender.close()
@@ -159,7 +159,7 @@ class DeliveryWorker:
             self._wake.clear()
 
     async def stop(self, seconds: float = 5.0) -> None:
-        """Start nothing more, and wait until what is in flight is recorded. Cut what takes too long."""
+        """Start nothing more, and wait until events in flight are recorded. Cut off slow ones."""
         self._stopping = True
         self._wake.set()
         self._senders.stop()
@@ -226,7 +226,7 @@ class DeliveryWorker:
         def mend(session: Session) -> None:
             if seconds < 0:
                 mending.make_due_earlier(session, -seconds, now)
-            # Of servers that share a database each sees the step, and only one may move what it counts.
+            # Each server of a shared database sees the step, and only one may move what it counts.
             if is_local:
                 mending.move_ages(session, seconds)
 
@@ -328,7 +328,7 @@ class DeliveryWorker:
         return [event for event in events if event.seq not in self._in_flight]
 
     def _on_done(self) -> None:
-        """Record what senders have finished, unless that is going on."""
+        """Record the finished results of senders, unless that is going on."""
         if self._recording is None:
             self._recording = asyncio.create_task(self._record())
 

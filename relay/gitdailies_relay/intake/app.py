@@ -60,7 +60,7 @@ _UNREAD = frozenset({UNEXPECTED_PAYLOAD, NO_COMMIT})
 
 @dataclass(frozen=True)
 class IntakeSettings:
-    """What the application needs of one configuration. A new configuration replaces it as a whole."""
+    """What the application needs from one configuration. A new configuration replaces it as a whole."""
 
     sources: Mapping[str, Source]
     adapters: Mapping[str, Adapter]
@@ -87,7 +87,7 @@ class _Hook:
         self.began = time.monotonic()
         self.headers = decode_headers(exchange.fields)
         self.source = ""
-        # Of its body, while the budget holds it.
+        # The bytes of its body in the budget.
         self.size = 0
         self.is_over = False
         self.delivery: Delivery | None = None
@@ -99,7 +99,7 @@ class _Hook:
 class IntakeApp:
     """The application of the intake. `settings` may be replaced while it runs.
 
-    *refusals* gets what a sender has to change. *on_stored* is called when there are new events to deliver.
+    *refusals* gets the mistakes of senders. *on_stored* is called when there are new events to deliver.
     A request with the token *example* is an example that the relay sends to itself.
     """
 
@@ -253,7 +253,7 @@ class IntakeApp:
         self._answer(hook, responses.unavailable("the store cannot be written"))
 
     def _refuse(self, hook: _Hook, refusal: Refusal) -> None:
-        """Answer, and count what its sender has to change. What is our own fault is in log and metrics."""
+        """Answer, and count mistakes that the sender must correct. Our own faults are in log and metrics."""
         answer = refusal.answer
         if 400 <= answer.status < 500:
             reason = refusal.reason or responses.reason_of(answer)

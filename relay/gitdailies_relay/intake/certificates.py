@@ -58,7 +58,7 @@ class Certificates:
         task.add_done_callback(lambda _task: self._fetching.pop(address, None))
 
     def stop(self) -> None:
-        """End what is under way."""
+        """End the fetches that are running."""
         for task in list(self._fetching.values()):
             task.cancel()
 

@@ -29,7 +29,7 @@ _TOO_MANY = "too many kinds of faults to list apart"
 
 
 class RefusalCounts:
-    """What was refused since the last write. Use it inside one event loop."""
+    """The requests that were refused since the last write. Use it inside one event loop."""
 
     def __init__(self) -> None:
         self._kinds: set[RefusedRequest] = set()
@@ -52,25 +52,25 @@ class RefusalCounts:
         self._some.set()
 
     def add_unparsed(self, status: HTTPStatus, client: str, reason: str) -> None:
-        """Count what never reached the application, unless it was refused for want of room."""
+        """Count what never reached the application, unless it was refused for lack of room."""
         if status != HTTPStatus.SERVICE_UNAVAILABLE:
             self.add("", status.value, client, reason)
 
     def take(self) -> Counter[RefusedRequest]:
-        """Return the counts, and begin anew."""
+        """Return the counts, and start again from zero."""
         counts, self._counts = self._counts, Counter()
         self._some.clear()
         return counts
 
     async def write_forever(self, store: RelayStore) -> None:
-        """Write what is counted, at most once in WRITE_SECONDS, until this is canceled."""
+        """Save the counts, at most once in WRITE_SECONDS, until this is canceled."""
         while True:
             await self._some.wait()
             await asyncio.sleep(WRITE_SECONDS)
             await self.write(store)
 
     async def write(self, store: RelayStore) -> None:
-        """Write what is counted. It is counted further where the store cannot be written."""
+        """Save the counts. If that fails, keep counting."""
         counts = self.take()
         if not counts:
             return

@@ -3,8 +3,8 @@
 The relay may be running. Each action is noted with who did it, and why.
 
 A discarded event is not sent, and a discarded delivery is not replayed. Both stay in the store, with
-the reason, for as long as what was delivered or replayed. A discarded deploy is none for those after it: they
-bring what it would have brought.
+the reason, for as long as delivered events. A discarded deploy does not count for later ones: they
+bring the commits that it would have brought.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -170,7 +170,7 @@ def pause(session: Session, source: str | None, *, person: str, reason: str) -> 
 
 
 def resume(session: Session, source: str | None, *, person: str) -> Paused:
-    """End the pause of a source, or every pause; then what waits for a retry is due at once, too."""
+    """End the pause of a source, or every pause; then events that wait for a retry are due at once, too."""
     before = paused(session)
     ended = [one.destination for one in before if source in (None, one.source)]
     for name in ended:
@@ -190,7 +190,7 @@ def close(
     reason: str = "",
     person: str,
 ) -> tuple[str, ...]:
-    """End by hand what is open of *incident*; return the ids of the events. The relay may be running.
+    """End by hand the open occurrences of *incident*; return the ids of the events. The relay may be running.
 
     The ids are those that the vendor's own end would get, so that the end counts once, whichever
     comes first. *at* is when it was over, by default now. Raises UsageError where nothing is open,

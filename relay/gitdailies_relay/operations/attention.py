@@ -1,4 +1,4 @@
-"""What a relay needs a person for now: alerts out of its status, for the command and for pages. Pure.
+"""What needs a person now: alerts from a relay's status, for the command and for pages. Pure.
 
 A vendor that gets wrong answers switches a subscription off without a word. All that is left
 to see is silence. What is usual is the longest silence of the four weeks before the last delivery.
@@ -39,7 +39,7 @@ OPEN_SECONDS = 14 * 86400
 USUAL_DAYS = 28
 LEAST_DAYS = 7
 LEAST_DELIVERIES = 10
-# A silence is long when it is so many times the usual one, and at least an hour.
+# A silence is long at this multiple of the usual one, and at least an hour.
 TIMES_USUAL = 2
 LEAST_SILENCE_US = 3_600_000_000
 
@@ -60,7 +60,7 @@ def health_of(days: Sequence[SourceDay], now: int, missing: Sequence[str] = ()) 
 
 
 def alerts(status: RelayStatus, now: datetime) -> Iterator[RelayAlert]:
-    """Yield what needs a person, of a relay's status *now*."""
+    """Yield the alerts of a relay's status *now*."""
     server = status.server
     if server is not None and server.store_fault:
         yield RelayAlert("store_failing", f"The store cannot be written: {server.store_fault}.")

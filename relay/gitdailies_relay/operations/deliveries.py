@@ -55,7 +55,7 @@ _HOW_MANY_FAILED = (
 
 @dataclass(frozen=True)
 class DeliveryChoice:
-    """Which deliveries: those that fit everything that is given. `since` is included, `until` is not.
+    """A choice of deliveries: those that fit every given filter. `since` is included, `until` is not.
 
     `q` is looked for in ids, words and reasons, with `bodies` also in stored bodies.
     """
@@ -81,7 +81,7 @@ class DeliveryChoice:
 
 
 def id_at(moment: datetime) -> str:
-    """Return what is smaller than every id that `delivery_ids` makes at *moment* or later."""
+    """Return a text that sorts before every id that `delivery_ids` makes at *moment* or later."""
     return f"d{max(to_us(moment), 0):014x}"
 
 
@@ -114,7 +114,7 @@ def page(
 
 
 def chosen_ids(session: Session, choice: DeliveryChoice) -> tuple[list[str], bool]:
-    """Return the ids of what is chosen, the oldest first, and whether there may be more.
+    """Return the ids of the chosen deliveries, the oldest first, and whether there may be more.
 
     An incident's start is then acted on before its end.
     """
@@ -238,7 +238,7 @@ def _stored(session: Session, known: DeliveryFacts, *, bodies: bool) -> answers.
 
 
 def _former_events(known: DeliveryFacts, outcome: DeliveryOutcome) -> Sequence[str]:
-    """Return the ids of events that are not stored any more, or are of the delivery that this one repeats."""
+    """Return the ids of events that are no longer stored, or belong to the delivery that this one repeats."""
     if outcome.word not in (PASSED_ON, REPEATED):
         return ()
     return tuple(dict.fromkeys(id_ for message in known.latest for id_ in message.events))

@@ -118,7 +118,7 @@ def _ids_of(database: Database, repo: str) -> Iterator[str]:
 
 
 def _forget_repo(session: Session, repo: str) -> None:
-    """Forget what was pushed and deployed, and close what is open: the end that comes gives no event."""
+    """Forget pushes and deploys, and close open incidents: a later end gives no event."""
     for table, statement in _OF_REPO.items():
         for (name,) in session.execute(_NAMES.format(table)).fetchall():
             if folded(name) == repo:

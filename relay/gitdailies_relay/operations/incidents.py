@@ -41,7 +41,7 @@ def open_incidents(
     limit: int = 100,
     skip: int = 0,
 ) -> OpenIncidents:
-    """Return what is open, longest open first: at most *limit*, without the first *skip*."""
+    """Return the open incidents, longest open first: at most *limit*, without the first *skip*."""
     chosen = (source, source, incident, incident)
     now = now_us()
     rows = session.execute(_OPEN, (*chosen, limit, skip)).fetchall()

@@ -48,7 +48,7 @@ NOT_WANTED = (FILTERED_CODE, NO_ROUTE)
 
 @dataclass(frozen=True)
 class DeliveryFacts:
-    """What the store has of a delivery.
+    """The stored facts about a delivery.
 
     `messages` are of its first reading, and of each replay. `stored` are its stored requests by table, and
     `events` its events by number.
@@ -68,7 +68,7 @@ class DeliveryFacts:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why messages gave no event, or what is said of those that did, each once."""
+        """Why messages gave no event, or what is said about those that did, each once."""
         return tuple(dict.fromkeys(message.reason for message in self.latest if message.reason))
 
     @property

@@ -1,4 +1,4 @@
-"""What the store has of deliveries and of incidents: the one reading of API, command and pages.
+"""What the store knows about deliveries and incidents: the one reading of API, command and pages.
 
 Ids of deliveries are in the order of arrival. SQL, no decisions.
 """
@@ -91,7 +91,7 @@ _NEIGHBORS, _OTHERS = 200, 50
 def walk(
     session: Session, outcome: str | None, first: str, end: str, *, newest_first: bool = True
 ) -> Iterator[DeliveryFacts]:
-    """Yield what is known of deliveries from the id *first* on and before *end* that may have *outcome*.
+    """Yield what is known about deliveries from the id *first* on and before *end* that may have *outcome*.
 
     They are read in small groups, so that a caller may stop early.
     """
@@ -114,16 +114,16 @@ def walk(
         if newest_first:
             end = ids[-1]
         else:
-            first = f"{ids[-1]}0"  # the next text in order, as far as ids go
+            first = f"{ids[-1]}0"  # no id is between these two texts
 
 
 def facts_of(session: Session, delivery: str) -> DeliveryFacts | None:
-    """Return what is known of one delivery, None if the store has no such delivery."""
+    """Return what is known about one delivery, None if the store has no such delivery."""
     return facts_between(session, delivery, delivery).get(delivery)
 
 
 def facts_between(session: Session, first: str, last: str) -> dict[str, DeliveryFacts]:
-    """Return what is known of the deliveries from *first* to *last*, by their ids, without attempts."""
+    """Return what is known about the deliveries from *first* to *last*, by their ids, without attempts."""
     messages: dict[str, list[answers.DecidedMessage]] = {}
     incidents: dict[str, dict[str, None]] = {}
     for incident, *columns in session.execute(_MESSAGES_BETWEEN, (first, last)).fetchall():

@@ -39,7 +39,7 @@ _BODIES = (
     " AND {which} AND (CAST(? AS TEXT) IS NULL OR source = ?)"
     " AND received_at >= ? AND received_at < ?"
 )
-# Of all bodies, or of one delivery: its own condition, so that an index finds it.
+# One delivery or all bodies. A delivery has its own condition, so that an index finds it.
 _ALL_IDS = "CAST(? AS TEXT) IS NULL AND CAST(? AS TEXT) IS NULL"
 _ONE_ID = "CAST(? AS TEXT) IS NOT NULL AND delivery = ?"
 _CONDITIONS = {

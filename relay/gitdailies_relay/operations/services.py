@@ -52,7 +52,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 @dataclass
 class _Counted:
-    """What deliveries say of one service without a line, as they are read. Incidents have a last state."""
+    """What deliveries say about one service without a line, as they are read. Incidents have a last state."""
 
     service: Service
     last_at: int
@@ -106,7 +106,7 @@ def lines_to_paste(found: Sequence[answers.UnmappedService], *, fallback: bool =
         yield "# every service that was named has a line"
         return
     yield f"# Paste under services in gitdailies.yml, with OWNER/NAME in place of {PLACEHOLDER},"
-    yield "# or with {ignore: true} for a service that shall not count;"
+    yield "# or with {ignore: true} for a service that should not count;"
     yield "# then: gitdailies reload, and gitdailies relay replay --unmapped"
     by_name: dict[str, list[answers.UnmappedService]] = {}
     for one in found:

@@ -26,7 +26,7 @@ _OUTCOMES = (
 _FIRST_STORED = "SELECT min(received_at) FROM deliveries WHERE source = ? AND outcome = 'stored'"
 # How many quarantined deliveries wait for a replay.
 _QUARANTINED = "SELECT code, count(*) FROM quarantine WHERE replayed_at IS NULL GROUP BY code ORDER BY 1"
-# What deliveries say of new names of repositories that gitdailies.yml does not know.
+# What deliveries say about new names of repositories that gitdailies.yml does not know.
 _RENAMED = "SELECT DISTINCT reason FROM quarantine WHERE replayed_at IS NULL AND code = ? ORDER BY 1 LIMIT 20"
 # One row: how many events are in the outbox, how many of them are dead letters, how many are held, and how
 # many of those are deploys that wait for their pushes; when the oldest waiting event was stored; how many
@@ -74,7 +74,7 @@ def status(
 ) -> answers.RelayStatus:
     """Return the state of a relay with these *sources* and *renames*, and what needs a person.
 
-    *size* is that of its database, and *server* what its process says of itself, None where none runs. Narrow
+    *size* is that of its database, and *server* what its process says about itself, None if none runs. Narrow
     tables and indexes answer it, since the gauges show it, too.
     """
     every, dead_letters, held, *more = session.execute(_COUNTS).fetchone()
@@ -113,7 +113,7 @@ def status(
 
 
 def new_names(session: Session, renames: Renames) -> tuple[str, ...]:
-    """Return what deliveries say of new names of repositories that *renames* lack, with the line to paste."""
+    """Return what deliveries say about new names of repositories that *renames* lack, and the line."""
     told = [reason for (reason,) in session.execute(_RENAMED, (RENAMED,)).fetchall()]
     names = [(text, *text.partition(" now;")[0].split(" is called ")) for text in told]
     return tuple(text for text, former, name in names if renames.key(former) != renames.key(name))
@@ -145,7 +145,7 @@ def first_delivery(session: Session, source: str) -> datetime | None:
 
 
 def paused(session: Session) -> tuple[answers.PausedDelivery, ...]:
-    """Return what is paused."""
+    """Return the pauses."""
     return tuple(
         answers.PausedDelivery(name, name.partition("/")[2] or None, by, reason, from_us(since))
         for name, by, reason, since in session.execute(_PAUSED).fetchall()

@@ -71,7 +71,7 @@ class Preview:
 
 
 def preview(database: Database, source: Source, routes: Routes, since: datetime) -> Preview:
-    """Read what is stored of *source* since a time with its mapping and *routes*, as they are now."""
+    """Read the stored bodies of *source* since a time with its mapping and *routes*, as they are now."""
     adapter, found, after = adapter_of(source), Preview(), ""
     while True:
         chosen = (source.name, to_us(since), after)
@@ -114,7 +114,7 @@ def _add(found: Preview, routed: RoutedMessage) -> bool:
 
 
 class Alerts(NamedTuple):
-    """Of *seen* alerts, *counting* counted when they came, or would with the settings as they are now."""
+    """How many of the *seen* alerts counted when they came, or would with the current settings."""
 
     seen: int
     counting: int
@@ -148,7 +148,7 @@ def last_alerts(database: Database, source: Source, routes: Routes, most: int = 
 
 
 def _starts(table: Mapping[str, str], word: str) -> bool:
-    """Whether a word starts an incident, by the table of an adapter. Its words go before its globs."""
+    """Whether a word starts an incident, by the table of an adapter. Its words override its globs."""
     meanings, folded = {one.casefold(): meaning for one, meaning in table.items()}, word.casefold()
     fitting = (meaning for glob, meaning in meanings.items() if fnmatchcase(folded, glob))
     return meanings.get(folded, next(fitting, "")) == STARTED

@@ -3,7 +3,7 @@
 `store` is what the rest of the relay uses. `sqlite` and `postgresql` hold the statements of an
 acceptance, `deploys` those about deploys and pushes, `outbox` those of delivery, and `retention` prunes.
 `exclusion` says which relays may write at the same time. `held_text` says which columns hold text of people.
-`mending` puts right what a wrong clock wrote. `migrations` makes the tables:
+`mending` corrects what a wrong clock wrote. `migrations` makes the tables:
 
 Times are whole microseconds since 1970 (UTC), so that they sort and compare on every database.
 "" means "none" in key columns, because NULL never equals NULL.
@@ -17,7 +17,7 @@ events       every event that was decided, with its full body
 outbox       the events that are not delivered yet, dead letters included
 attempts     one row per attempt to deliver an event
 destinations the destinations that are paused
-receivers    what is known of each destination's receiver
+receivers    what is known about each destination's receiver
 pushed_commits, deployed_commits   what pushes and deploys tell for the lead time
 actions      what people did: discarded, closed, paused, resumed
 outcome_counts, source_days   how many messages had which outcome, and how often each source sends

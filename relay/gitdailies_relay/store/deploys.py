@@ -42,7 +42,7 @@ _ADD_COMMIT = (
     " VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (repo, sha, branch) DO UPDATE SET parent = excluded.parent"
     " WHERE pushed_commits.parent = ''"
 )
-# What is known of a commit's services is a row of its own. No branch has a colon in its name.
+# What is known about a commit's services is a row of its own. No branch has a colon in its name.
 _SERVICES = ":services"
 _ADD_SERVICES = (
     "INSERT INTO pushed_commits (repo, sha, branch, parent, committed_at, is_merge, reverts, received_at)"
@@ -116,7 +116,7 @@ _JOIN_DEPLOYS = (
 _JOIN_WAITING = "UPDATE waiting_deploys SET repo = ? WHERE repo = ?"
 _FORGET_NAME = ("DELETE FROM pushed_commits WHERE repo = ?", "DELETE FROM deployed_commits WHERE repo = ?")
 _PUT_BODY = "UPDATE events SET body = ? WHERE seq = ?"
-# What the delivery says of the wait becomes what came of it.
+# What the delivery says about the wait becomes what came of it.
 _PUT_REASON = (
     "UPDATE deliveries SET reason = replace(reason, ?, ?)"
     " WHERE delivery = ? AND message = ? AND outcome IN ('stored', 'replayed')"
@@ -124,7 +124,7 @@ _PUT_REASON = (
 
 
 class CommonStatements:
-    """What an AcceptanceStore does alike on both databases. The store sets the session, and its scope."""
+    """The parts of an AcceptanceStore that both databases share. The store sets session and scope."""
 
     _session: Session
     _scope: Scope = EVERYTHING
@@ -236,7 +236,7 @@ class CommonStatements:
 
 
 def forget_deploy(session: Session, seq: int, as_bytes: str) -> str | None:
-    """Forget the deploy of an event that shall not count, and return its repository.
+    """Forget the deploy of an event that should not count, and return its repository.
 
     Later deploys of its place are measured from the one before it. None for an incident, and for an event
     that is damaged. *as_bytes* is how the database reads a text as bytes.
@@ -255,7 +255,7 @@ def forget_deploy(session: Session, seq: int, as_bytes: str) -> str | None:
 
 
 def join_names(session: Session, renames: Renames) -> None:
-    """Remember what came under former names of repositories under their present ones."""
+    """Move the commits under former names of repositories to their present ones."""
     for former, name in renames.pairs:
         for statement in (_JOIN_PUSHES, _JOIN_DEPLOYS, _JOIN_WAITING):
             session.execute(statement, (name.casefold(), former.casefold()))

@@ -24,14 +24,14 @@ Why nothing is lost, doubled or out of order:
 * What is absent counts as read, too. Who adds an incident that was merged into another one holds both names,
   so an end that found none waiting was right.
 * The key of a message about an incident has the incident in it, so messages with the same key share its
-  name. Should two ever not, the unique index refuses the second one, and its repeat is recognized.
+  name. If two ever do not, the unique index refuses the second one, and its repeat is recognized.
 * Events of a partition have increasing numbers in the order of their commits, because the name is held while
   a number is given out. Numbers of different partitions may be committed in any order. Who goes through them
   by number and writes (replay, discard) is about everything: no other writer has a number then. A list that
   people turn the pages of may miss what is committed meanwhile, like anything that comes meanwhile.
 * A result removes an event from the outbox and makes its successor the next one. An event that is added at
   that moment would not be seen, and would never be the next one. So a result names the subject.
-* Leases are taken without a scope, as ever: one statement, which looks at rows that it locks.
+* Leases are taken without a scope: one statement, which looks at rows that it locks.
 * Rows that every batch writes would make batches wait for each other's commits. So counters are kept in
   buckets, mostly one for each session (`store.postgresql`).
 """
@@ -67,7 +67,7 @@ def task(name: str) -> Name:
 
 
 def add_names(delivery: Delivery, names: set[Name]) -> None:
-    """Add to *names* what a delivery is about, as far as it says."""
+    """Add to *names* what a delivery says it is about."""
     destination, source = delivery.destination, delivery.interpretation.source
     for routed in delivery.interpretation.messages:
         about = routed.message

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from gitdailies_server.storage.database import Session
 
 # An event whose row is there, and whose source is not paused by itself. Destinations are looked up by key:
-# a pass over them, which PostgreSQL is told to avoid, would make it read all events that wait, each time.
+# a pass over them, which PostgreSQL has to avoid, would make it read all events that wait, each time.
 _IS_SENDABLE = (
     "EXISTS (SELECT 1 FROM events e WHERE e.seq = outbox.seq AND NOT EXISTS (SELECT 1 FROM destinations d"
     " WHERE d.name = e.destination || '/' || e.source AND d.paused <> ''))"
@@ -86,7 +86,7 @@ _DEMOTE = (
     f"UPDATE outbox SET is_next = 0 WHERE partition = {_PARTITION_OF}"
     " AND dead_letter IS NULL AND is_next + 0 = 1"
 )
-# Make everything that waits for its time due, but for held starts. 0 is in the past on every clock.
+# Make everything that waits for its time due, except held starts. 0 is in the past on every clock.
 _MAKE_DUE = (
     "UPDATE outbox SET due_at = 0 WHERE is_next = 1 AND dead_letter IS NULL AND attempts > 0",
     "UPDATE outbox SET due_at = 0 WHERE dead_letter IS NULL AND due_at > ? AND held_until IS NULL",
@@ -96,7 +96,7 @@ _TRIED = (
     "SELECT due_at, attempts, seq, partition FROM outbox"
     " WHERE is_next = 1 AND dead_letter IS NULL AND attempts > 0 AND refusals = 0"
 )
-# Take events that failed as never tried. Their age goes on.
+# Reset the attempts of failed events. Their age stays.
 _FORGIVE = (
     "UPDATE outbox SET due_at = 0, attempts = 0"
     " WHERE is_next = 1 AND dead_letter IS NULL AND attempts > 0 AND refusals = 0"
@@ -171,7 +171,7 @@ class ReadyEvent:
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one attempt at `at` (µs) came to; `verdict` is one of VERDICTS.
+    """The result of one attempt at `at` (µs); `verdict` is one of VERDICTS.
 
     `due_at` is when to send the event again, after RETRY and REFUSED. `answer` is the beginning of
     the receiver's answer.
@@ -252,7 +252,7 @@ def make_due(session: Session, now: int) -> None:
 
 
 def forgive(session: Session, partitions: Container[str]) -> None:
-    """Take events that failed as never tried, but for those of *partitions*: the receiver had failed.
+    """Reset the attempts of failed events, except in *partitions*: the receiver was at fault.
 
     Events that were refused keep their refusals and go on waiting.
     """
@@ -280,7 +280,7 @@ def put_last(session: Session, seq: int) -> None:
 
 
 def requeue(session: Session, seq: int, now: int) -> None:
-    """Put a dead letter back into its place in the order of its partition."""
+    """Put a dead letter back into its place in its partition."""
     if session.execute(_REQUEUE, (now, seq)).rowcount:
         choose_next(session, seq)
 

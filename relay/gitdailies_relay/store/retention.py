@@ -1,4 +1,4 @@
-"""What is deleted, and when. It is found without the writer, and deleted in small steps.
+"""What is deleted, and when. Rows are found without the writer, and deleted in small steps.
 
 Open, held and merged occurrences, undelivered events and dead letters are never deleted.
 """

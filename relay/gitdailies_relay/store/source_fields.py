@@ -1,4 +1,4 @@
-"""What was seen of the fields of each source, for `field_drift`. A crash, or a second relay, loses some.
+"""The fields that each source sent, for `field_drift`. A crash, or a second relay, loses some.
 
 A store of a release before lacks the table, and which pack read a delivery. Both are added when it is opened.
 They need no revision, because nothing else changes: servers of the release before still open the store.
@@ -43,14 +43,14 @@ def add_missing(database: Database) -> None:
 
 
 class SourceFields:
-    """What was seen since the last write, by source and reader (a pack with what decides), and by field."""
+    """The fields seen since the last write, by source and reader (a pack with what decides), and by field."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], dict[str, str]] = {}
         self._write_at = 0.0
 
     def add(self, session: Session, deliveries: Sequence[Delivery]) -> None:
-        """Note the fields of *deliveries*, write them now and then, and log what became missing."""
+        """Note the fields of *deliveries*, write them now and then, and log those that became missing."""
         for read in (delivery.interpretation for delivery in deliveries if not delivery.replay):
             noted = self._seen.setdefault((read.source, f"{read.pack} {', '.join(read.deciding)}"), {})
             for field, there in fields_of([one.message for one in read.messages], read.deciding).items():
@@ -70,5 +70,5 @@ class SourceFields:
 
 
 def seen(session: Session) -> dict[tuple[str, str, str], str]:
-    """Return what was seen, by source, field and reader."""
+    """Return the fields that were seen, by source, field and reader."""
     return {(source, field, reader): text for source, field, reader, text in session.execute(_SEEN)}

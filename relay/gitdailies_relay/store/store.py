@@ -50,7 +50,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Standing:
-    """What the store says of a destination now: what paused it, or "".
+    """The state of a destination in the store: what paused it, or "".
 
     `resumed` grows with each command that asks to send everything now. `hold_ends_at` is when the first
     start that is held may be sent (µs), None where none is held.
@@ -62,7 +62,7 @@ class Standing:
 
 
 class RelayStore:
-    """The store of a running relay: `prepare`, then `start` it. It runs in the event loop, but for `report`.
+    """The store of a running relay: `prepare`, then `start` it. It runs in the event loop, except `report`.
 
     What is accepted and recorded was synced. Reads use a connection of their own, which waits for no
     writer. *timed* is called after each commit, as GroupWriter says.
@@ -138,8 +138,7 @@ class RelayStore:
     async def run(self, job: Job, *, task: str = "") -> Any:
         """Run *job* in a write transaction of the writer and return its result.
 
-        No other relay writes meanwhile, unless it is a *task*: that writes nothing that other writers read or
-        write, but for tasks of the same name.
+        No other relay writes meanwhile, unless it is a *task*: only tasks of its name touch its rows.
         """
         return await self.writer.put(Task(job, frozenset([exclusion.task(task)]) if task else None))
 
@@ -178,7 +177,7 @@ class RelayStore:
             await self._read(lambda s: outbox.release(s, [event.seq for event in events]))
 
     async def standing(self) -> Standing:
-        """Return what the store says of the destination, and set the clock. Raises StoreUnavailable."""
+        """Return what the store says about the destination, and set the clock. Raises StoreUnavailable."""
 
         def read(session: Session) -> Standing:
             if not self.database.is_local:
@@ -188,7 +187,7 @@ class RelayStore:
         return await self._read(read)
 
     async def end_holds(self, standing: Standing) -> None:
-        """Let go what was held long enough: only this makes it ready to be sent."""
+        """Release the events that were held long enough: only this makes it ready to be sent."""
         now = self.now()
         if standing.hold_ends_at is not None and standing.hold_ends_at <= now:
             await self.run(lambda session: self._end_due(session, now))

@@ -42,7 +42,7 @@ ABOUT = {
     "debug": "Show where repository, commit, branch, environment, service, run and commits come from.",
     "fail-on-error": "End with an error if the deploy could not be reported.",
 }
-# Of those that have one.
+# Only for those that have one.
 DEFAULTS = {"auth": "key", "timeout": "10", "dry-run": "false", "debug": "false", "fail-on-error": "false"}
 
 if set(ABOUT) != {*DEPLOY_INPUTS, *STEP_INPUTS}:

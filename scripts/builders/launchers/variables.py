@@ -1,6 +1,6 @@
 """The variables that a launcher reads by itself, for a machine without Python.
 
-They are the rows of the platform's table in core, and what it says of the start of a run: a run that names no
+They are the rows of the platform's table in core, and what it says about starts of runs: a run that names no
 commit is sent only with one that was set. `[fallback]` of `step.toml` adds what a table does not say:
 
     inputs    the prefixes of the inputs' variables; by default GITDAILIES
@@ -38,7 +38,7 @@ Rules = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Known:
-    """What a launcher may read on a platform; see the keys above."""
+    """The variables that a launcher may read on a platform; see the keys above."""
 
     title: str
     marker: str
@@ -58,7 +58,7 @@ class Known:
 
 
 def known(folder: Folder) -> Known:
-    """Return what a launcher may read on the platform of *folder*. Raises ValueError for an unknown key."""
+    """Return the variables of the platform of *folder*. Raises ValueError for an unknown key."""
     platform, given = folder.platform, dict(folder.fallback)
     rows = {row: tuple(given.pop(row, getattr(platform, row))) for row in _ROWS}
     more: dict[str, Any] = {key: _rules(given.pop(key, ())) for key in ("no_pull", "skip", "only")}
@@ -86,7 +86,7 @@ _IS = 'is() { case $1 in "" | [Ff]alse | FALSE) return 1 ;; esac; }'
 
 
 def for_shell(platforms: Iterable[Known]) -> str:
-    """Return the lines of shell that read the variables. Of several platforms, the marker decides."""
+    """Return the lines of shell that read the variables. With several platforms, the marker decides."""
     every = list(platforms)
     lines = []
     if any("/" in name for platform in every for row in platform.rows.values() for name in row):

@@ -1,1 +1,1 @@
-"""What a platform takes as a package, beside its script. A folder's `step.toml` names the modules."""
+"""What a platform takes as a package, in addition to its script. A folder's `step.toml` names the modules."""

@@ -312,7 +312,7 @@ class Connection(asyncio.Protocol):
             self._answer(self._exchanges[0])
 
     def finish(self, exchange: Exchange) -> None:
-        """Go on after the answer to *exchange*, the first request, was written."""
+        """Continue after the answer to *exchange*, the first request, was written."""
         if self.transport.is_closing():
             return
         exchanges = self._exchanges

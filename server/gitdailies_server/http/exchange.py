@@ -33,7 +33,7 @@ def error_in_json(status: HTTPStatus, reason: str) -> ErrorBody:
 
 
 def head_of(status: int, fields: Fields) -> bytes:
-    """Return the head of an answer, but for the empty line at its end and the date."""
+    """Return the head of an answer, without the empty line at its end and the date."""
     return _STATUS_LINES[status] + b"".join([b"%s: %s\r\n" % one for one in fields])
 
 
@@ -108,7 +108,7 @@ class Exchange:
 
     @property
     def may_write(self) -> bool:
-        """Whether the other side has read what was written, but for a little."""
+        """Whether the other side has read all but a little of the answer."""
         return not self._connection.is_writing_paused
 
     def watch(self, on_change: Callable[[], None] | None) -> None:
@@ -120,7 +120,7 @@ class Exchange:
         self._connection.resume_reading()
         if not (self._is_asked or self.is_complete or self.is_begun):
             self._is_asked = True
-            # Of HTTP/1.0 the field is ignored (RFC 9110, 10.1.1).
+            # In HTTP/1.0, the field is ignored (RFC 9110, 10.1.1).
             if self.version != "1.0" and self.header(b"expect").lower() == b"100-continue":
                 self._connection.write(_CONTINUE)
 
@@ -129,7 +129,7 @@ class Exchange:
         return next((value for one, value in self.fields if one.lower() == name), b"")
 
     def take(self) -> bytes:
-        """Return what came of the body since the last time."""
+        """Return the part of the body that came since the last call."""
         parts, self._parts, self.size = self._parts, [], 0
         if not self.is_complete:
             self._connection.resume_reading()

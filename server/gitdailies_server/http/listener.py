@@ -66,7 +66,7 @@ def address_of(listener: socket.socket) -> Listen:
 
 
 def connections_that_fit(connections: int) -> int:
-    """Raise the limit of open files as far as needed and allowed; return how many connections fit."""
+    """Raise the limit of open files to what is needed and allowed; return how many connections fit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + _RESERVE
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -1,4 +1,4 @@
-"""What is refused of a head that the parser takes, and why the parser knows no method. Pure.
+"""What is refused in a head that the parser accepts, and why the parser does not know a method. Pure.
 
 Sources: RFC 9112, sections 2.3, 3.2 and 6.1; RFC 9110, sections 9.1 and 9.3.6.
 """

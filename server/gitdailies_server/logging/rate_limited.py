@@ -49,7 +49,7 @@ class RateLimitedLog:
             self._handle = asyncio.get_running_loop().call_later(SECONDS, self._write_again)
 
     def close(self) -> None:
-        """Log what was counted since the last time."""
+        """Log the counts since the last time."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None

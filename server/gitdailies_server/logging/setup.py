@@ -124,7 +124,7 @@ def flush() -> None:
 
 
 def lines_dropped() -> int:
-    """Return how many log lines this process dropped, because nobody read them or the disk was full."""
+    """Return how many log lines this process dropped, because no one read them or the disk was full."""
     return _OUT.dropped
 
 

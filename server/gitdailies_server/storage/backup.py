@@ -1,4 +1,4 @@
-"""Back up an SQLite store beside its server, and put a copy in place of one."""
+"""Back up an SQLite store while its server runs, and restore a copy."""
 
 import os
 import sqlite3
@@ -10,7 +10,7 @@ from gitdailies_core.errors import StoreUnavailable, UsageError
 from gitdailies_server.storage.database import reason
 from gitdailies_server.storage.sqlite import ServerLock, SqliteDatabase
 
-# What SQLite has beside a file.
+# The files that SQLite keeps next to a database.
 _BESIDE = ("", "-wal", "-shm")
 REPLACED = ".before-restore"
 
@@ -68,7 +68,8 @@ def check(file: Path) -> None:
         with closing(SqliteDatabase(file).connect(read_only=True)) as session:
             (found,) = session.execute("PRAGMA integrity_check").fetchone()
     except (sqlite3.Error, StoreUnavailable) as error:
-        raise UsageError(f"{file}: this is no whole SQLite file: {reason(error)}") from None
+        fault = str(error).rpartition(": ")[2]  # it names the file once more
+        raise UsageError(f"{file}: not a readable SQLite database: {fault}") from None
     if found != "ok":
         raise UsageError(f"{file}: this SQLite file is damaged: {reason(sqlite3.Error(found))}")
 

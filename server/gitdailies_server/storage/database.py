@@ -101,7 +101,7 @@ class Database(Protocol):
     def unlock(self) -> None: ...
 
     def note_reload(self, fault: str = "") -> None:  # noqa: ARG002
-        """Tell `gitdailies reload` that settings were reloaded, or why not, where it can find that."""
+        """Write for `gitdailies reload` that settings were reloaded, or why not."""
         return
 
     def watch(self) -> FileWatch | None:
@@ -118,7 +118,7 @@ class Database(Protocol):
         return
 
     def scrub(self) -> str:
-        """Take erased text out of free space and of the log; return why that could not be, or ""."""
+        """Remove erased text from free space and the log; return why that failed, or ""."""
         return ""
 
     def engine(self, session: Session) -> "AbstractContextManager[Engine]":

@@ -1,4 +1,4 @@
-"""Erase from a store beside its running server: small transactions, with as much time in between.
+"""Erase from a store while its server runs: small transactions with equal pauses between them.
 
 `Erasure` says what to erase. `Erased` counts what was erased, and never holds the text. `Turns` gives one
 transaction after another. `replace_text` does what the tables of `Held` say.
@@ -95,7 +95,7 @@ def count_rows(database: Database, queries: Mapping[str, tuple[str, ...]], *valu
 
 
 class _Change(NamedTuple):
-    """A column of a row: what it holds, and what it is to hold."""
+    """A column of a row: its value, and the new one."""
 
     column: str
     key: Any

@@ -1,6 +1,6 @@
 """Whether the SQLite file that a server has open is still the one at its path.
 
-A file that was deleted or replaced stays open, and takes commits that nobody will find again. So does
+A file that was deleted or replaced stays open, and takes commits that no one will find again. So does
 its log, the `-wal` file. Both are compared with their paths. The log is compared only while the writer has
 it open: SQLite deletes it when the last connection closes, of a command too.
 """

@@ -192,7 +192,7 @@ class GroupWriter(Generic[Item, Result]):
 
     def _begin(self, scope: Scope = EVERYTHING) -> Session:
         if moved := self._moved():
-            # Nothing is stored in a file that nobody will find.
+            # Nothing is stored in a file that no one will find.
             raise StoreUnavailable(moved)
         if self._session is None:
             self._session = self._database.connect(for_intake=True)

@@ -16,7 +16,7 @@ class Treatment(Enum):
     EVENT = "puts a mark in its place, in fields that do not count"
     BODY = "puts a mark in its place, anywhere in the body"
     COUNTS = "leaves it, and says where: figures or ids would change"
-    LEFT = "leaves it: figures go by it"
+    LEFT = "leaves it: figures need it"
     NAME = "puts a mark in its place; an account that may sign in has to be removed first"
     KEY_NAME = "puts a mark in its place, with a number if another key has that name"
     NOTHING = "nothing: words of ours, hashes or commits"
@@ -26,7 +26,7 @@ class Treatment(Enum):
 class Held:
     """Columns of *table*, with spaces between, that hold one kind of text.
 
-    *what* they hold and how long they are *kept* are for people, as is what else erases them: *erased*.
+    For people: *what* they hold, how long they are *kept*, and what else erases them, *erased*.
     *row* is what a row of the table is called when it was changed. *key* names a row.
     """
 

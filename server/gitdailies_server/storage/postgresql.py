@@ -194,7 +194,7 @@ class PostgresqlSession:
         return cursor
 
     def read_bytes(self, statement: str, parameters: Sequence[Any] = (), /) -> Iterable[tuple[Any, ...]]:
-        """Run a statement whose result is large and has bytes: as text, they would take twice the room."""
+        """Run a statement whose result is large and has bytes. As text, they would need twice the memory."""
         if self.trips is None:
             return self.execute(statement, parameters)
         return self.trips.ask(Query(statement, parameters, binary=True))[0]

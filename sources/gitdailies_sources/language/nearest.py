@@ -1,4 +1,4 @@
-"""What a path that found nothing may have meant, and what the delivery has in its place."""
+"""What a path that found nothing may have meant, and what the delivery has instead."""
 
 import difflib
 import re
@@ -53,7 +53,7 @@ def unfound(
     """Return by place what none of several deliveries has, of the paths *found* in a pack, and what to do.
 
     A path of a condition is named where the condition *is_held* to blame, and else where it is nearly
-    right. Of `first_of`, one alternative is enough.
+    right. One alternative of `first_of` is enough.
     """
     missing: dict[Place, str] = {}
     for place, text in found.items():

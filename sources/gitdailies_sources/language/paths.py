@@ -83,7 +83,7 @@ class _Step(NamedTuple):
 
     one: One | None = None
     many: Many | None = None
-    # Of `[0]` and `[-1]`. After a filter it counts the elements that fit.
+    # For `[0]` and `[-1]`. After a filter it counts the elements that fit.
     place: int | None = None
     is_filter: bool = False
 

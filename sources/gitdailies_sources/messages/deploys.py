@@ -16,7 +16,7 @@ from gitdailies_sources.language.values import Value
 from gitdailies_sources.messages.fields import EntryFields, missing, needed_text, no_time
 
 MOST_COMMITS = 10_000
-# As the total of a push: more than are listed, but not how many.
+# The total of a push that has more commits than it lists.
 _MORE = "more"
 _PLATFORM = re.compile(r"[a-z0-9][a-z0-9.-]{0,49}")
 MakeDeploy = Callable[[Scope, str, str], Deploy | Unreadable]

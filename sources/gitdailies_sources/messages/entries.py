@@ -21,7 +21,7 @@ from gitdailies_sources.messages.fields import EntryFields, missing, needed_text
 DEPLOYED, PUSHED, RENAMED, PING = "deployed", "pushed", "renamed", "ping"
 STATES = (*incidents.STATES, DEPLOYED, PUSHED, RENAMED)
 _PING = "a test of the connection"
-# What people write for a state. As the reason why a word is ignored, none of these says anything.
+# What people write for a state. None of these explains why a word is ignored.
 _MEANT = {
     **dict.fromkeys(("open", "opened", "begin", "began", "down", "firing", "triggered", "alert"), "started"),
     **dict.fromkeys(("close", "closed", "end", "ended", "fixed", "recover", "recovered", "up"), "resolved"),

@@ -15,7 +15,7 @@ from gitdailies_sources.language.times import Moment, Time
 from gitdailies_sources.language.values import Value
 
 MOST_TAGS = 200
-# Names of environments that nobody gives a field.
+# Names of environments that no field has.
 _ENVIRONMENTS = ("production", "prod", "live", "staging", "qa", "development", "dev")
 
 
@@ -42,7 +42,7 @@ class EntryFields:
     def _environment(self, given: Any) -> Any:
         """Return the uncompiled environment. Without one, an event counts as production."""
         if isinstance(given, str) and given.strip().lower() in _ENVIRONMENTS:
-            # As a path it would be absent in every delivery, without a word.
+            # Read as a path, it would be missing in every delivery without an error.
             self.fault("environment", f"expected a path, got a name; write {{text: {given.strip()}}}")
         if isinstance(given, Mapping) and "map" in given:
             # A word that the table lacks stays.

@@ -129,7 +129,7 @@ class Proving:
         return not settings.header and isinstance(self._chosen(request, settings.allowed), Sns)
 
     def handshake(self, request: Request, settings: ProofSettings) -> Handshake | None:
-        """Return what a delivery asks for before the vendor sends; raises ProofError for a wrong address."""
+        """Return the confirmation that a vendor wants first; raises ProofError for a wrong address."""
         return handshake(request, settings.allowed) if "sns" in self._kinds else None
 
     def _chosen(self, request: Request, allowed: Sequence[str]) -> Proof | None:

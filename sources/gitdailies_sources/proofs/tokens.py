@@ -76,7 +76,7 @@ def field(value: Value) -> Token:
         try:
             return value.texts(Scope.of(request))[:1]
         except UnreadableBody:
-            # Who may not send shall not learn what is wrong with a body.
+            # A sender without the right must not learn what is wrong with a body.
             return []
 
     return Token(value.where, given)

@@ -20,7 +20,7 @@ def test_init_writes_what_check_can_read(run, tmp_path, receiver):
 
     levels = {finding["level"] for finding in json.loads(checked.stdout)["findings"]}
     assert checked.returncode == 0
-    assert levels == {"ok", "unproven"}
+    assert levels == {"ok", "warning"}
     assert receiver.bodies == []
 
     (tmp_path / "gitdailies.yml").rename(tmp_path / "other.yml")

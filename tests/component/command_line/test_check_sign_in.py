@@ -31,7 +31,7 @@ def test_check_asks_the_provider(run: Callable[..., Any], tmp_path: Path) -> Non
         assert missing[:2] == (2, "fault")
         provider.configuration = {"issuer": "https://login.example.com"}
         assert finding()[:2] == (2, "fault")
-    assert finding()[:2] == (0, "unproven")
+    assert finding()[:2] == (0, "warning")
 
 
 def test_check_asks_the_issuers_of_id_tokens(run: Callable[..., Any], tmp_path: Path) -> None:
@@ -48,9 +48,9 @@ def test_check_asks_the_issuers_of_id_tokens(run: Callable[..., Any], tmp_path: 
         assert findings() == [("ok", f"dora.trusted_ci: {issuer} publishes its keys")]
         provider.keys = []
         [(level, text)] = findings()
-        assert (level, "expected a key for signatures, got none" in text) == ("unproven", True)
+        assert (level, "expected a key for signatures, got none" in text) == ("warning", True)
     [(level, text)] = findings()
-    assert (level, text.startswith(f"dora.trusted_ci: {issuer}: ")) == ("unproven", True)
+    assert (level, text.startswith(f"dora.trusted_ci: {issuer}: ")) == ("warning", True)
 
 
 def test_the_certificate_of_an_issuer_is_not_trusted(run: Callable[..., Any], tmp_path: Path) -> None:

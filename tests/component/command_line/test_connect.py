@@ -319,7 +319,7 @@ def test_an_unsure_end_says_so(folder: Path) -> None:
         api.answer = away_after  # type: ignore[method-assign]
         error = failed(run("github", api))
         api.troubles = {}
-        assert "it may have been made nevertheless; run the same command with --undo" in str(error)
+        assert "it may exist nevertheless; run the same command with --undo" in str(error)
         assert len(api.hooks) == 1
         assert run("github", api, "--undo").stdout.startswith("removed: webhook ")
 

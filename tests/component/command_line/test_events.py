@@ -71,6 +71,15 @@ def test_filters(run, reading, send, filters, ids):
     assert [json.loads(line)["id"] for line in ran.stdout.splitlines()] == ids
 
 
+def test_a_wrong_start_is_named_as_it_was_typed(run, reading):
+    """The error names --since, and that a span is possible."""
+    server, env = reading
+    ran = run("events", *server, "--since", "lastweek", **env)
+
+    assert ran.stderr.startswith("gitdailies: --since (a span like 7d, or a time): expected a date")
+    assert "'lastweek'" in ran.stderr
+
+
 def test_a_terminal_gets_a_table(run, reading, send, tmp_path):
     """On a terminal each event is a line in columns below their names, and not JSON."""
     server, env = reading

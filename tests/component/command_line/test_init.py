@@ -34,7 +34,7 @@ def test_the_sources_that_were_named_work(run, tmp_path, receiver):
 
     assert (made.returncode, made.stderr) == (0, "")
     assert code == 0
-    assert {one["level"] for one in found} <= {"ok", "unproven"}
+    assert {one["level"] for one in found} <= {"ok", "warning"}
     assert any("valid, 3 sources" in one["text"] for one in found)
     assert list(settings.sources) == ["pagerduty", "circleci", "datadog"]
     assert settings.routes.table["*"][0].repo == "larkspur/shop"
@@ -72,7 +72,7 @@ def test_check_names_a_source_of_which_no_deploy_counts(run, tmp_path, receiver)
     assert [one["text"] for one in found if "route" in one["text"]] == [
         "sources.jenkins.route: none, so no deploy counts"
     ]
-    assert {one["level"] for one in found if "route" in one["text"]} == {"unproven"}
+    assert {one["level"] for one in found if "route" in one["text"]} == {"warning"}
     file = tmp_path / "gitdailies.yml"
     file.write_text(file.read_text().replace("adapter: jenkins", "adapter: jenkins\n    route: {ship: }"))
     assert [one for one in findings(run, GITDAILIES_WEBHOOK_KEY="key")[1] if "route" in one["text"]] == []

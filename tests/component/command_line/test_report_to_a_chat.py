@@ -136,7 +136,7 @@ def test_a_chat_gets_the_numbers_of_the_review(report, chat, kind):
     for line in figures:
         assert words(line).removeprefix("- ") in sent
     assert "Slowest changes" not in sent
-    assert re.search(r"\d+ to decide", sent)
+    assert re.search(r"\d+ needs? a decision", sent)
 
 
 def test_the_webhook_has_the_review_as_numbers(report, chat):

@@ -202,11 +202,11 @@ WRONG_DEPLOY = ("deploy", "--repo", "b", "--sha", "xyz", "--time", "yesterday", 
     ],
 )
 def test_every_wrong_value_is_named(run, arguments, options):
-    """Each wrong or missing option has a line of its own, by the name of the option."""
+    """Each wrong or missing option has a line of its own, with the command's name and that of the option."""
     failed = run(*arguments)
-    lines = failed.stderr.removeprefix("gitdailies: ").splitlines()
+    found = {tuple(line.split(": ")[:2]) for line in failed.stderr.splitlines()}
 
-    assert (failed.returncode, {line.partition(":")[0] for line in lines}) == (2, options)
+    assert (failed.returncode, found) == (2, {("gitdailies", option) for option in options})
 
 
 @pytest.mark.parametrize(
@@ -234,6 +234,11 @@ def test_every_wrong_value_is_named(run, arguments, options):
             {"GITDAILIES_WEBHOOK_KEY": "k"},
             "--url: expected an http or https",
         ),
+        (
+            (*INCIDENT, "--time", "yesterday", "--page", "foo"),
+            {},
+            ", got 'yesterday'\ngitdailies: --page: expected an http or https address, got 'foo'\n",
+        ),
         (("deploy", "--nonsense"), {}, "No such option"),
         (("incident", "start", "x\n", "--repo", "a/b"), {}, "gitdailies: ID: expected text on one line"),
     ],
@@ -245,6 +250,14 @@ def test_usage_is_2(run, arguments, env, message):
     assert failed.returncode == 2
     assert message in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+def test_a_missing_key_leads_to_the_file_that_has_one(run, tmp_path):
+    """With --url and no key, the error names the gitdailies.yml of the folder, which has both."""
+    (tmp_path / "gitdailies.yml").write_text("gitdailies: {}\n")
+    failed = run(*DEPLOY, "--url", "http://127.0.0.1:9/x")
+
+    assert failed.stderr.endswith("gitdailies.yml has an address and a key: leave out --url to use them\n")
 
 
 def test_refused_by_the_receiver_is_3(run, dora):

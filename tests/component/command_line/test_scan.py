@@ -204,7 +204,7 @@ def test_without_incidents_no_rate_is_zero(scan: Scan) -> None:
     table = scan.text("shop.git", "--now", NOW, "--days=120")
     assert [line.split()[3] for line in table.splitlines() if "rate " in line] == ["unknown", "unknown"]
     assert "incidents: none given, so recovery time is unknown" in table
-    assert "both rates are at least what is shown, or unknown if none was found" in table
+    assert "both rates are at least those shown, or unknown if none was found" in table
 
     (scan.folder / "none.csv").write_text("kind,repo,time,incidentId\n")
     assert scan("shop.git", "--days=120", "--incidents=none.csv")["figures"]["changeFailRate"]["value"] == 0
@@ -303,7 +303,7 @@ def test_rows_of_other_repositories_and_commits_that_are_not_here_are_said(scan:
     found = scan("shop.git", "--deploys=d.ndjson", f"--repo={REPO}")
     assert found["figures"]["deploymentFrequency"]["deploys"] == 1
     assert "left out: events of other repositories: 1" in found["notes"]
-    assert "deploys of commits that are not here, so that their lead time is unknown: 1" in found["notes"]
+    assert "deploys of commits that are not here, whose lead time is therefore unknown: 1" in found["notes"]
 
 
 def test_a_deploy_that_gets_its_commits_gets_another_id(scan: Scan) -> None:

@@ -38,7 +38,7 @@ def test_what_cannot_be_read_is_quarantined_or_rejected(run, tmp_path):
         "text": "event.data: expected an object, got nothing",
     }
     assert broken["rejected"]["code"] == "invalid_json"
-    assert broken["rejected"]["text"].startswith("body: expected JSON")
+    assert broken["rejected"]["text"].startswith("body: not valid JSON")
 
 
 def test_what_the_relay_would_quarantine_is_quarantined(run, tmp_path):

@@ -13,7 +13,7 @@ from gitdailies_connection.config.sections.settings import Configuration
 
 from tests.support.servers import Answer, Received, answer, free_port, serving
 
-ok, fault, unproven = (partial(Finding, level) for level in ("ok", "fault", "unproven"))
+ok, fault, warning = (partial(Finding, level) for level in ("ok", "fault", "warning"))
 PLANTED = "planted-4f2c9d"
 ENVIRON = {"KEY": PLANTED, "SECRET": PLANTED}
 OURS = answer("200 OK", b'{"info":{"x-gitdailies-receiver":"ours"}}')
@@ -92,12 +92,12 @@ def test_ours(ping: bytes, finding: Finding) -> None:
     assert [request.body for request in server.requests] == [b"", b""]
 
 
-UNPROVEN = [
-    unproven(
+WARNING = [
+    warning(
         "gitdailies.key: not tested, because a check sends nothing to a documented receiver",
         "report a deploy with `gitdailies deploy` to test it",
     ),
-    unproven(
+    warning(
         "gitdailies.dialect: GitDailies does not publish the names incidentStarted, incidentId,"
         " incidentResolved",
         "ask GitDailies for its OpenAPI document, and set gitdailies.dialect where a name differs",
@@ -133,12 +133,12 @@ UNPROVEN = [
         (
             answer("200 OK", b"<title>Sign in</title>", Content_Type="text/html; charset=utf-8"),
             b"",
-            unproven(
+            warning(
                 "the receiver answered with an HTML page, perhaps one to sign in",
                 "if a proxy asks for a sign-in, exempt this path; the relay takes no page for an answer",
             ),
         ),
-        (answer("500 No"), b"", unproven("the receiver answered 500", "check again later")),
+        (answer("500 No"), b"", warning("the receiver answered 500", "check again later")),
     ],
 )
 def test_documented(hooks: bytes, options: bytes, finding: Finding) -> None:
@@ -149,7 +149,7 @@ def test_documented(hooks: bytes, options: bytes, finding: Finding) -> None:
 
     assert findings[len(BEFORE) + 2 :] == [
         replace(finding, text=f"gitdailies.url: {finding.text}"),
-        *UNPROVEN,
+        *WARNING,
     ]
     assert findings[len(BEFORE) + 1] == ok("gitdailies.receiver: detected as documented")
     assert {request.line.split()[0] for request in server.requests} <= {"GET", "OPTIONS"}
@@ -195,7 +195,7 @@ def test_key_not_tried() -> None:
     with serving(_receiver(answer("200 OK"))) as server:
         findings = check(_configuration(server.url), {"SECRET": PLANTED})
 
-    assert findings[-1] == unproven("gitdailies.key: not tested, because it could not be read")
+    assert findings[-1] == warning("gitdailies.key: not tested, because it could not be read")
     assert len(server.requests) == 1
 
 
@@ -209,7 +209,7 @@ def test_open_file(tmp_path: Path) -> None:
 
     key = tmp_path / "webhook.key"
     assert [one for one in findings if one.level != "ok"] == [
-        unproven(
+        warning(
             f"gitdailies.key: file {key}: expected mode 600, got 644: other users can read it",
             f"chmod 600 {key}",
         )
@@ -224,7 +224,7 @@ def test_no_services() -> None:
 
     findings = check(read(text, Path("gitdailies.yml")), ENVIRON)
 
-    assert unproven("services: empty, so no incident is counted", "add a line for each service") in findings
+    assert warning("services: empty, so no incident is counted", "add a line for each service") in findings
 
 
 def test_lines_of_included_files_are_counted(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_what_cannot_be_compared_is_said(owner: Visitor) -> None:
         answer = owner.get(f"/dora?{query}")
         assert (answer.status_code, said in html.unescape(answer.text)) == (400, True), query
     twice = owner.get("/dora?team=pay&with=PAY")
-    assert "It is the one that is shown: choose another." in twice.text
+    assert "This one is shown already. Choose another." in twice.text
     assert (twice.status_code, "<h1>Payments</h1>" in twice.text) == (200, True), "with its figures"
     unknown = owner.get("/dora?repo=larkspur/pay&with=larkspur/lodger")
     assert "did you mean larkspur/ledger" in unknown.text

@@ -158,7 +158,7 @@ def test_an_outcome_waits_for_the_rows(
     monkeypatch.setattr(rows, "outdated", lambda *_: True)
     answer = receiver.get(key, outcome="failed")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
-    assert "derived from all events again" in answer.json()["detail"]
+    assert "computed again from all events" in answer.json()["detail"]
     page = owner.get("/events?outcome=failed").text
     assert "Reload in a minute" in page
     assert "No event matches" not in page

@@ -180,7 +180,7 @@ def test_commits_of_a_deploy_whose_new_ones_are_unknown_do_not_count(
         page = owner.get(f"/deploys/{id_}").text
         (commit,) = commits_of(page)
         assert commit.endswith("no: which commits are new is not known")
-        assert "it was here before" not in page
+        assert "it was deployed here before" not in page
         assert "lead time of its newest commit" not in page
         detail = receiver.get(key, f"/api/deploys/{id_}").json()
         assert [(one["new"], one["leadTimeSeconds"]) for one in detail["commits"]] == [(False, None)]

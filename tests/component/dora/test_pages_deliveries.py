@@ -280,7 +280,7 @@ def test_a_service_is_mapped_by_form(both: Both) -> None:
     done = both.owner.post("/settings/services", service=MARKUP, repo="larkspur/attic")
     assert done.status_code == 303
     shown = both.owner.get(done.headers["location"]).text
-    assert "counts for larkspur/attic. Replayed 2 deliveries. This gave 2 events." in shown
+    assert "counts for larkspur/attic. Replayed 2 deliveries. It gave 2 events." in shown
     assert ">Undo<" not in shown, "what was counted stays"
     (edit,) = re.findall(r'It cannot be undone[^<]*<a href="([^"]*)">edit it<', shown)
     assert 'open id="edited"' in both.owner.get(html.unescape(edit)).text
@@ -462,7 +462,7 @@ def test_a_changed_line_is_undone_by_one_button(both: Both) -> None:
         page = both.owner.get(done.headers["location"]).text
         press(both.owner, page, "Undo")
         again = both.owner.post("/settings/services", **form_of(page, "Undo")[1])
-        assert (again.status_code, "Nothing is left to undo." in again.text) == (409, True)
+        assert (again.status_code, "There is nothing to undo." in again.text) == (409, True)
         assert re.findall(r'^  "?search"?: (.*)', file.read_text(), re.MULTILINE) == [
             "{repo: larkspur/platform}"
         ]

@@ -198,7 +198,7 @@ def test_little_is_said_of_little(receiver: Receiver, owner: Visitor) -> None:
     assert receiver.post(receiver.key("ci"), many(2)).status_code == 202
     page = owner.get("/dora").text
     assert "There are events only since" in page
-    assert "of that day on, " in page
+    assert " of that day until now" in page
     since = re.compile(
         r'<p class="line">(?:<a [^>]*>)?2 deploys(?:</a>)? since 20\d\d-\d\d-\d\d 00:00\u00a0UTC</p>'
     )
@@ -222,7 +222,7 @@ def test_less_than_a_day_gives_no_rate(receiver: Receiver, owner: Visitor) -> No
     for page, number in ((one, "1 deploy"), (whole, "2 deploys"), (wall, "2 deploys")):
         assert re.search(rf'<p class="value">(?:<a [^>]*>)?{number}(?:</a>)? *<', page)
         assert not re.search(r"\d a day", page)
-    assert "Rates are counted from " in one
+    assert "Rates cover the " in one
     day = now[:10]
     assert f'<span class="why">since {day} 00:00\u00a0UTC</span>' in one
     assert f'Events only since <span class="moment">{day}</span>, rates from ' in one_wall

@@ -85,7 +85,7 @@ def test_the_only_owner_stays_one(receiver: Receiver, owner: Visitor, member: Vi
     """The only owner takes no other role. With another owner they can, and see their settings then."""
     refused = owner.post(f"{PEOPLE}/1/role", f"{PEOPLE}/1", role="member")
     assert refused.status_code == 422
-    assert "The only owner stays one" in refused.text
+    assert "The only owner must stay an owner" in refused.text
     for person in (1, 2):
         path = f"{PEOPLE}/{person}"
         assert owner.post(f"{path}/role", path, role="admin").status_code == 422

@@ -248,7 +248,7 @@ def test_page_interface_and_command_tell_the_same(
     page = owner.get(PAGE).text
     states = re.findall(r'<span class="badge[^>]*>(to decide|to look at|done)</span>', page)
     assert Counter(states) == {"to decide": 6, "to look at": 1, "done": found["done"]}
-    assert "<b>6 to decide, 1 to look at, 1 done.</b>" in page
+    assert "<b>6 need a decision, 1 is worth a look, 1 done.</b>" in page
     assert states.index("to look at") > max(at for at, state in enumerate(states) if state == "to decide")
     covered = f'All of production, until Sunday, 5 April 2026 (<span class="whole">{WEEK}</span>).'
     assert covered in page.replace("\xa0", " ")

@@ -103,7 +103,7 @@ def test_ping_proves_key_and_path(receiver: Receiver) -> None:
 FAULTS = [
     ({"kind": "deployed"}, {}, 422, "invalid", "repo: expected"),
     (body("deploy", time=(datetime.now(UTC) + timedelta(days=1)).isoformat()), {}, 422, "invalid", "time:"),
-    (b"{", {}, 400, "unreadable", "body: expected JSON"),
+    (b"{", {}, 400, "unreadable", "body: not valid JSON"),
     (b"\xef\xbb\xbf{}", {}, 400, "unreadable", "body: expected UTF-8 without a byte order mark, got one"),
     (b"7", {}, 422, "invalid", "event: expected an object, got 7"),
     ([{}], {"Idempotency_Key": "x"}, 400, "request", "Idempotency-Key: cannot be used with a list"),

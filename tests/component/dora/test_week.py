@@ -96,13 +96,14 @@ def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -
         )
         assert re.search(r"Thu 2 Apr 15:00, 12 min: Deploy \w+ of larkspur/cart \(Storefront\) failed", text)
         assert "4.14 a day, 29 deploys" in text
-        assert "3 to decide" in text
+        assert "3 need a decision" in text
         assert "choose “It did not fail” for the deploy." in text
         assert "It has not recovered yet." in text
     assert "Nothing changed clearly." in markdown
-    # What has no verdict has one wording, and a line that is put aside says what that does.
-    assert shown.count("no clear change") == 5
-    assert "too few to compare" not in shown
+    # A figure says why it has no verdict, and a line that is put aside says what that does.
+    assert shown.count("no clear change") == 3
+    assert shown.count("No earlier value to compare with") == 1
+    assert shown.count("fewer than 6 whole weeks to compare") == 1
     assert "Done marks a line as settled: no figure changes." in shown
     assert re.search(
         r"^All repositories, production, as of \d{4}-\d\d-\d\d \d\d:\d\d UTC\.$", markdown, re.MULTILINE
@@ -113,6 +114,8 @@ def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -
     assert re.search(r"^Platform, production, as of ", chat, re.MULTILINE), "a team by its title"
     of_team = text_of(owner.get(f"{PAGE}&team=base").text)
     assert "Platform, production, until Sunday" in of_team
+    assert "too few to compare" in of_team
+    assert "a rate needs 20 deploys in each week" in of_team
     assert ("Database of sessions is down" in of_team, "Payments fail" in of_team) == (True, False)
 
 

@@ -111,7 +111,11 @@ def test_each_fault_has_its_exit_code(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "code", "message"),
     [
-        ("127.0.0.1:8700", 2, "--url: expected an http or https address, got something else"),
+        (
+            "127.0.0.1:8700",
+            2,
+            "--url: expected an http or https address, got one that does not begin with http:// or https://",
+        ),
         ("http://127.0.0.1:9", 1, "127.0.0.1:9: connection refused"),
         ("http://me:pw@127.0.0.1:9", 2, "--url: expected an http or https address without user and password"),
     ],

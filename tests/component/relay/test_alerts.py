@@ -97,7 +97,7 @@ def test_none_that_counts_is_worth_a_look(tmp_path: Path) -> None:
         assert post(relay, [alert("disk", "warning")]) == "ignored"
 
     assert checked(file) == [
-        "unproven sources.alerts: 0 of the last 1 alerts would count",
+        "warning sources.alerts: 0 of the last 1 alerts would count",
         "`gitdailies sources preview alerts` says why; see only, and services",
     ]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 from gitdailies_connection import check as checking
-from gitdailies_connection.check import FAULT, OK, UNPROVEN, Finding, check_relay
+from gitdailies_connection.check import FAULT, OK, WARNING, Finding, check_relay
 from gitdailies_connection.config.load import load
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.sections.settings import RelayAddress
@@ -509,4 +509,4 @@ def test_check_says_whether_the_pages_reach_a_relay(quiet: Api, tmp_path: Path, 
     ):
         assert (wrong.level, said in wrong.text, "dora.relay" in wrong.remedy) == (FAULT, True, True)
     monkeypatch.setattr(checking, "version", lambda _: "9.9.9")
-    assert (found(url).level, "this is 9.9.9" in found(url).text) == (UNPROVEN, True)
+    assert (found(url).level, "this is 9.9.9" in found(url).text) == (WARNING, True)

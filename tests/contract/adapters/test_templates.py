@@ -79,5 +79,5 @@ def test_every_template_is_filled_by_a_test_above():
 
 def test_empty_fields_break_the_variant_and_say_where():
     """Where Datadog fills nothing in for the fields, the body is refused, never read as no services."""
-    with pytest.raises(UnreadableBody, match="expecting value at line 13 column 1"):
+    with pytest.raises(UnreadableBody, match="line 13, column 1: expected value"):
         translate(filled("incident-with-fields.json.txt", INCIDENT_FIELDS=""))

@@ -299,7 +299,7 @@ def test_commits_outside_of_paths(repository: Path) -> None:  # noqa: F811
         {**of_github("push", sha), "GITHUB_WORKSPACE": str(repository / ".git")},
         paths="x",
     )
-    unknown = "paths: no lead time, as it is not known which commits touch them"
+    unknown = "paths: no lead time, because it is not known which commits touch them"
     assert f"{unknown}: no checkout has them" in found.notes
     # A shallow checkout cannot tell either. What it may have of other services has no time.
     clone = repository / "clone"

@@ -68,7 +68,7 @@ def test_a_conflict_of_two_files_is_named_with_both_lines(tmp_path: Path) -> Non
 
     assert complaints(file) == [
         (
-            "b.yml:2: Ledger: expected what a.yml:2 says of this service, got something else; "
+            "b.yml:2: Ledger: expected what a.yml:2 says about this service, got something else; "
             "a line in gitdailies.yml settles it"
         )
     ]

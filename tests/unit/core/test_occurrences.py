@@ -315,7 +315,7 @@ def test_changes_count_at_these_places(name: str) -> None:
     [
         ([NAMED], NAMED, "second start of an occurrence that is open: 2026-03-04T10:00:00Z"),
         ([NAMED, ITS_END], ITS_END, "second end of an occurrence that is closed: 2026-03-04T10:00:00Z"),
-        ([], resolved(5), "an end, but nothing was open, and it does not tell its start"),
+        ([], resolved(5), "an end, but nothing was open, and it does not name its start"),
         (
             [started(0), resolved(5)],
             started(3),

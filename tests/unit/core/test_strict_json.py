@@ -210,7 +210,7 @@ def test_compact_bodies_are_read_alike(value: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b'{"a"\n 1}', "body: expected JSON, got expecting ':' delimiter at line 2 column 2"),
+        (b'{"a"\n 1}', "body: not valid JSON at line 2, column 2: expected ':' delimiter"),
         (b'"\xff"', "body: expected UTF-8, got other bytes at offset 1"),
         (b"[NaN]", "body: expected JSON, got NaN"),
         (b"1e999", "body: expected a number that fits a double, got '1e999'"),

@@ -96,8 +96,8 @@ def test_the_line_of_now_leads_to_the_move_of_what_another_line_counted() -> Non
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        (("replay", "1", "1"), "Replayed 1 delivery. This gave 1 event."),
-        (("replay", "14", "0"), "Replayed 14 deliveries. This gave no event."),
+        (("replay", "1", "1"), "Replayed 1 delivery. It gave 1 event."),
+        (("replay", "14", "0"), "Replayed 14 deliveries. It gave no event."),
         (("discard", "2", "3"), "Discarded 2 deliveries."),
         (("<b>", "1", "1"), ""),
         (("replay", "-1", "1"), ""),

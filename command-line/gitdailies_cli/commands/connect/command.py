@@ -201,11 +201,11 @@ def _address(relay_url: str) -> str:
 
 
 def _print(asked: _Asked) -> None:
-    # As they are sent, with a made-up secret.
+    # The requests as they are sent, with a made-up secret.
     for step in asked.vendor.steps(asked.target, None if asked.vendor.gives_secret else Secret("shown")):
         click.echo(f"# {step.call.does}\n{runner.shown(step.call, asked.api_url)}\n")
     click.echo(
-        f"# {asked.place.entry.secret_file}, beside {asked.place.path.name}, with mode 600: the secret\n"
+        f"# {asked.place.entry.secret_file}, next to {asked.place.path.name}, with mode 600: the secret\n"
     )
     click.echo(f"# lines for {asked.place.path.name}\nsources:")
     for line in asked.place.entry.lines:
@@ -290,7 +290,7 @@ def _undo(asked: _Asked, api: VendorApi) -> None:
         _say(f"removed: the source from {place.path.name}, and {place.secret_file.name}")
         _say(f"next: {_RELOAD}")
     elif here.source is not None:
-        _say(f"kept: the source in {place.path.name}, since this command did not write it as it is")
+        _say(f"kept: the source in {place.path.name}, because it differs from what this command wrote")
 
 
 def _say(text: str) -> None:

@@ -100,6 +100,6 @@ def check_undo(here: Here, entry: Entry) -> None:
     """Raise UsageError if the source is one that a person wrote."""
     if here.source is not None and here.source != entry.value:
         raise UsageError(
-            f"sources.{entry.name}: it was changed since, or written by hand; nothing was removed; "
+            f"sources.{entry.name}: it was changed later, or written by hand; nothing was removed; "
             "remove it and its webhook at the vendor by hand"
         )

@@ -178,7 +178,7 @@ def _undone(vendor: Vendor, api: VendorApi, target: Target, done: Sequence[Made]
     try:
         found = list(vendor.find(api, target))
     except GitDailiesError as error:
-        unsure = f"it may have been made nevertheless; run the same command with --undo ({error})"
+        unsure = f"it may exist nevertheless; run the same command with --undo ({error})"
     known = {(one.what, one.id) for one in found}
     left = take_back(api, [*(one for one in done if (one.what, one.id) not in known), *found])
     return "; ".join(one for one in (left, unsure) if one)

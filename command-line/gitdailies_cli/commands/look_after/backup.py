@@ -1,4 +1,4 @@
-"""`gitdailies backup` and `gitdailies restore`: a copy of a store, beside its running server, and back."""
+"""`gitdailies backup` and `gitdailies restore`: copy a store while its server runs, and restore it."""
 
 import shlex
 from contextlib import closing
@@ -56,7 +56,7 @@ def backup(file: Path, store: str | None, config: Path | None) -> None:
 def restore(file: Path | None, store: str | None, config: Path | None, yes: bool, restored: bool) -> None:
     """Replace an SQLite store with the copy FILE. Stop its server first.
 
-    FILE says which server made it. The earlier store is kept with the new one. For a PostgreSQL dump, print
+    The copy records which server made it. The earlier store is kept. For a PostgreSQL dump, print
     the pg_restore line, which needs an empty database. After that, or after any other program restored a
     store, run this with --restored.
 

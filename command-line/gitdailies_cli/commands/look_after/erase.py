@@ -57,11 +57,8 @@ def erase(
     planned = [_run(one, erasure, dry=True) for one in found]
     nowhere = [id_ for id_ in events if all(id_ in one.unknown for one in planned)]
     if nowhere:
-        known = ", ".join(map(str, found))
-        raise UsageError(
-            f"--event: expected events or deliveries of {known}, got {len(nowhere)} unknown ones; "
-            "nothing was erased"
-        )
+        known, ids = " or ".join(map(str, found)), ", ".join(map(output.printable, nowhere[:_MOST_NAMED]))
+        raise UsageError(f"--event: no event or delivery of {known} has the id {ids}; nothing was erased")
     if dry_run or not yes:
         _print(found, planned, [""] * len(found), as_json=as_json and dry_run, done=False)
         if dry_run or not any(one.counts for one in planned):
@@ -135,11 +132,14 @@ def _print(
         )
         click.echo(f"{one}: {'erased' if done else 'to erase:'} {counts.replace('bodys', 'bodies')}")
         output.lines(f"  {place}" for place in (() if done else result.places))
-        left = _positive(result.left)
-        output.lines(f"  left, since it counts: {name}, {count:,} times" for name, count in left)
+        for name, count in _positive(result.left):
+            kept = f"{name}, {output.counted(count, 'time')}: figures or ids depend on it"
+            if name == "accounts":
+                kept = f"{output.counted(count, 'account')}: remove the person first, under Settings → People"
+            click.echo(f"  kept: {kept}")
         if result.events:
             shown = ", ".join(map(output.printable, result.events[:_MOST_NAMED]))
-            click.echo(f"  erase with --event, if you wish: {shown}")
+            click.echo(f"  still in these events, which --event erases: {shown}")
         if fault:
             click.echo(f"gitdailies: {fault}", err=True)
 

@@ -1,7 +1,7 @@
 """`gitdailies alive`: ask the servers of this machine or container whether they run; for health checks.
 
 It finds them by their command lines, as a person would: process 1, which is the server of a container,
-and the children of process 1, which are services of systemd or stand behind the `init` of a container.
+and the children of process 1, which are services of systemd, or run under the `init` of a container.
 """
 
 import json

@@ -8,7 +8,7 @@ from gitdailies_core.errors import UsageError
 from gitdailies_cli import output
 from gitdailies_cli.common_options import JSON
 
-_MARKS = {"ok": "ok      ", "fault": "FAULT   ", "unproven": "unproven"}
+_MARKS = {"ok": "ok      ", "fault": "FAULT   ", "warning": "warning "}
 
 
 @click.command()

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlencode
 
-from gitdailies_connection.check import FAULT, OK, UNPROVEN, Finding, check, check_relay
+from gitdailies_connection.check import FAULT, OK, WARNING, Finding, check, check_relay
 from gitdailies_connection.config.load import load_dora_alone
 from gitdailies_connection.config.sections.settings import Configuration, DoraSettings
 from gitdailies_connection.config.sections.sign_in import SignInSettings
@@ -69,7 +69,7 @@ def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) 
                 deployed.setdefault(key, set()).add(folded(by["service"]))
     except (errors.GitDailiesError, KeyError, TypeError) as error:
         text = f"teams, services: not compared with the events of {server.url}: {error}"
-        return [Finding(UNPROVEN, text, "compare again when it answers")]
+        return [Finding(WARNING, text, "compare again when it answers")]
     known = KnownNames(repos, services, deployed)
     found = [*in_teams(dora.teams, known), *(in_services(routes, known) if routes is not None else ())]
     # The line that `gitdailies up` writes for `gitdailies demo` has no events before it, nor after --undo.
@@ -80,8 +80,8 @@ def _names(path: Path | None, dora: DoraSettings, routes: Routes | None = None) 
     move = "`gitdailies incident move --from {} --to OWNER/NAME`"
     moved = f"correct the line that names it, if one does, then {move}"
     return [
-        *(Finding(UNPROVEN, text, remedy) for text in found if repos),
-        *(Finding(UNPROVEN, alone(one, deploying, "incidents and "), moved.format(one)) for one in unlike),
+        *(Finding(WARNING, text, remedy) for text in found if repos),
+        *(Finding(WARNING, alone(one, deploying, "incidents and "), moved.format(one)) for one in unlike),
     ]
 
 
@@ -106,7 +106,7 @@ def _store(configuration: Configuration) -> list[Finding]:
         from gitdailies_server.storage.sqlite import file_exists
     except ImportError:
         remedy = "install gitdailies-integrations[relay] where the relay runs, and check there"
-        return [Finding(UNPROVEN, f"{where}: not opened, because the relay is not installed here", remedy)]
+        return [Finding(WARNING, f"{where}: not opened, because the relay is not installed here", remedy)]
     try:
         if setting.path is not None and not file_exists(setting.path):
             return [_file_to_be(where, setting.path)]
@@ -117,7 +117,7 @@ def _store(configuration: Configuration) -> list[Finding]:
     except (errors.StoreUnavailable, errors.UsageError) as error:
         remedy = "look at the database, at its address and its rights, then check again"
         return [Finding(FAULT, f"{where}: {error}", remedy)]
-    new = [Finding(UNPROVEN, *text.split("; ", 1)) for text in renamed]
+    new = [Finding(WARNING, *text.split("; ", 1)) for text in renamed]
     return [Finding(OK, f"{where}: {setting} opens{'' if used else ', and no relay has used it yet'}"), *new]
 
 
@@ -154,7 +154,7 @@ def _alerts(configuration: Configuration) -> list[Finding]:
                 findings.append(Finding(OK, text))
             else:
                 remedy = f"`gitdailies sources preview {source.name}` says why; see only, and services"
-                findings.append(Finding(UNPROVEN, text, remedy))
+                findings.append(Finding(WARNING, text, remedy))
     except errors.UsageError:
         return []
     except errors.StoreUnavailable as error:
@@ -166,7 +166,7 @@ def _without_route(configuration: Configuration) -> list[Finding]:
     """Name each source that needs a line of `route` and has none: no deploy of it counts."""
     remedy = "add a line for each word that deploys; `gitdailies sources preview {}` lists those that came"
     return [
-        Finding(UNPROVEN, f"sources.{name}.route: none, so no deploy counts", remedy.format(name))
+        Finding(WARNING, f"sources.{name}.route: none, so no deploy counts", remedy.format(name))
         for name, source in configuration.sources.items()
         if counts_by_route_alone(source) and not (source.route.lines or source.route.globs)
     ]
@@ -202,7 +202,7 @@ def _sign_in(settings: SignInSettings) -> list[Finding]:
         OpenIdProvider(settings.openid).check()
     except errors.DeliveryError as error:
         remedy = "until it answers, people sign in with passwords alone"
-        return [Finding(UNPROVEN, f"{where}: {error}", remedy)]
+        return [Finding(WARNING, f"{where}: {error}", remedy)]
     except errors.ConfigurationError as error:
         return [Finding(FAULT, f"{where}.client_secret: {error}", "write the secret, alone, into that file")]
     except SignInRefused as error:
@@ -228,5 +228,5 @@ def _trusted_ci(trusted: Sequence[TrustedCi]) -> list[Finding]:
                 remedy = (
                     "name the file of its certificate authority in SSL_CERT_FILE, here and for the server"
                 )
-            findings.append(Finding(UNPROVEN, f"{where}: {error}", remedy))
+            findings.append(Finding(WARNING, f"{where}: {error}", remedy))
     return findings

@@ -46,7 +46,7 @@ class Version(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """The tags that are deploys, by what they are of, and the number of others by the reason."""
+    """The tags that are deploys, by service, and the number of other tags by reason."""
 
     tags: Mapping[str, list[Tag]]
     left_out: Mapping[str, int]

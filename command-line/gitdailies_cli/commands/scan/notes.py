@@ -15,23 +15,23 @@ _SENTENCES = {
     ),
     "tags": "deploys: tags of {:,} releases; git knows a release, not when it reached users",
     "light": (
-        "lightweight tags among them: {:,}; such a tag has no time, so that of its commit counts: lead times"
-        " are at least what is shown, and the tagged commit has none"
+        "lightweight tags among them: {:,}; such a tag has no time, so the time of its commit counts: lead"
+        " times are at least those shown, and the tagged commit has none"
     ),
     "services": (
-        "the tags are of several services ({}), and git does not know whose a commit is, so lead times are"
-        " unknown; choose one with --deploys 'tags:NAME*': its lead times are then of all commits"
+        "the tags are of several services ({}), and git does not know which service a commit belongs to, so"
+        " lead times are unknown; choose one with --deploys 'tags:NAME*': lead times then have all commits"
     ),
     "last": "no deploys in the period, the last one was at {}: choose an earlier --since",
     "alone": (
         "incidents: none given, so recovery time is unknown, and only reverts, hotfixes and rollbacks count"
-        " as failures and rework: both rates are at least what is shown, or unknown if none was found; add"
+        " as failures and rework: both rates are at least those shown, or unknown if none was found; add"
         " --incidents FILE"
     ),
     "shallow": "the clone is shallow, so lead times and reverts are unknown; run git fetch --unshallow",
     "ahead": "left out: deploys with a time in the future, or with none: {:,}",
     "outside": "left out: events of other repositories: {:,}",
-    "missing": "deploys of commits that are not here, so that their lead time is unknown: {:,}",
+    "missing": "deploys of commits that are not here, whose lead time is therefore unknown: {:,}",
     "long": (
         f"deploys with more than {MOST_COMMITS:,} commits, whose lead time is therefore unknown: {{:,}}; a"
         " server knows it if it has the repository under dora.mirrors"

@@ -20,6 +20,7 @@ from gitdailies_cli import output
 from gitdailies_cli.common_options import ago
 from gitdailies_cli.receiver import event_lines
 from gitdailies_cli.receiver.read_server import CursorGone, ReadServer, find_server, server_options
+from gitdailies_cli.reporting import option_names_in_errors
 
 if TYPE_CHECKING:
     from gitdailies_dora.api.events import EventList
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 TABLE, LINES = "table", "json"
 _PAGE = 500
+# What a server calls the values of these options, with how each is named in an error.
+_NAMES = {"from": "--since (a span like 7d, or a time)", "q": "--text"}
 # How often a server is asked for new events.
 FOLLOW_SECONDS = 2.0
 
@@ -71,7 +74,8 @@ def events(
     if began := ago(filters.get("from", ""), datetime.now(UTC)):
         filters["from"] = text_of(began)
     server = find_server(url, key_env, config)
-    found, end, are_all = _newest(server, filters, limit)
+    with option_names_in_errors(_NAMES):
+        found, end, are_all = _newest(server, filters, limit)
     as_lines = form == LINES if form else not sys.stdout.isatty()
     columns = event_lines.Columns.of([named(event) for event in found])
     if not as_lines and (found or follow):

@@ -97,7 +97,7 @@ def _of_relay(id_: str, config: Path | None) -> Explanation | None:
 def _of_receiver(server: ReadServer, id_: str, environment: str) -> WhyAnswer | None:
     """Return what the receiver says about an event or an incident; None if it knows neither.
 
-    Of an incident, these are all its starts, the newest first, else its end.
+    For an incident, these are all its starts, the newest first, else its end.
     """
     others: tuple[WhyAnswer, ...] = ()
     detail = _detail(server, f"/api/events/{quote(id_, safe='')}")

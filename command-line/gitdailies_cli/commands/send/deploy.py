@@ -21,7 +21,7 @@ from gitdailies_cli.reporting import delivery_options, option_names_in_errors, r
 
 EVENT_VARIABLE = "GITHUB_EVENT_PATH"
 OPTIONS = {**{name: f"--{name}" for name in (*DEPLOY_INPUTS, "path")}, "url": "--page"}
-# What a CI job says of itself. A step that could not send prints them for a person to send the same deploy.
+# Facts about a CI job. A step that could not send prints them for a person to send the same deploy.
 OF_A_RUN = ("run", "attempt", "trigger", "tier", "reporter")
 
 

@@ -86,7 +86,7 @@ def resolve(incident_id: str, resolution: str | None, caused_by: str | None, **g
 def move(**given: Any) -> None:
     """Move incidents, open and ended, to another repository. They count only there.
 
-    What arrives later about them follows. The key needs --allow correct.
+    Later messages about them follow. The key needs --allow correct.
 
     \b
     gitdailies incident move --from larkspur/shop-saerch --to shop-search --reason "a typo"

@@ -252,7 +252,7 @@ def test(name: str, as_json: bool) -> None:
 
 
 def _shortened(faults: Sequence[str]) -> Iterator[str]:
-    """Yield the faults, but of many alike the first few and how many more there are."""
+    """Yield the faults; for many alike, the first few and the number of the others."""
     counts: Counter[str] = Counter()
     for fault in faults:
         # Where it is, without the change that was made to an example there.

@@ -65,7 +65,7 @@ def translate(
     """Show the events that deliveries become. The files belong together, in order.
 
     ADAPTER is an adapter, a source pack or a source of gitdailies.yml. FILE is a delivery's body, or - for
-    standard input. NAME.headers.json beside NAME.json or NAME.payload.json holds its headers.
+    standard input. Its headers are in NAME.headers.json, next to NAME.json or NAME.payload.json.
 
     \b
     gitdailies translate pagerduty delivery.json
@@ -98,7 +98,8 @@ def _set_up(adapter: str, config: Path | None, *, quiet: bool) -> tuple[Source, 
     path = find_config.find(config)
     if path is None and not quiet:
         click.echo(
-            f"no {find_config.FILE} here, so every service counts for example/NAME; or use --config", err=True
+            f"no {find_config.FILE} here, so every service counts for example/NAME; --config names a file",
+            err=True,
         )
     configuration = None if path is None else _configuration(path, adapter)
     sources = configuration.sources if configuration else {}
@@ -161,7 +162,7 @@ def _request(name: str, given: _Given) -> Request:
 
 
 def _headers_beside(name: str) -> dict[str, str]:
-    """Read NAME.headers.json beside NAME.json; no headers if it does not exist. Raises UsageError."""
+    """Read NAME.headers.json next to NAME.json; no headers if it does not exist. Raises UsageError."""
     path = Path(name)
     file = path.with_name(f"{path.name.removesuffix(path.suffix).removesuffix('.payload')}.headers.json")
     if name == "-" or not file.is_file():

@@ -124,7 +124,7 @@ def demo(names: Sequence[str], data: Path, undo: bool) -> None:
         carry_out(found, Erasure(mark=MARK))
         left = max(count_events(one, Erasure(repo=folded(REPO))) for one in found)
         if left:
-            click.echo(f"left, since the demo did not send it: {output.counted(left, 'event')} of {REPO}")
+            click.echo(f"kept, because the demo did not send it: {output.counted(left, 'event')} of {REPO}")
         return
     dora, relay = _servers(data, settings)
     output.lines(send(data, dora, relay, names or FIRST))

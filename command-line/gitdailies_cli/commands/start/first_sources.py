@@ -30,7 +30,7 @@ def route_example(name: str, setup: str) -> Sequence[str]:
 
 
 def secret_file(name: str) -> str:
-    """Return the name of the file of a source's secret, beside gitdailies.yml."""
+    """Return the name of the file of a source's secret, next to gitdailies.yml."""
     return f"{name}-secret"
 
 

@@ -38,7 +38,7 @@ _ANY_PORT = re.compile(r":0\b")
 
 @dataclass(frozen=True)
 class Flags:
-    """Where the servers of this start listen; what is None is as gitdailies.yml says."""
+    """Where the servers of this start listen. None means the address in gitdailies.yml."""
 
     host: str | None
     dora_port: int | None

@@ -15,12 +15,12 @@ Json: TypeAlias = dict[str, Any]
 
 TEXTS: Json = tomllib.loads(Path(__file__).with_name("tools.toml").read_text("utf-8"))
 TOOLS: Json = TEXTS["tools"]
-# Of a long list of commits, the first ones are shown. A median of fewer than some deploys says little.
+# The first commits of a long list are shown. A median of fewer than some deploys says little.
 _COMMITS, _FEW = 20, 5
 
 
 def takes(name: str, document: Json) -> Json:
-    """Return the schema of what a tool takes; of anything, if the OpenAPI *document* is {}."""
+    """Return the schema of a tool's arguments; it allows any, if the OpenAPI *document* is {}."""
     if name in TEXTS or not document:
         return TEXTS[name] if document else {"type": "object"}
     tool = TOOLS[name]
@@ -33,7 +33,7 @@ def takes(name: str, document: Json) -> Json:
 
 
 def told(name: str, given: Mapping[str, Any], found: Json, base: str) -> Json:
-    """Return what an assistant gets for what a tool *found*; *base* is the address of the server."""
+    """Return the answer to an assistant from what a tool *found*; *base* is the address of the server."""
     filters = {key: value for key, value in given.items() if key not in TEXTS["no_filters"]}
     page = f"{base}{TOOLS[name]['page']}?{urlencode(filters, doseq=True)}".rstrip("?")
     seconds = found.get("windowSeconds")

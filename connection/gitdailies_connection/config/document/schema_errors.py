@@ -150,7 +150,7 @@ def _about_secret(document: Document, place: Place) -> str:
 def _meant(error: "ValidationError") -> "list[ValidationError]":
     """Return the errors of the branch of `anyOf` whose type fits, or one error for all branches.
 
-    Of several that fit, it is the branch with the fewest names that are missing or wrong.
+    If several fit, it is the branch with the fewest missing or wrong names.
     """
     branches: dict[Any, list[ValidationError]] = {}
     for one in error.context or ():

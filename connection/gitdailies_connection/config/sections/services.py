@@ -115,7 +115,7 @@ def _of_file(
             if other is not None and other.routes != one.routes:
                 inner.fault(
                     (name,),
-                    f"expected what {other.where} says of this service, got something else; "
+                    f"expected what {other.where} says about this service, got something else; "
                     "a line in gitdailies.yml settles it",
                 )
         inner.finish()

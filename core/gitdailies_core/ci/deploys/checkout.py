@@ -33,7 +33,7 @@ class _Wanted(NamedTuple):
 
 
 class _Chosen(NamedTuple):
-    """A checkout, what is known of it, and a warning about others."""
+    """A checkout, what is known about it, and a warning about others."""
 
     folder: str = ""
     found: Found = Found()
@@ -134,7 +134,7 @@ def _chosen(git: Git, directory: str, path: str | None, wanted: _Wanted, root: s
         warning = (
             f"several checkouts of {_slug(next(iter(own.values())))} are at different commits ({places})"
         )
-        warning += f"; if another than the run's was deployed, set sha to {CHECKOUT} and path to its folder"
+        warning += f"; if another commit was deployed, set sha to {CHECKOUT} and path to its folder"
         # None of them is taken for the deployed one. The run's tells its log.
         at, own = [folder for folder in at if folder in own], {}
         if not at:

@@ -29,7 +29,7 @@ from gitdailies_core.events.field_types import MOST_COMMITS, MOST_REVERTS, URL
 from gitdailies_core.events.ids import deploy_id
 from gitdailies_core.events.kind import DEPLOY
 
-# Of what landed last on the branch, enough for the runs that failed since the last deploy. The receiver drops
+# The last commits on the branch: enough for the runs that failed since the last deploy. The receiver drops
 # what earlier deploys brought.
 USUAL_COMMITS = 250
 # With the merges that brought them.
@@ -285,7 +285,7 @@ class _Job(NamedTuple):
             notes.append("paths: no commit of the deploy touches one of them")
         if self.inputs.paths and not any("outside" in one for one in target.commits):
             why = "the checkout is shallow" if self.git and not self.git.whole else "no checkout has them"
-            notes.append(f"paths: no lead time, as it is not known which commits touch them: {why}")
+            notes.append(f"paths: no lead time, because it is not known which commits touch them: {why}")
         if len(target.commits) > MOST_COMMITS:
             notes.append(f"commits: the newest {MOST_COMMITS} of {len(target.commits)}")
         return notes

@@ -35,7 +35,7 @@ class GitFacts(NamedTuple):
         return self.at or self.sha
 
     def reverts_since(self, before: str | None) -> tuple[str, ...]:
-        """Return what the commits after *before* undo. If unknown, that is the newest one's first parent.
+        """Return the commits that those after *before* undo. It is the newest one's first parent if unknown.
 
         Earlier reverts undid what earlier deploys brought, and were in these. One outside the service undid
         nothing of it.

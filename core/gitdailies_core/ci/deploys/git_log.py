@@ -19,12 +19,12 @@ from gitdailies_core.events.field_types import MOST_COMMITS
 LONGEST_GIT_SECONDS = 15.0
 _BRANCHES = "refs/heads/"
 _OWNED_BY_ANOTHER = ("unsafe repository", "dubious ownership")
-# Of a shallow clone: git hides the parents of these commits, and each takes a call.
+# In a shallow clone, git hides the parents of these commits, and each takes a call.
 _MOST_ENDS = 50
 
 
 class Found(NamedTuple):
-    """What is known of a checkout, or the reason in words for the log."""
+    """What is known about a checkout, or the reason in words for the log."""
 
     facts: GitFacts | None = None
     problem: str = ""
@@ -86,7 +86,7 @@ def read_head(git: Git, directory: str) -> Found:
 
 
 def read_log(git: Git, directory: str, head: GitFacts, sha: str, paths: Sequence[str] = ()) -> Found:
-    """Add the log from *sha* on to what is known of a checkout, which may lack that commit.
+    """Add the log from *sha* on to what is known about a checkout, which may lack that commit.
 
     In a shallow clone the log ends early. A commit that touches none of *paths* is `outside`.
     """

@@ -1,1 +1,1 @@
-"""What a job says of itself: the values of its variables, and the inputs that a user set."""
+"""What a job says about itself: the values of its variables, and the inputs that a user set."""

@@ -114,7 +114,7 @@ def readable_time(time: Any) -> str | None:
         return None
 
 
-# As `git revert` writes it, and GitHub and GitLab do. With --reference, git writes a short name.
+# The words of `git revert`, GitHub and GitLab. With --reference, git writes a short name.
 _REVERT = r"(?im)^\W*this reverts commit\s+([0-9a-f]{7,64})\b"
 
 
@@ -126,7 +126,7 @@ def undone_by(message: Any) -> tuple[str, ...]:
     return tuple(sha.lower() for sha in re.findall(_REVERT, message))
 
 
-# As git, GitHub, GitLab, Bitbucket and people write the message of a merge: Merge feature/x into main.
+# How git, GitHub, GitLab, Bitbucket and people write the message of a merge: Merge feature/x into main.
 _MERGE = re.compile(
     r"Merge (?:pull request #|branch |branches |tag |commit |remote-tracking branch |request )|Merged in "
     r"|Merge \S+/\S+(?: into \S+)?\s*(?:\n|$)"
@@ -157,7 +157,7 @@ class Target(NamedTuple):
     no_branch  why there is no branch, most often a tag. Then git's branch is not used
     unsure     why the platform knows none, if git may
     foreign    the branch of a fork, which is none of the repository's
-    commits    the new ones, as far as the platform knows them
+    commits    the new ones that the platform knows
     before     the commit that the branch was at before
     reverts    the commits that the new ones undo
     notes      lines for the log. The error about a missing commit has them, too
@@ -199,7 +199,7 @@ class Run(NamedTuple):
 class Start(NamedTuple):
     """What started a run.
 
-    trigger       what a deploy says of it, or None if that is not known for certain
+    trigger       what a deploy says about it, or None if that is not known for certain
     names_commit  whether it names the commit to deploy; None if the platform does not say what it was
     elsewhere     whether the deploy was made elsewhere, so that the job's checkout says nothing about it
     """
@@ -210,7 +210,7 @@ class Start(NamedTuple):
 
 
 class Starts:
-    """The starts that platforms tell of."""
+    """The starts that platforms name."""
 
     PUSHED, TAGGED = Start("push", True), Start("tag", True)
     SCHEDULED, BY_HAND = Start("schedule", False), Start("manual", False)

@@ -20,7 +20,7 @@ from gitdailies_core.errors import UsageError
 from gitdailies_core.events.field_types import DEPLOY_TYPES, SHA
 from gitdailies_core.values.times import parse, text_of
 
-# As `sha`: the commit of the checkout.
+# A value of `sha`: the commit of the checkout.
 CHECKOUT = "checkout"
 
 

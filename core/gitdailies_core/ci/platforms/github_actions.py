@@ -342,7 +342,7 @@ def _from_payload(
     elif at(payload, f"{name}.event") == "release":
         found = {"no_branch": f"{name} belongs to a release, and {head} is a tag"}
     elif head and _may_be_tag(name, payload, head):
-        found = {"unsure": f"{name} does not tell whether {head} is a branch or a tag"}
+        found = {"unsure": f"{name} does not say whether {head} is a branch or a tag"}
     return dict(
         sha=sha,
         commit_time=readable_time(at(payload, row.commit_time)),
@@ -424,7 +424,7 @@ def _comment_facts(payload: Mapping[str, Any]) -> dict[str, Any]:
     merged = at(payload, "issue.pull_request.merged_at")
     return dict(
         no_branch="a comment on a pull request started the run",
-        notes=("a comment on a pull request does not tell the pull request's commit",),
+        notes=("a comment on a pull request does not name the pull request's commit",),
         pull=None if merged else f"pull request {at(payload, 'issue.number') or ''}".strip(),
     )
 
@@ -461,7 +461,7 @@ def _pull_request_facts(name: str, payload: Mapping[str, Any], ref: str) -> dict
 
 
 def _missing_payload(name: str) -> tuple[str, ...]:
-    return (f"the payload of {name}, which tells it, was not found at GITHUB_EVENT_PATH",)
+    return (f"the payload of {name}, which names it, was not found at GITHUB_EVENT_PATH",)
 
 
 _HEADING = "GitDailies"

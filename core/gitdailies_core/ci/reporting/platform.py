@@ -135,7 +135,7 @@ class Platform:
             branch, no_branch = None, f"the run is of tag {tag}"
         sha = full_sha(found["sha"])
         if found["sha"] and not sha:
-            notes.append(f"the platform's commit is {got(found['sha'])}, which is no whole commit name")
+            notes.append(f"the platform's commit is {got(found['sha'])}, which is not a full commit SHA")
         own = Target(
             repo=found["repo"] or repo_of(variables.first(*self.repo_url)),
             sha=sha,

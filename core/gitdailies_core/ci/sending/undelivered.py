@@ -56,7 +56,7 @@ def after(
 
     id_ = event.get("id", "")
     if answer.status == _CONFLICT and is_self_made(id_):
-        # Such an id names one deploy, whatever else an attempt says of it.
+        # Such an id names one deploy, whatever else an attempt says about it.
         note = f"the receiver has {id_} already, with other content, and keeps the first"
         return ended(DONE, answer.message, unchanged=True, note=note)
     what = at_fault(answer.status, answer.page) if event else ""

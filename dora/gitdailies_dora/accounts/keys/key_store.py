@@ -31,7 +31,7 @@ _COLUMNS = (
 
 # A key that is no read token.
 _OF_NOBODY = "person_id IS NULL"
-# Of one person.
+# Per person.
 MOST_TOKENS = 20
 MOST_REPORTED = 200
 # How long a key works that was replaced.
@@ -171,9 +171,9 @@ def _checked(
 
 
 def keyless(session: Session, name: str, *, now: datetime) -> Key:
-    """Return what stands for CI jobs of *name* in place of a key, created at the first one.
+    """Return the entry for CI jobs of *name* without a key; the first job creates it.
 
-    Nobody can send its hash, because the name has not the form of a key.
+    No one can send its hash, because the name does not have the form of a key.
     """
     values = (name, keys.KEYLESS, keys.hash_of(name), DEPLOYED, to_us(now))
     session.execute(_INSERT_KEYLESS, values)
@@ -238,7 +238,7 @@ def find_key_by_id(session: Session, id_: int) -> Key | None:
 
 
 def remove_key(session: Session, key: Key, *, actor: str, now: datetime) -> None:
-    """Delete a key inside a transaction; raises UsageError for what stands for CI jobs without one."""
+    """Delete a key inside a transaction; raises UsageError for the entry of CI jobs without a key."""
     _refuse_keyless(key)
     session.execute(_DELETE, (to_us(now), key.id))
     forget_wrong(session, key.id)

@@ -39,5 +39,5 @@ class UnknownKeys:
             self._found.popitem(last=False)
 
     def newest(self) -> list[UnknownKey]:
-        """Return what was noted, the last first."""
+        """Return the notes, the newest first."""
         return list(reversed(self._found.values()))

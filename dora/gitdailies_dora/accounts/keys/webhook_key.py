@@ -115,7 +115,7 @@ class Key:
 
     @property
     def is_keyless(self) -> bool:
-        """Whether it stands for CI jobs that report by an ID token."""
+        """Whether it is the entry of CI jobs that report with an ID token."""
         return self.prefix == KEYLESS
 
     @property

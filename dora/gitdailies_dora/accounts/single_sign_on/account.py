@@ -26,7 +26,7 @@ class SignInRefused(GitDailiesError):
 
 @dataclass(frozen=True)
 class Account:
-    """An account: its provider, its name there, and what the provider says of it.
+    """An account: its provider, its name there, and what the provider says about it.
 
     *provider* is the issuer of OpenID Connect, or `header`. *names* may name the person, the best first.
     *email* is "" where the provider has not verified it.

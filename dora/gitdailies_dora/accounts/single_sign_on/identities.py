@@ -45,7 +45,7 @@ class Barred:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a sign-in came to: the person, or None with the reason for the person, in one sentence."""
+    """The result of a sign-in: the person, or None with the reason for the person, in one sentence."""
 
     person: Person | None
     reason: str = ""

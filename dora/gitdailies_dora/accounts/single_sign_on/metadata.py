@@ -25,7 +25,7 @@ _ERROR_WORD = re.compile(r"[a-z_]{1,60}")
 
 @dataclass(frozen=True)
 class ProviderMetadata:
-    """The addresses of a provider, and what this server has to know of it."""
+    """The addresses of a provider, and what this server needs to know about it."""
 
     issuer: str
     authorization: str

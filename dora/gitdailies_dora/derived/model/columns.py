@@ -192,7 +192,7 @@ def packed_weeks(session: Session, span: TimeSpan, now: int) -> dict[str, list[T
 
 
 def read_weeks(session: Session, where: Where, weeks: Sequence[TimeSpan], now: int) -> Iterator[Columns]:
-    """Yield what is packed of each of the *weeks* that answer a question.
+    """Yield the packed columns of each of the *weeks* that answer a question.
 
     Until the last week, the session must not be used for anything else.
     """

@@ -19,10 +19,10 @@ from gitdailies_dora.sql.bulk import among, given_sql, lookup_many
 TargetKey = tuple[str, str, str]  # repository, environment, service or ""
 Order = tuple[int, str]  # time and id of a deploy
 
-# What a row of figures_commits says of a commit: the target had it, the deploy listed it first, or the deploy
+# What a row of figures_commits says about a commit: the target had it, or the deploy listed it first, or
 # only names it as a parent.
 THERE, LISTED_FIRST, ABOVE = 0, 1, 2
-# The marks of these in `mentions`. Of those that it listed first, some are new, and the others were there.
+# The marks of these in `mentions`. Some of those that it listed first are new; the others were known before.
 # The new ones have the second mark if their list does not say which of them are of the service.
 NEW, NEW_UNTOLD = "+", "*"
 _OLD, _ABOVE, _OUTSIDE = "~", "^", "-"
@@ -114,7 +114,7 @@ class StoredDeploy(NamedTuple):
 
     @property
     def commits(self) -> dict[str, int]:
-        """What figures_commits says of each commit that was there from it on; nothing for a repeat."""
+        """What figures_commits says about each commit that was there from it on; nothing for a repeat."""
         if not self.counts:
             return {}
         listed = {sha: _MARKS.get(mark, THERE) for sha, mark in self.listed.items()}
@@ -195,7 +195,7 @@ def by_service(targets: Mapping[TargetKey, Order]) -> dict[str, dict[str, Order]
 
 
 def first_of_services(session: Session, repos: Iterable[str]) -> dict[TargetKey, Order]:
-    """Return the first stored deploy of each target, but for that of production without a service."""
+    """Return the first stored deploy of each target, except of production without a service."""
     statement = statements.FIRST_OF_SERVICES.format(given_sql(session, "repo"))
     rows = session.execute(statement, (among(session, sorted(set(repos))),)).fetchall()
     return {(repo, environment, service): (at, id_) for repo, environment, service, at, id_ in rows}

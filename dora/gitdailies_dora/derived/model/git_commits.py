@@ -29,7 +29,7 @@ def of_deploys(session: Session, ids: Iterable[str]) -> dict[str, GitCommits]:
 
 
 def write(session: Session, repo: str, commits: Mapping[str, tuple[int, GitCommits]]) -> None:
-    """Write the time and the commits of deploys, in place of what was stored for them."""
+    """Write the time and the commits of deploys, in place of the stored ones."""
     delete(session, commits)
     session.executemany(
         statements.INSERT_GIT_COMMITS,

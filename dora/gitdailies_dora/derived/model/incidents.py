@@ -69,7 +69,7 @@ class StoredIncident(NamedTuple):
 
 
 class KnownSpan(NamedTuple):
-    """An incident of a deploy, as far as it is over at a moment."""
+    """An incident of a deploy, up to a moment."""
 
     began_at: int
     ended_at: int | None

@@ -144,12 +144,12 @@ def newer_definitions(session: Session) -> str:
 
 
 def not_ready(session: Session) -> Refusal:
-    """Return the refusal of a question that needs rows, while they are for other settings."""
+    """Return the refusal of a question that needs rows, while these are for other settings."""
     if newer := newer_definitions(session):
         return refusal(
             "busy", f"a newer release derived the figures, by definitions {newer}; upgrade this server"
         )
-    text = "the figures are being derived from all events again; ask again in a minute"
+    text = "the figures are being computed again from all events; ask again in a minute"
     return refusal("busy", text, Retry_After="60")
 
 

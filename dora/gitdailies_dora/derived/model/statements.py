@@ -156,7 +156,7 @@ LATEST_OF_TARGET = (
 )
 DEPLOYS_OF_TARGET = Lookup("d.id", "figures_deploys d", _OF_TARGET)
 
-# The first deploy of each environment and service of repositories, `{}`, in alphabetical order, but for that
+# The first deploy of each environment and service of repositories, `{}`, in alphabetical order, except that
 # of production that names no service. It takes one step in the index for each.
 _NEXT_OF = (
     "(SELECT n.id FROM figures_deploys n WHERE n.repo = {0}.repo AND (n.environment, n.service) > {1}"
@@ -388,7 +388,7 @@ INCIDENTS_BETWEEN = Lookup(
     "i.at",
 )
 
-# Of one service, also those that another deploy would not concern.
+# With one service, also those that another deploy would not concern.
 INCIDENTS_OF_SERVICE = INCIDENTS_BETWEEN._replace(
     where=f"{INCIDENTS_BETWEEN.where} AND i.service = given.service"
 )
@@ -411,7 +411,7 @@ OCCURRENCES = Lookup(
     _INCIDENT, "figures_incidents i", "i.repo = given.repo AND i.incident_id = given.incident_id"
 )
 INCIDENTS_BY_ID = Lookup(_INCIDENT, "figures_incidents i", "i.id = given.id")
-# Of these starts, those whose incident is open at a moment, which is given three times.
+# Those of these starts whose incident is open at a moment, which is given three times.
 OPEN_STARTS = Lookup(
     "i.id",
     "figures_incidents i",
@@ -421,7 +421,7 @@ INCIDENTS_OF_DEPLOY = Lookup(_INCIDENT, "figures_incidents i", "i.deploy = given
 
 # --- Figures: each is for one environment and one span of time ---
 
-# What deploys add to the figures but for their failures; a target and a period follow after AND.
+# The part of the figures that deploys give, without failures; a target and a period follow after AND.
 DEPLOYS = (
     "SELECT id, repo, service, at, rework, CASE WHEN unknown = '' THEN 0 ELSE 1 END, unknown_commits, leads"
     " FROM figures_deploys WHERE counts = 1 AND {where}"
@@ -530,7 +530,7 @@ NAMED_BETWEEN = DEPLOYS_BETWEEN._replace(where=f"{DEPLOYS_BETWEEN.where} AND e.s
 UNNAMED_BETWEEN = DEPLOYS_BETWEEN._replace(where=f"{DEPLOYS_BETWEEN.where} AND e.service IS NULL")
 _KNOWN = "(SELECT 1 FROM figures_deploys d WHERE d.id = e.id AND d.known = 1 LIMIT 1) = 1"
 KNOWN_BETWEEN = DEPLOYS_BETWEEN._replace(select="e.id", where=f"{DEPLOYS_BETWEEN.where} AND {_KNOWN}")
-# Of these events, those that name a service, and those that name none.
+# The given events that name a service, and those that name none.
 WITH_SERVICE = Lookup("e.id", "events e", "e.id = given.id AND e.service IS NOT NULL")
 WITHOUT_SERVICE = Lookup("e.id", "events e", "e.id = given.id AND e.service IS NULL")
 

@@ -63,12 +63,12 @@ CorrectionWord: TypeAlias = Annotated[
 ]
 
 DeployEvidence: TypeAlias = Annotated[
-    str | None, one_of(*EVIDENCE, None, text="why it is held to have failed; null if it is not")
+    str | None, one_of(*EVIDENCE, None, text="why it counts as failed; null if it does not")
 ]
 
 
 class NamedEvent(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """An event by its id, kind and time, and what names it. What it does not have is left out."""
+    """An event by its id, kind and time, and what names it. Missing fields are left out."""
 
     id: str
     kind: str
@@ -87,7 +87,7 @@ class NamedEvent(Struct, frozen=True, kw_only=True, rename="camel", omit_default
 
 
 class EventReference(NamedEvent, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """Another event, as far as an answer names it."""
+    """The fields by which an answer names another event."""
 
     type: str = ""
     title: str = ""
@@ -126,7 +126,7 @@ class JudgedEvents(Struct, frozen=True, kw_only=True):
 
 
 class RelatedEvents(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The events that have to do with an event."""
+    """The events that are related to an event."""
 
     deploy: Annotated[EventReference | None, about("the deploy that an incident is attributed to")] = None
     before: Annotated[EventReference | None, about("the counting deploy before it to its target")] = None
@@ -177,7 +177,7 @@ class CommitDetail(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class TimelineStep(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Something that happened, and the time since what happened before."""
+    """A step of the timeline, and the time since the step before."""
 
     time: Time
     what: Annotated[str, one_of(*_WHATS)]
@@ -209,7 +209,7 @@ class DeployDetail(_Detail, frozen=True, kw_only=True, rename="camel"):
     state: Annotated[str, one_of(*DEPLOY_STATES)]
     settled_at: Annotated[Time, about("from when on it is judged")]
     evidence: DeployEvidence
-    type: Annotated[str, about("what it counts as; empty while it is not derived")]
+    type: Annotated[str, about("what it counts as; empty until that is computed")]
     commits: tuple[CommitDetail, ...]
     commits_unknown: Annotated[str | None, about("why its new commits are not all known")]
     recovery_seconds: Seconds

@@ -71,7 +71,7 @@ _TWO_RUNS = (
     " WHERE d.counts = 1 AND d.environment = ? AND d.at >= ? AND d.at < ? AND o.at BETWEEN d.at AND d.at + ?"
     " ORDER BY d.at, d.id, o.at, o.id"
 )
-# Of a repository, the deploys in a period that count as repeats of others.
+# The deploys of a repository in a period that count as repeats of others.
 _REPEATS = (
     "SELECT id, at, repo, environment, service, reporter FROM figures_deploys"
     " WHERE counts = 0 AND repo = ? AND environment = ? AND at >= ? AND at < ?"

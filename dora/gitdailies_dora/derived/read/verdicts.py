@@ -75,7 +75,7 @@ class _Row(NamedTuple):
 
     @property
     def new(self) -> NewCommits:
-        """As many new commits as it has, with their lead times."""
+        """Its new commits, with their lead times."""
         times = [*lead_times_of(self.leads), *[None] * self.unknown_commits]
         commits = tuple(NewCommit("", lead) for lead in times)
         return NewCommits(self.unknown, commits, untold=bool(self.untold))

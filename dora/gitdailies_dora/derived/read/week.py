@@ -1,4 +1,4 @@
-"""What a week was, from rows: its figures beside those of the week before, its outages and failed deploys."""
+"""A week, read from rows: its figures and those of the week before, its outages and failed deploys."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping

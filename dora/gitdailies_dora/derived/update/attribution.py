@@ -42,7 +42,7 @@ class Span(NamedTuple):
 
 
 def causes(occurrence: incidents.Occurrence) -> tuple[Cause, ...]:
-    """Return what is named as the cause of an occurrence: by its start, and by its end from then on."""
+    """Return the named causes of an occurrence: by its start, and by its end from then on."""
     end = occurrence.end
     first, last = occurrence.start.caused_by, occurrence.caused_by
     if end is None or first == last:
@@ -67,7 +67,7 @@ def by_cause(
     """Attribute an incident to one of the deploys that are of its cause or brought it, moment by moment."""
     later = [one for one in candidates if one.at > began_at]
     of_service = [one for one in later if service and one.service == service]
-    # Of the later ones, only the first can be what it is attributed to, and the first of the service.
+    # It can be attributed only to the first of the later ones, or to the first of the service.
     moments = {one.at for first in (later, of_service) for one in sorted(first)[:1]}
     spans: list[Span] = []
     for moment in sorted({since, *(at for at in moments if since < at < until)}):

@@ -1,6 +1,6 @@
 """Rows of deploys: what each one counts as, what it brought, and which deploys it remedies.
 
-The deploys of a step are removed and put back in order, each with what is stored of the earlier deploys
+The deploys of a step are removed and put back in order, each with the stored facts about the earlier deploys
 of its target (`earlier`). The scans themselves are those of `figures`, and begin where a group begins.
 """
 
@@ -222,7 +222,7 @@ def _compare(groups: Sequence[earlier.Group], several: Mapping[str, Order]) -> N
 
 
 def _merge(states: CommitMap[CommitState], sha: str, stored: CommitState) -> None:
-    """Add what is stored of a commit to what groups before have made known of it."""
+    """Add the stored facts about a commit to those that earlier groups found."""
     known = states.exact(sha)
     if not known:
         states.add(sha, stored)

@@ -1,4 +1,4 @@
-"""What is stored of the earlier deploys of a target, for the deploys that are put between them.
+"""The stored facts about earlier deploys of a target, for the deploys that are put between them.
 
 Between two stored deploys, the deploys of a step form a group: what is stored before the first of them
 holds for all of them.
@@ -41,7 +41,7 @@ class Group:
     """Deploys of one target, in order, between two stored ones.
 
     `latest` is the stored counting deploy before them. `followed` is set if one is stored after them.
-    `states` and `before` have what is stored of commits: in `before`, `ABOVE` is one that is only named as a
+    `states` and `before` have facts about commits: in `before`, `ABOVE` is one that is only named as a
     parent. `bare` has the latest deploy that brought something, and its commit if it listed none. `forward`
     and `brought` have the stored deploys that they may remedy. `taken` are the deploys as they count, and
     `new` has the new commits of these.
@@ -153,7 +153,7 @@ def load_states(session: Session, groups: Sequence[Group], lengths: Lengths) -> 
     states: dict[tuple[int, str], CommitState] = {}
     for number, (group, sha) in enumerate(wanted):
         other, counting, brought = (None if id_ is None else stored[id_] for id_ in first[number])
-        # Of one that a step has left over, the commit is not the first any more, and yet it counts.
+        # After an unfinished step, this deploy's commit may not be stored as the first. It still counts.
         if brought is None and group.latest is not None and group.latest.own_new and group.latest.sha == sha:
             brought = group.latest
         if other is not None or brought is not None:

@@ -41,7 +41,7 @@ from gitdailies_dora.sql.bulk import Lookup, insert_many, lookup_many
 
 
 class _Whole(NamedTuple):
-    """An occurrence, and what is named as its cause over time."""
+    """An occurrence, and the causes named for it over time."""
 
     id: str
     repo: str

@@ -49,7 +49,7 @@ def next_week(session: Session, zone: tzinfo, now: int, weeks: int = PACKED_WEEK
 
 
 def unpack(session: Session, changed: Iterable[tuple[str, int, int]]) -> None:
-    """Take away what is packed of some weeks: each an environment, a first and a last moment in them."""
+    """Delete the packed form of some weeks: each an environment, a first and a last moment in them."""
     days = sorted({(where, first // _DAY_US, last // _DAY_US) for where, first, last in changed})
     given = [(where, first * _DAY_US, (last + 1) * _DAY_US) for where, first, last in days]
     found = sorted({*lookup_many(session, "environment, first, behind", given, _PACKED_AT)})

@@ -7,8 +7,8 @@ themselves of a week that is not packed.
 
 An incident belongs to the week of the deploy that it is attributed to, to that of its start, and to those of
 the deploys that may have fixed it.
-Whether a deploy failed, and when it was recovered, depends on the moment of the question. What is packed is
-what holds at the end of all time, and `holds_from` says from when on nothing more of it changes: a question
+Whether a deploy failed, and when it was recovered, depends on the moment of the question. A packed week
+holds the facts at the end of all time, and `holds_from` says from when on nothing in it changes: a question
 about an earlier moment reads the derived rows.
 """
 
@@ -59,7 +59,7 @@ class Packed(NamedTuple):
 
 
 def collect(session: Session, week: Week, renames: Renames) -> Packed:
-    """Read the deploys and incidents of a week. It takes a while, and may be done beside what is written."""
+    """Read the deploys and incidents of a week. It takes a while, and may run during a write."""
     span = TimeSpan(week.began, week.ended - 1)
     found = read_rows(session, Where(week.environment), span, FOREVER - 1, renames)
     packed = by_target(found, week.began)
@@ -69,7 +69,7 @@ def collect(session: Session, week: Week, renames: Renames) -> Packed:
 
 
 def keep(session: Session, packed: Packed, renames: Renames) -> None:
-    """Store a week in place of what is packed of it. If the rows have changed since, it is read again."""
+    """Replace the packed form of a week. If the rows have changed since, it is read again."""
     week = packed.week
     if packed.version is None or packed.version != change_log.rows_version(session):
         packed = collect(session, week, renames)

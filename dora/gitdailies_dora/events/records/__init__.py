@@ -1,1 +1,1 @@
-"""What is stored beside events: changes to derive, spellings of repositories, corrections, hashes of ids."""
+"""Stored with events: changes to derive, spellings of repositories, corrections, hashes of ids."""

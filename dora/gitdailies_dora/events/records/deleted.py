@@ -1,4 +1,4 @@
-"""What goes with events that were deleted: all that other tables say of them. Of erased ones, a hash stays.
+"""The traces of deleted events: all that other tables say about them. A hash of erased ones stays.
 
 The hash of its id is enough to recognize a repeat. Each function runs inside a transaction of its caller.
 """
@@ -38,5 +38,5 @@ def remember(session: Session, ids: Iterable[str], at: int) -> None:
 
 
 def hashes(ids: Iterable[str]) -> dict[str, str]:
-    """Return ids by what is stored of those of erased events."""
+    """Return ids by the stored hashes of the ids of erased events."""
     return {hashlib.sha256(id_.encode()).hexdigest()[:_HASH_LENGTH]: id_ for id_ in ids}

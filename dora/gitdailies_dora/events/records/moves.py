@@ -1,7 +1,7 @@
 """Incidents that are moved to another repository. Each function runs inside a transaction of its caller.
 
 The events get another repository, and keep their ids. A correction of each says which one they came with, so
-that a move can be undone. What arrives later of a moved incident goes where its other events are.
+that a move can be undone. Later events of a moved incident follow the others.
 """
 
 from collections import defaultdict

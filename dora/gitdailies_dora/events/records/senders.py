@@ -63,7 +63,7 @@ def note(session: Session, arrivals: Iterable[Arrival]) -> None:
 
 
 def forget(session: Session, events: Iterable[tuple[Mapping[str, Any], int]]) -> None:
-    """Count events that were deleted, each with its key, no more. When it came last stays true."""
+    """Stop counting deleted events, each with its key. The time of the last arrival stays."""
     counted = Counter((*who_sent(event["kind"], event), key_id) for event, key_id in events)
     session.executemany(_SUBTRACT, [(number, *who) for who, number in counted.items()])
     session.execute(_DELETE)

@@ -104,7 +104,7 @@ class Pools(NamedTuple):
     def _most(self, late: Numbers, expected: Numbers, by_time: int) -> int:
         """Return the upper bound of a negative binomial distribution, at most *by_time*.
 
-        Of each target, a number of incidents was seen, and each of them stands for a weight of deploys.
+        Each target has a number of incidents, and each incident has a weight in deploys.
         """
         if not by_time:
             return 0
@@ -140,7 +140,7 @@ def shown_rate(deploys: float, incidents: float, fails: float, window_days: floa
 class Timeline:
     """The deploys of each target in order, and when the `next` one is. Each target `begins` at a position.
 
-    Of those of one instant, all but the last one last no time.
+    If several are at one instant, all except the last one last no time.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class Timeline:
     def some_at_once(
         cls, found: Columns, now: int, chosen: NDArray[np.bool_]
     ) -> "Iterator[Callable[[], Timeline]]":
-        """Yield what makes the lines of *chosen* targets up to *now*, with what is around, of some each."""
+        """Yield functions that make the lines of *chosen* targets up to *now*, each of some targets."""
         deploys, around = found.deploys, found.around
         keys = np.concatenate(
             [np.repeat(deploys["target"], deploys["deploys"]), around["target"]], dtype=np.int64

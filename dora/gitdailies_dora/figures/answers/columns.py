@@ -264,14 +264,14 @@ class Joined:
     """
 
     def __init__(self, parts: Iterable[Columns]) -> None:
-        """Each part is asked for once and not kept."""
+        """Each part is read once and not kept."""
         self._numbers: dict[str, int] = {}
         self._values = {name: _Values(dtype) for name, dtype in ARRAYS.items()}
         self._add(parts)
         self._kept = list(self._numbers), {name: one.count for name, one in self._values.items()}
 
     def with_more(self, parts: Iterable[Columns]) -> Columns:
-        """Return what is kept, and *parts* behind it, for as long as no other question asks."""
+        """Return the kept columns with *parts* behind them. They are valid until the next question."""
         targets, counts = self._kept
         self._numbers = {name: number for number, name in enumerate(targets)}
         for name, count in counts.items():

@@ -59,7 +59,7 @@ class Interval(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """What to say of a difference if it is clear, and how often chance makes one that is as large."""
+    """The word for a difference if it is clear, and how often chance makes one that is as large."""
 
     word: Verdict
     p: float = 1.0

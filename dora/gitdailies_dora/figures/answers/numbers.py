@@ -80,7 +80,7 @@ class ChangeLeadTime(Struct, frozen=True, rename="camel"):
 
 
 class Evidence(Struct, frozen=True):
-    """The settled deploys that failed, by why they are held to have failed."""
+    """The settled deploys that failed, by why they count as failed."""
 
     named: Annotated[Count, _about("an incident names their commit")]
     corrected: Annotated[Count, _about("a person says so")]
@@ -98,7 +98,7 @@ class ChangeFailRate(Struct, frozen=True, rename="camel"):
     failed: Annotated[Count, _about("settled deploys that failed")]
     settled: Annotated[Count, _about("deploys that are at least one window old")]
     interval: RateInterval
-    range: Annotated[RateInterval, _about("between these is the value, whatever chance did")]
+    range: Annotated[RateInterval, _about("the value is between these, however many failed by chance")]
     by_chance: Annotated[
         float | None, _about("how many of those that failed would have had an incident anyway")
     ]
@@ -119,16 +119,16 @@ class FailedDeploymentRecoveryTime(Struct, frozen=True, rename="camel"):
     recovered: Count
     open: Annotated[Count, _about("failed deploys with an outage that has not ended")]
     by_remedy: ByRemedy
-    without_incident: Annotated[Count, _about("failed deploys that nothing times")]
+    without_incident: Annotated[Count, _about("failed deploys without a recovery time")]
 
 
 class DeploymentReworkRate(Struct, frozen=True, rename="camel"):
-    """How many of all deploys mended earlier ones."""
+    """How many of all deploys fixed earlier ones."""
 
     value: Ratio
     rework: Count
     deploys: Count
-    inferred: Annotated[Count, _about("those that only seem to be, as fixes forward")]
+    inferred: Annotated[Count, _about("those that are inferred, such as fixes forward")]
     range: Annotated[RateInterval, _about("without those that are inferred, and with them")]
     interval: RateInterval
 
@@ -192,7 +192,7 @@ class Number(NamedTuple):
     unit: str
 
 
-# By the last part of a field. A value is a ratio but for that of deployment frequency.
+# By the last part of a field. A value is a ratio, except that of deployment frequency.
 _UNITS: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("median", "p25", "p75", "p90"), "seconds"),

@@ -13,7 +13,7 @@ from gitdailies_dora.figures.answers.columns import NONE
 from gitdailies_dora.figures.answers.selection import Period, at_local_time, local_time
 from gitdailies_dora.figures.answers.tally import Tally, in_seconds
 
-# Of fewer values, a rolling value would be moved a lot by one of them.
+# With fewer values, one of them would move a rolling value a lot.
 LEAST_ROLLING = 5
 
 

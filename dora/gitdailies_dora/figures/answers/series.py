@@ -58,7 +58,7 @@ ALL: Key = ()
 
 @dataclass(frozen=True)
 class SeriesQuestion:
-    """What a series is asked for; names are folded, and an empty filter includes all.
+    """The question for a series; names are folded, and an empty filter includes all.
 
     *by* names dimensions, in the order of `DIMENSIONS`. *interval* names a unit of `trend`, or is "". Each
     bucket has rolling values of *rolling_weeks*, if these are not 0. With *compare*, the period before is

@@ -34,7 +34,7 @@ from gitdailies_dora.figures.answers.report import Longer, SeriesChange
 from gitdailies_dora.figures.cores import at_once
 from gitdailies_dora.figures.history.facts import EVIDENCE, TIME
 
-# Of the deploys of a period, about this many are compared: enough to see a difference of a tenth.
+# About this many deploys of a period are compared: enough to see a difference of a tenth.
 MOST_COMPARED = 400
 NO_INTERVAL = numbers.RateInterval(None, None)
 # So many values a core sorts at once for percentiles, or those of one sum: 2 MB.
@@ -114,7 +114,7 @@ def in_seconds(
 ) -> list[list[float | None]]:
     """Return percentiles of each of several durations, in seconds; None without durations.
 
-    With *gaps*, they are those of the times between several moments. Of many at once, that is faster.
+    With *gaps*, they are those of the times between several moments. One call for many is faster.
     """
     number = np.cumsum(list(map(len, several))) // _MOST_AT_ONCE
     edges = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(several)]
@@ -145,7 +145,7 @@ def _in_seconds(
     low = ordered[at]
     above = (ordered[at + (rest > 0)] - low) * rest
     beyond = above / 100
-    # Of a larger number, NumPy would lose a bit before the division, and Python does not.
+    # NumPy would lose a bit of a larger number before the division. Python does not.
     large = above >= 2**53
     beyond[large] = [one / 100 for one in above[large].tolist()]
     found = ((low + beyond) / 1_000_000).tolist()
@@ -314,7 +314,7 @@ def differences(before: Side, now: Side) -> tuple[Difference, ...]:
 def _of_durations(
     before: Values, after: Values, shown_before: Durations, shown_after: Durations
 ) -> Difference:
-    """Compare durations; a difference is none that the medians that people read do not show."""
+    """Compare durations. A difference counts only if the medians that people read show it, too."""
     found = comparison.compare_by_ranks(before, after, LEAST_DEPLOYS)
     if found.p > 1 - CONFIDENCE:
         return found

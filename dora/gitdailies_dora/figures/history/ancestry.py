@@ -39,7 +39,7 @@ class Between(NamedTuple):
 
 
 class KnownCommits(NamedTuple):
-    """What is known of a repository: the full SHA of each commit that a deploy names, and pairs.
+    """Facts about a repository: the full SHA of each commit that a deploy names, and pairs.
 
     The SHA is None if the commit was not found, for the reason `missing`. A pair is None if git could not
     read it now, and absent if git has not been asked about it yet. `paths` are the globs of services.

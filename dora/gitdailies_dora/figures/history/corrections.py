@@ -10,7 +10,7 @@ arrival of events does not change it.
 | `not-an-incident` | an incident | the occurrence is in no figure |
 | `failed` | a deploy | it failed, although no event tells so |
 | `not-failed` | a deploy | it did not fail; its incidents and remedies time no recovery |
-| `rework` | a deploy | it mended what users met; that says nothing of a failure |
+| `rework` | a deploy | it fixed what users ran into; that says nothing about a failure |
 | `not-rework` | a deploy | it was planned, whatever it looks like |
 | `moved` | an event of an incident | it came with the repository in place of a deploy |
 """
@@ -67,12 +67,12 @@ def of_incident(corrections: Corrections, start: str) -> Correction | None:
 
 
 def outcome(corrections: Corrections, id_: str) -> str:
-    """Return what a correction says of a deploy: failed, not-failed, or "" if there is none."""
+    """Return what a correction says about a deploy: failed, not-failed, or "" if there is none."""
     found = corrections.get(id_)
     return found.what if found is not None and found.what in OF_DEPLOY else ""
 
 
 def rework(corrections: Corrections, id_: str) -> str:
-    """Return what a correction says of the plan of a deploy: rework, not-rework, or "" if there is none."""
+    """Return what a correction says about the plan of a deploy: rework, not-rework, or ""."""
     found = corrections.get(key_of(id_, REWORK))
     return found.what if found is not None else ""

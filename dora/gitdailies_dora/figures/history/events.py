@@ -61,10 +61,9 @@ class Deploy(NamedTuple):
     reason that git gives, or "". `exact` is the environment's own name. `known` is set by `repeats` for a
     deploy whose commit was here before: it brings nothing new. `exact_list` is set if git found the commits:
     each of them is new, unless it was here. `back_to` is when its commit first counted here, if it goes back
-    without saying so. `of_any_service` is set if the commits come from a mirror or from
-    pushes, which do not tell whose they are. `undoes` is set by `remedies` for one that remedies another by
-    its `reverts`. `unnamed` is set by `services` for one that names no service and
-    is of one.
+    without saying so. `of_any_service` is set if the commits come from a mirror or from pushes, which do
+    not say which service they belong to. `undoes` is set by `remedies` for one that remedies another by its
+    `reverts`. `unnamed` is set by `services` for one that names no service and belongs to one.
     """
 
     id: str

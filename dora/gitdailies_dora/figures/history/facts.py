@@ -66,7 +66,7 @@ class DeployFacts(NamedTuple):
 
     @property
     def evidence(self) -> str:
-        """Why it is held to have failed; "" if it is not."""
+        """Why it counts as failed; "" if it does not."""
         hows = {incident.link.how for incident in self.incidents}
         remedied = bool(self.remedied_by)
         return evidence_of(self.judged, hows, remedied=remedied, by_evidence=self.by_evidence)
@@ -160,7 +160,7 @@ def derive(history: History, settings: FigureSettings) -> Facts:
 
 
 def evidence_of(judged: str, hows: Collection[str], *, remedied: bool, by_evidence: bool = False) -> str:
-    """Return why a deploy is held to have failed, "" if it is not.
+    """Return why a deploy counts as failed, "" if it does not.
 
     *judged* is what a correction says, and *hows* are the ways in which incidents are attributed to it. With
     *by_evidence*, time alone is none.

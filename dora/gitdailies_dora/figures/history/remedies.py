@@ -7,9 +7,9 @@
 
 A deploy that only names the incident it fixes remedies nothing.
 
-A deploy is rework if it was not planned and mends what users met: a rollback, a hotfix, one with `fixes`, one
-that undoes another. If a deploy begins while an incident of an earlier one is open, and the incident ends
-within the hour, the deploy seems to have fixed it: a *fix forward*.
+A deploy is rework if it was not planned and fixes what users ran into: a rollback, a hotfix, one with
+`fixes`, one that undoes another. If a deploy begins while an incident of an earlier one is open, and the
+incident ends within the hour, the deploy seems to have fixed it: a *fix forward*.
 """
 
 from bisect import bisect_left
@@ -37,7 +37,7 @@ class Remedy(NamedTuple):
 
     @property
     def order(self) -> tuple[bool, tuple[int, str]]:
-        """Sorts what one deploy remedies: what it went back from, then what it reverted, the oldest first."""
+        """The order of what one deploy remedies: rolled back deploys, then reverted ones, each by age."""
         return (bool(self.reverts), self.deploy.order)
 
 
@@ -125,7 +125,7 @@ def fixes_forward(
 ) -> dict[str, Incident]:
     """Return the incident that each fix forward seems to have fixed, by the id of the deploy.
 
-    *deploys* are the counting ones in order, and *rework* is what `rework_of` says of each.
+    *deploys* are the counting ones in order, and *rework* is what `rework_of` says about each.
     """
     targets: dict[DeployTarget, list[Deploy]] = defaultdict(list)
     for deploy in deploys:

@@ -46,7 +46,7 @@ LATER_WAVE, OTHER_REPORTER = "later-wave", "other-reporter"
 
 # A job of a push may end this long after the first one of its commit, and still be no rollback.
 LATE_US = 2 * HOUR_US
-# What reports up to this long before a deploy, and an hour after it, say of its run and its commit.
+# What reports up to this long before a deploy, and an hour after it, say about its run and its commit.
 DAY_US = 24 * HOUR_US
 OF_A_COMMIT = frozenset({"push", "tag"})
 
@@ -79,7 +79,7 @@ class Report(NamedTuple):
 
 @dataclass(slots=True)
 class CommitState:
-    """What is known of one commit in a target, by one SHA of it.
+    """Facts about one commit in a target, by one SHA of it.
 
     `counted` is its first counting deploy, and `first` its first deploy, counting or repeat, as its
     `environments` and `reporters` are. `runs` holds, by run and attempt, its first counting deploy for

@@ -83,7 +83,7 @@ class Teams:
     def of(self, repo: str, service: str | None) -> tuple[str, ...]:
         """Return the keys of the teams of a target, in the order of the file; names are folded.
 
-        What is in no team is in the group `NO_TEAM`.
+        Repositories without a team are in the group `NO_TEAM`.
         """
         known = self._of.get((repo, service))
         if known is None:
@@ -112,7 +112,7 @@ class Teams:
         return [
             Decision(line.service, line.team == team)
             for _, same in groupby(lines, key=lambda line: line.rank)
-            # Of several lines of one rank, one of the team is enough.
+            # If several lines have one rank, one of the team is enough.
             for line in sorted(same, key=lambda line: line.team != team)
             if line.service is not None
         ]

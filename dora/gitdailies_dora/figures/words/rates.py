@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 EVIDENCE_WORDS = MappingProxyType(
     {REMEDIED: "rolled back or fixed", NAMED: "named by an incident", CORRECTED: "by correction"}
 )
-# Of fewer deploys, one more or less would change a rate a lot.
+# With fewer deploys, one more or less would change a rate a lot.
 LEAST_FOR_PERCENT = 20
 
 
 def fail_rate(found: "ChangeFailRate") -> str:
     """Write the rate and its range: about 9 % failed, between 7 and 16 %.
 
-    Of few deploys, or where chance is not known, it is counts: 6 to 14 of 17 failed.
+    Few deploys, or an unknown chance, give counts: 6 to 14 of 17 failed.
     """
     if not found.settled:
         return NOTHING

@@ -34,7 +34,7 @@ LEFT_OUT = {
     "kind": "no figure counts events of this kind",
 }
 UNKNOWN = {
-    lead_time.NO_PREDECESSOR: "it is the first deploy here, and its commits have nothing to be compared with",
+    lead_time.NO_PREDECESSOR: "it is the first deploy here, so there is nothing to compare its commits with",
     lead_time.NO_COMMITS: "it says neither commits nor commitTime",
     lead_time.EARLIER_LISTS_NONE: (
         "no commit of its list was here: the deploy before it listed none, or the list does not reach back"
@@ -84,7 +84,7 @@ _WHY_UNLINKED = {
 class Verdict(NamedTuple):
     """Whether an event counts in a figure, a word for the reason, and the reason as a sentence.
 
-    `evidence` says why a deploy is held to have failed, "" if it is not.
+    `evidence` says why a deploy counts as failed, "" if it does not.
     """
 
     figure: str

@@ -82,7 +82,7 @@ class Week(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """What is reviewed: one repository, by its folded name, and one team, by its key; "" for all of them."""
+    """The scope of a review: one repository, by its folded name, and one team, by its key; "" for all."""
 
     repo: str = ""
     team: str = ""
@@ -120,9 +120,9 @@ class Pair(NamedTuple):
 
 
 class NewName(NamedTuple):
-    """A name that appeared: what it is of, its repository, the name, how many deploys have it, the first.
+    """A name that appeared: what it names, its repository, the name, its deploys, and the first of them.
 
-    `repos` is the number of its repositories. Of several, `repo` is "".
+    `repos` is the number of its repositories. If there are several, `repo` is "".
     """
 
     what: str
@@ -193,7 +193,7 @@ def new_names(
     """Return the names that appear in *sightings*, which are in order, and are not *known* from before.
 
     *known* are what a name is of, its repository and the name; *repos* are the repositories from before. The
-    names of a new repository say nothing new, but for environments that are not production: their deploys
+    names of a new repository say nothing new, except environments that are not production: their deploys
     are not counted. A new reporter or environment of several repositories appears once.
     """
     before = set(known)

@@ -75,7 +75,7 @@ def timeline_of(
 ) -> list[Node]:
     """Return the nodes in order; *deploy* is None for an incident that is attributed to none.
 
-    What happens later than *now* is no part of the timeline.
+    Events later than *now* are not in the timeline.
     """
     troubles = list(troubles)
     nodes: list[Node] = []

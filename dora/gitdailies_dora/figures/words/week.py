@@ -1,7 +1,7 @@
 """What happened in a week: its outages, and its deploys that failed without one. Pure.
 
-Incidents of one title that touch are one outage, in any repositories. What is open comes first, then what is
-severe, then what took long.
+Incidents of one title that touch are one outage, in any repositories. Open ones come first, then severe
+ones, then long ones.
 """
 
 import re
@@ -43,7 +43,7 @@ class Trouble(NamedTuple):
 
 
 def outages(troubles: Iterable[Trouble]) -> list[list[Trouble]]:
-    """Return what belongs together, the earliest first in each; what hurt most comes first of all."""
+    """Return the outages: troubles that belong together, the earliest first; the worst outage comes first."""
     alike: dict[str, list[list[Trouble]]] = defaultdict(list)
     for one in sorted(troubles, key=lambda one: (one.at, one.id)):
         same = alike[one.title.casefold() or one.id]

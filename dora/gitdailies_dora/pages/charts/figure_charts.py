@@ -63,7 +63,7 @@ class Rolled(NamedTuple):
 
 
 class BucketValue(NamedTuple):
-    """What is drawn of a figure in one bucket: its value, and how many events are behind it.
+    """The drawing of a figure in one bucket: its value, and how many events are behind it.
 
     `some` of these are counted by a rate, `certain` of them for certain. `days` are those of a count.
     `spread` is the middle half of durations in seconds, or the interval of a rate (95 %). It and `rolled`
@@ -108,7 +108,7 @@ class Drawn(NamedTuple):
 
 
 def drawn(measure: Measure, values: Sequence[BucketValue], trends: Trends) -> Drawn:
-    """Draw a figure; *values* has what is drawn of each bucket."""
+    """Draw a figure; *values* has the drawing of each bucket."""
     unit = trends.unit
     points = _points(measure, values, trends)
     own = {COUNTS: 0, PARTS: 1}.get(measure.kind, 2)
@@ -290,7 +290,7 @@ def _span(unit: str) -> str:
 
 
 def _caption(measure: Measure, unit: str, points: Sequence[Point], scale: axis.Scale, *, grays: bool) -> str:
-    """Say what is drawn; *grays* if there is a gray field."""
+    """Describe the drawing; *grays* if there is a gray field."""
     several = measure.several
     if measure.kind == COUNTS:
         return f"Bars: {several}. Narrow: part of a {unit}."

@@ -54,7 +54,7 @@ def interval(
 ) -> Markup:
     """Draw the line of an interval, its rate as a dot if it is known, and the *common* rate dashed.
 
-    The right end is *top*. An arrow says that the interval goes on beyond it.
+    The right end is *top*. An arrow means that the interval continues beyond it.
     """
 
     def x(rate: float) -> float:

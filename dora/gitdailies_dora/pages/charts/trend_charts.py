@@ -23,7 +23,7 @@ _MOST_LABELS, _LETTERS = 5, 25
 
 _LEAST_RADIUS, _MOST_RADIUS = 1.6, 6.0
 _BAR, _FLAT = 0.7, 2
-# The size of the arrow of a bar that goes on beyond the axis.
+# The size of the arrow of a bar that continues beyond the axis.
 _ARROW = 4
 _UNSETTLED = "too new to tell"
 
@@ -155,7 +155,7 @@ class _Frame:
                     yield self._goes_on(self.x(at))
 
     def _goes_on(self, x: float) -> Markup:
-        """Draw an arrow at the top: the bar goes on beyond the axis."""
+        """Draw an arrow at the top: the bar continues beyond the axis."""
         down = self.top + _ARROW
         return svg.path("spread", "M", x - _ARROW, down, "L", x, self.top, "L", x + _ARROW, down)
 

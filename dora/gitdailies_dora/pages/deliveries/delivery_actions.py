@@ -158,7 +158,7 @@ class DeliveryActionPages(PageGroup):
         )
 
     async def act_on_many(self, visit: Visit) -> Response:
-        """Act on the deliveries that were counted. Where others fit meanwhile, count again."""
+        """Act on the deliveries that were counted. If others match meanwhile, count again."""
         relay, action = self._many(visit)
         given = {name: visit.fields.get(f"chosen_{name}", "") for name in delivery_words.FILTERS}
         kept = {name: text for name, text in given.items() if text}
@@ -211,7 +211,7 @@ class DeliveryActionPages(PageGroup):
         return self._site.render(visit, template, **wrong._asdict(), **shown)
 
     async def _facts(self, relay: str, id_: str, incident: str) -> list[tuple[str, str]]:
-        """Return what a question is about; nothing where the relay does not say it."""
+        """Return the facts of a delivery for the confirmation page; none if the relay does not have it."""
         found, _ = await self._site.relays.answer(
             relay, lambda client: client.get(f"/deliveries/{id_}", answers.ShownDelivery)
         )

@@ -112,7 +112,7 @@ class DeliveryPages(PageGroup):
             return self._site.message(visit, 502, "The relay does not answer", why)
         if found is None:
             return self._site.message(
-                visit, 404, "No such delivery", "The relay does not have this delivery, or no longer has it."
+                visit, 404, "No such delivery", "The relay does not have this delivery, or has deleted it."
             )
         return self._site.render(
             visit,

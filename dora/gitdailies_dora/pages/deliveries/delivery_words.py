@@ -15,17 +15,17 @@ from markupsafe import Markup
 from gitdailies_dora.pages.charts import sparks
 from gitdailies_dora.pages.frame.formatting import amount, clock_time, count, duration
 
-# The title of each outcome, and what it means.
-OUTCOMES: Mapping[str, tuple[str, str]] = {
-    "passed_on": ("Passed on", "The receiver took every event."),
-    "waiting": ("Waiting", "An event waits to be sent."),
-    "dead_letter": ("Dead letter", "The receiver refused an event, or the relay gave it up."),
-    "unmapped": ("Unmapped", "No line under services names its repository."),
-    "quarantined": ("Quarantined", "It could not be read. Its body is stored."),
-    "filtered": ("Filtered", "The source's filter excludes it, or no line under route names it."),
-    "ignored": ("Ignored", "It contains nothing to count."),
-    "repeated": ("Repeat", "It reports something that was stored before."),
-    "discarded": ("Discarded", "A person discarded it."),
+# The title of each outcome, what it means, and the same in a few words, for a list to choose from.
+OUTCOMES: Mapping[str, tuple[str, str, str]] = {
+    "passed_on": ("Passed on", "The receiver took every event.", "taken by the receiver"),
+    "waiting": ("Waiting", "An event waits to be sent.", "not sent yet"),
+    "dead_letter": ("Dead letter", "The receiver refused an event, or the relay gave it up.", "not accepted"),
+    "unmapped": ("Unmapped", "No line under services names its repository.", "its repository is not known"),
+    "quarantined": ("Quarantined", "It could not be read. Its body is stored.", "could not be read"),
+    "filtered": ("Filtered", "Its source's filter or routes exclude it.", "excluded by gitdailies.yml"),
+    "ignored": ("Ignored", "It contains nothing to count.", "nothing to count"),
+    "repeated": ("Repeat", "It reports something that was stored before.", "stored before"),
+    "discarded": ("Discarded", "A person discarded it.", "given up by a person"),
 }
 # Those that wait for a person.
 WANTS_ACTION = frozenset({"dead_letter", "unmapped", "quarantined"})
@@ -71,8 +71,8 @@ PAUSING: Mapping[str, tuple[str, str, str]] = {
     ),
     RESUME: (
         "Its events are sent again.",
-        "This ends every pause. What waits for a retry is sent at once, too.",
-        "Resumed. What waited is sent now.",
+        "This ends every pause. Events that wait for a retry are sent at once, too.",
+        "Resumed. The waiting events are sent now.",
     ),
 }
 NEEDS_REASON = frozenset({DISCARD, CLOSE, PAUSE})
@@ -116,7 +116,7 @@ def chosen(filters: Mapping[str, str], zone: tzinfo) -> list[tuple[str, str]]:
 
 def _worded(name: str, value: str, zone: tzinfo) -> str:
     if name == "outcome":
-        return OUTCOMES.get(value, (value, ""))[0]
+        return OUTCOMES.get(value, (value,))[0]
     return clock_time(to_us(parse(value, name)), zone) if name in ("from", "to") else value
 
 
@@ -154,14 +154,14 @@ def taken_after(delivery: ShownDelivery) -> str:
 
 
 def about(delivery: ShownDelivery, incident: str, zone: tzinfo) -> list[tuple[str, str]]:
-    """Return what tells a delivery from the others, for the page that asks to confirm a step on it."""
+    """Return what distinguishes a delivery, for the page that asks to confirm a step on it."""
     words = dict.fromkeys(message.word for message in delivery.messages if message.word)
     facts = [
         ("Source", delivery.source),
         ("Received", clock_time(to_us(delivery.received_at), zone)),
         ("What", ", ".join(words) or UNREAD),
         ("Incident", incident or ", ".join(delivery.incidents[:3])),
-        ("Outcome", OUTCOMES.get(delivery.outcome, (delivery.outcome, ""))[0]),
+        ("Outcome", OUTCOMES.get(delivery.outcome, (delivery.outcome,))[0]),
         ("Delivery", delivery.id),
     ]
     return [(name, text) for name, text in facts if text]
@@ -175,7 +175,7 @@ def step_title(step: str, outcome: str) -> str:
 
 def said(outcome: str, sentence: str) -> str:
     """Return the sentence about an outcome without its first word, which a badge says."""
-    return sentence.removeprefix(f"{OUTCOMES.get(outcome, ('', ''))[0]}: ")
+    return sentence.removeprefix(f"{OUTCOMES.get(outcome, ('',))[0]}: ")
 
 
 def done_sentence(did: str, deliveries: str, events: str) -> str:
@@ -194,8 +194,8 @@ def done_sentence(did: str, deliveries: str, events: str) -> str:
     if did == DISCARD:
         return sentence
     if int(events):
-        return f"{sentence} This gave {amount(int(events), 'event', 'events')}."
-    return f"{sentence} This gave no event."
+        return f"{sentence} It gave {amount(int(events), 'event', 'events')}."
+    return f"{sentence} It gave no event."
 
 
 def timeline(delivery: ShownDelivery, *, is_owner: bool) -> list[Moment]:

@@ -73,7 +73,7 @@ class ServicePages(PageGroup):
             report = await site.relays.ask(relay, services)
             wished = {name: fields[name] for name in _OF_A_LINE if fields.get(name, "") not in _WRITES}
             if fields.get("undo") == "yes" and wished == _former(_line_of(service, report)):
-                error = f"Nothing is left to {'redo' if fields.get('undone') == 'yes' else 'undo'}."
+                error = f"There is nothing to {'redo' if fields.get('undone') == 'yes' else 'undo'}."
                 return await self._page(visit, error=error, wrong=given, status=409)
             done = await site.relays.ask(relay, lambda client: client.post("/services", body, ActionResult))
         except RelayFault as fault:

@@ -46,12 +46,22 @@ _CSV = (
     *("severity", "reporter", "source", "run", "url", "result"),
 )
 _CSV_CHUNK = 500
-_WAIT = (
-    "What events count as is being derived from all events again. Reload in a minute, or choose all results."
-)
+_WAIT = "The results are being computed again from all events. Reload in a minute, or choose all results."
+_BY_HAND = event_filters.CORRECTED
+# What the results mean whose titles do not say it.
+_MEANINGS = {
+    "repeat": " of a deploy, not counted again",
+    "nothing-new": ": each commit was deployed before",
+    "inferred-fix": ": looks like rework",
+    "by-remedy": ", a rollback or fix",
+    "unlinked": ": no deploy found",
+    "duplicate": ": the incident was open already",
+}
 # The results to choose from, by the title of the kind.
 _OUTCOMES = {
-    TITLES[kind]: {word: outcome.title for word, outcome in words.items() if word != event_filters.CORRECTED}
+    TITLES[kind]: {
+        word: one.title + _MEANINGS.get(word, "") for word, one in words.items() if word != _BY_HAND
+    }
     for kind, words in event_filters.OUTCOMES.items()
 }
 # The filters as the form names them, where that is not the name in the address.
@@ -122,7 +132,7 @@ class EventPages(PageGroup):
         await site.catch_up()
         wanted, notice = await self._resolved(wanted)
         if notice.startswith(_WAIT):
-            raise refusal("busy", "events: what they count as is being derived again; ask again in a minute")
+            raise refusal("busy", "events: their results are being computed again; ask again in a minute")
 
         async def lines() -> AsyncIterator[str]:
             yield csv_line(_CSV)

@@ -79,7 +79,7 @@ DECIDED = {
 
 
 class EventLink(NamedTuple):
-    """A related event: its text, its address, and what more is known of it."""
+    """A related event: its text, its address, and what more is known about it."""
 
     text: str
     href: str
@@ -317,7 +317,7 @@ def _counts(commit: answers.CommitDetail, *, known: bool) -> str:
     if commit.outside:
         return "no: it touches none of the service's paths"
     if not commit.new:
-        return "no: it was here before" if known else "no: which commits are new is not known"
+        return "no: it was deployed here before" if known else "no: which commits are new is not known"
     return "no: it has no time" if commit.time is None else "no: its time is after the deploy"
 
 

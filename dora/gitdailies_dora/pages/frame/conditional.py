@@ -1,4 +1,4 @@
-"""Tags of answers: a client that has the answer already gets 304 in its place. Pure."""
+"""Tags of answers: a client that has the answer already gets 304 instead. Pure."""
 
 from hashlib import sha256
 

@@ -56,7 +56,7 @@ def spreadsheet_safe(text: str) -> str:
 
 
 def p90(seconds: float | None, basis: int) -> float | None:
-    """Return a 90th percentile as it is shown. Of few, one in ten is none."""
+    """Return a 90th percentile as it is shown; None if the values are too few for one in ten."""
     return None if basis < FEW else seconds
 
 

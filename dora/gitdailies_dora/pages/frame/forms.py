@@ -60,7 +60,7 @@ def sentence(text: str) -> str:
 
 
 class Wrong(NamedTuple):
-    """What is wrong with a form: a sentence above it, and one beside each field that is wrong."""
+    """What is wrong with a form: a sentence above it, and one at each wrong field."""
 
     above: str = ""
     beside: Mapping[str, str] = MappingProxyType({})
@@ -75,7 +75,7 @@ def wrong_of(detail: str, fields: Sequence[str]) -> Wrong:
 
 
 class Form:
-    """A form: what its fields contain, and a sentence beside each field that is wrong."""
+    """A form: the texts of its fields, and a sentence at each wrong field."""
 
     def __init__(self, given: FormFields) -> None:
         self.given = given
@@ -102,7 +102,7 @@ class Form:
 
     @contextmanager
     def beside(self, name: str) -> Iterator[None]:
-        """Show a UsageError beside a field, without the name of the field."""
+        """Show a UsageError at its field, without the name of the field."""
         try:
             yield
         except UsageError as error:

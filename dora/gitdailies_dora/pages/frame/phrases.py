@@ -34,6 +34,11 @@ FIGURE_NAMES: Mapping[str, str] = {
 }
 FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "No earlier value to compare with"
 TOO_SHORT = f"fewer than {comparison.LEAST_WEEKS} whole weeks to compare"
+# What each figure of a week and of the week before needs to be compared.
+LEAST_OF_A_WEEK = (
+    f"Too few to compare: a rate needs {comparison.LEAST_SETTLED} deploys in each week, a time"
+    f" {comparison.LEAST_DEPLOYS}, and the deployment frequency {comparison.LEAST_WEEKS} whole weeks."
+)
 _NOT_CLEAR: Mapping[str, str] = {comparison.FEW: FEW, comparison.UNCLEAR: UNCLEAR, TOO_SHORT: TOO_SHORT}
 # Which of two decisions a person takes.
 WHEN_NOT_FAILED = (
@@ -92,7 +97,7 @@ def by_remedy(found: numbers.ByRemedy) -> str:
 
 
 def median_of(number: int, one: str, several: str) -> str:
-    """Write of how many durations a number is the median; a single one is none."""
+    """Write how many durations are behind a median; a single one is no median."""
     return f"one {one}" if number == 1 else f"median of {count(number)} {several}"
 
 
@@ -132,7 +137,7 @@ def span(number: float) -> str:
 
 
 def unit_of(found: Iterable[numbers.Figures]) -> tuple[int, str]:
-    """Return one unit for frequencies beside each other: that of the lowest."""
+    """Return one unit for frequencies that are shown together: that of the lowest."""
     return rate_unit(min(filter(None, (one.deployment_frequency.value for one in found)), default=0))
 
 
@@ -180,10 +185,12 @@ def value(figure: str, figures: numbers.Figures, unit: tuple[int, str] | None = 
         return f"{often}, {deploys}" if found.deploys else often
     if figure == numbers.LEAD_TIME:
         lead = figures.change_lead_time
-        return f"{duration(lead.median)}, {amount(lead.commits, 'commit', 'commits')}"
+        commits = amount(lead.commits, "commit", "commits")
+        return f"{duration(lead.median)}, {commits}" if lead.commits else NOTHING
     if figure == numbers.RECOVERY:
         recovery = figures.failed_deployment_recovery_time
-        return f"{duration(recovery.median)}, {count(recovery.recovered)} recovered"
+        recovered = f"{duration(recovery.median)}, {count(recovery.recovered)} recovered"
+        return recovered if recovery.recovered else NOTHING
     if figure == numbers.FAIL_RATE:
         return fail_rate(figures.change_fail_rate)
     return fraction(figures.deployment_rework_rate.rework, figures.deployment_rework_rate.deploys)

@@ -48,7 +48,7 @@ class Visitors:
         return screen
 
     async def of_proxy(self, headers: Headers) -> Outcome | None:
-        """Return the person whom a proxy names, who is added at the first visit; None if it names nobody.
+        """Return the person whom a proxy names, who is added at the first visit; None if it names no one.
 
         A person who may not come in gets the reason.
 

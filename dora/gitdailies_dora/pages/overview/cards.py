@@ -93,7 +93,7 @@ class CardLayout(Generic[Figure]):
     exact: bool = False
 
     def drawn(self, bucket: ShownBucket) -> BucketValue:
-        """Return what is drawn of a bucket."""
+        """Return the values to draw for a bucket."""
         value, rolling = self.value(self.of(bucket.figures), bucket), bucket.figures.rolling
         if rolling is None or self.rolled is None:
             return value

@@ -1,4 +1,4 @@
-"""How chance was taken off a change fail rate, for people: the counts of a sentence, and dots. Pure."""
+"""How chance was subtracted from a change fail rate, for people: the counts of a sentence, and dots. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

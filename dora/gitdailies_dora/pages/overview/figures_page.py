@@ -94,7 +94,7 @@ class DoraPage(PageGroup):
         if (suspects := context.get("alone")) and not visit.screen:
             context["lines"] = await self._site.relays.lines_to(suspects)
         if twice:
-            context["wrong"] = {WITH: "It is the one that is shown: choose another."}
+            context["wrong"] = {WITH: "This one is shown already. Choose another."}
         choices = team_choices(self._site.teams)
         page = self._site.render(
             visit, template, error="", sample=deploy_command(visit.origin), team_choices=choices, **context

@@ -168,7 +168,7 @@ def bucket_title(unit: str, bucket: Bucket) -> str:
 def wall_pages(rows: Sequence[Key], *, with_teams: bool) -> list[Sequence[Key]]:
     """Cut the rows into pages that fill a screen, together with the lines of their teams.
 
-    A team goes on on the next page where its first row would be the last line.
+    A team continues on the next page where its first row would be the last line.
     """
     pages: list[list[Key]] = [[]]
     lines = 0

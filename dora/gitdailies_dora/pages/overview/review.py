@@ -16,6 +16,7 @@ from gitdailies_dora.derived.read.review_question import PARAMETERS, review_ques
 from gitdailies_dora.events import queries, query
 from gitdailies_dora.events.records import acknowledgements
 from gitdailies_dora.events.strict_order import LatestEvents
+from gitdailies_dora.pages.frame import phrases
 from gitdailies_dora.pages.frame.event_links import urls_of_counts
 from gitdailies_dora.pages.frame.formatting import long_day
 from gitdailies_dora.pages.frame.forms import team_choices
@@ -103,6 +104,7 @@ class ReviewPage(PageGroup):
             notice=notice,
             headline=week_view.headline(found, now),
             figures=week_view.figures(found, *counts),
+            least=phrases.LEAST_OF_A_WEEK,
             happened=week_view.lines(found, now, settings.zone),
             happened_left=found.happened_left,
             markdown=review_view.markdown(found, now, settings.zone, visit.origin, team),

@@ -112,8 +112,8 @@ def summary(answer: answers.Review, notice: str) -> str:
     """Say how many lines wait, and for what; *notice* is the sentence of `still_counting`."""
     looked_at = sum(line.done is None for name in _ONLY_LOOKED_AT for line in answer.sections.of(name))
     to_decide = answer.open - looked_at
-    parts = [f"{formatting.count(to_decide)} to decide"] if to_decide else []
-    parts += [f"{formatting.count(looked_at)} to look at"] if looked_at else []
+    parts = [f"{formatting.amount(to_decide, 'needs', 'need')} a decision"] if to_decide else []
+    parts += [f"{formatting.amount(looked_at, 'is', 'are')} worth a look"] if looked_at else []
     parts += [f"{formatting.count(answer.done)} done"] if answer.done else []
     if answer.open:
         return f"{', '.join(parts)}."

@@ -1,4 +1,4 @@
-"""How a week went, as people read it: figures beside those of the week before, and what happened. Pure."""
+"""How a week went, as people read it: figures next to those of the week before, and what happened. Pure."""
 
 from collections.abc import Mapping
 from datetime import timedelta, tzinfo
@@ -57,11 +57,11 @@ def figures(
     found, before, change = [], answer.before, answer.change
     unit = phrases.unit_of(filter(None, (answer.figures, before)))
     for name in FIGURES:
-        was, became, is_sure = list[Piece](), phrases.UNCLEAR, False
+        was, became, is_sure = list[Piece](), phrases.NONE_BEFORE, False
         if before is not None and change is not None:
             was = opened(phrases.value(name, before, unit), listed_before)
             is_sure = is_clear(change.by_figure[name])
-            became = phrases.became(name, change, before) if is_sure else became
+            became = phrases.became(name, change, before)
         value = opened(phrases.value(name, answer.figures, unit), listed)
         found.append(WeekFigure(phrases.FIGURE_NAMES[name], value, was, became, is_sure))
     return found

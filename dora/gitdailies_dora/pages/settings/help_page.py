@@ -29,7 +29,7 @@ class Document(NamedTuple):
 
 
 class HelpPages(PageGroup):
-    """The documentation, and its pictures. It is open to everybody."""
+    """The documentation, and its pictures. It is open to everyone."""
 
     def pages(self) -> list[Page]:
         return [

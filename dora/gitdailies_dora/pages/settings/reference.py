@@ -30,7 +30,7 @@ _LIMITS = (
 
 
 class ReferencePage:
-    """The page of one document. It is open to everybody, as the document is."""
+    """The page of one document. It is open to everyone, as the document is."""
 
     def __init__(self, site: Site, document: Schema) -> None:
         self._site = site

@@ -191,7 +191,7 @@ def test_the_first_deploy_without_a_service_is_not_said_to_be_the_first() -> Non
     """In a repository of several services, it is the first that names none; the advice is to name one."""
     first = [bare(108, service="a"), bare(110, service="b"), bare(112)]
     assert "it is the first deploy here that names no service" in reason_of(*first)
-    assert "it is the first deploy here, and" in reason_of(bare(112))
+    assert "it is the first deploy here, so" in reason_of(bare(112))
     assert "a runner without Python cannot" in ADVICE["no-predecessor"]
 
 

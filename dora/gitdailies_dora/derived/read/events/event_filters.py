@@ -1,7 +1,7 @@
 """Filters of a list of events that need more than its columns: a team, and the outcome of an event.
 
-An outcome is what the rows say of a deploy, or of the start of an incident. Its titles are the words that the
-list shows.
+An outcome is what the rows say about a deploy, or the start of an incident. Its titles are the words that
+the list shows.
 """
 
 import re
@@ -34,7 +34,7 @@ OPEN, CORRECTED, MAY_HAVE_FAILED = "open", "corrected", "may-have-failed"
 
 _KNOWN = "i.since <= :now AND i.until > :now"
 _INCIDENT_OF_IT = f"EXISTS (SELECT 1 FROM figures_incidents i WHERE i.deploy = d.id AND {_KNOWN} AND i.how"  # noqa: S608  constants
-# Why a deploy is held to have failed, as `facts.evidence_of` says.
+# Why a deploy counts as failed, as `facts.evidence_of` says.
 _EVIDENCE = f"""
 CASE WHEN d.judged = 'not-failed' THEN '' WHEN d.judged = 'failed' THEN '{CORRECTED_BY}'
 WHEN {_INCIDENT_OF_IT} = '{BY_HAND}') THEN '{CORRECTED_BY}'

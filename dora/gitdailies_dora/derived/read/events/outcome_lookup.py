@@ -1,4 +1,4 @@
-"""The deploys of an outcome that only several rows together tell: fixes forward, and how a failure ended."""
+"""The deploys of an outcome that only several rows together show: fixes forward, and how a failure ended."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ _MOST = 100
 def looked_up(
     session: Session, wanted: query.Wanted, environment: str | None, settings: FigureSettings, now: int
 ) -> Iterator[str]:
-    """Yield the ids of the deploys of a period that only several rows together tell."""
+    """Yield the ids of the deploys of a period that only several rows together show."""
     first = query.EARLIEST if wanted.since is None else wanted.since
     span = TimeSpan(first, now if wanted.until is None else min(wanted.until - 1, now))
     repos = [settings.repo(wanted.filters["repo"])] if wanted.filters.get("repo") else []

@@ -153,7 +153,7 @@ class RelatedReader:
         )
         listed = {} if counting is None or unknown else counting.listed
         deploy = with_reports(deploy, reports, late=False)
-        # Of a commit that is listed twice, the first one counts that is neither outside nor a merge.
+        # If a commit is listed twice, its first entry that is neither outside nor a merge counts.
         first: dict[str, Commit] = {}
         for commit in sorted(deploy.commits or (), key=lambda one: (one.outside is True, one.is_merge)):
             first.setdefault(commit.sha, commit)

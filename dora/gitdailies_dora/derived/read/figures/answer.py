@@ -240,7 +240,7 @@ _Span = TypeVar("_Span", Figures, report.SeriesBucket)
 
 
 def _counted(span: _Span) -> _Span:
-    """Return the figures of a span without its days, and what is divided by them."""
+    """Return the figures of a span without its days, and the counts that are divided by them."""
     frequency = structs.replace(span.deployment_frequency, value=None, days=0.0)
     return structs.replace(span, deployment_frequency=frequency)
 

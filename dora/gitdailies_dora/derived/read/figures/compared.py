@@ -31,7 +31,7 @@ class Group(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """What was read; `apart` says how the second group differs from the first one.
+    """The figures of both groups; `apart` says how the second group differs from the first one.
 
     `shared` are the repositories of both teams, which count in each.
     """

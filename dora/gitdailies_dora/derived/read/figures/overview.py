@@ -23,7 +23,7 @@ from gitdailies_dora.figures.history.settings import FigureSettings
 
 
 class Overview(NamedTuple):
-    """What was read. `open_now` counts open incidents by group, and of all under `ALL`.
+    """The figures of all groups. `open_now` counts open incidents by group, and of all under `ALL`.
 
     `alone` has a sentence about each repository that has incidents and no deploys, by its name.
     The sentence is "" if they were moved.

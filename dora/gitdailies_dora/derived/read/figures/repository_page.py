@@ -55,7 +55,7 @@ class TimelineEvent(NamedTuple):
 
 
 class RepositoryPage(NamedTuple):
-    """What was read; every event received before `as_of` is in it.
+    """The figures of a page; every event received before `as_of` is in them.
 
     `before` is the time at which the period before began; None without one. `began_at` is the time of the
     first deploy or incident of the target, before the period or in it. `events` are those on the tracks, by

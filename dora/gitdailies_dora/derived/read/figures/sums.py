@@ -139,7 +139,7 @@ def _joined(  # noqa: PLR0917  they are what the answer depends on
 ) -> tuple[Columns, Known]:
     """Return the rows of each environment: those of its packed weeks, and the others from the derived rows.
 
-    What is packed is kept for the next question, which is often about the same weeks. A week is packed from
+    Packed weeks are kept for the next question, which is often about the same weeks. A week is packed from
     the rows, and one whose rows change is packed again. So it is the same for as long as the version of the
     rows and the settings are.
     """
