@@ -5,7 +5,8 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -162,44 +163,39 @@ async def eventually(check: Callable[[], Any], seconds: float = 60.0) -> None:
             await asyncio.sleep(0.01)
 
 
-def bench(
+@asynccontextmanager
+async def bench(
     folder: Path,
-    body: Callable[[Bench], Awaitable[None]],
     *,
     sender: FakeSender | None = None,
     in_flight: int = 8,
     give_up_seconds: float = 3600.0,
     destination: Destination = DESTINATION,
-) -> FakeSender:
-    """Run *body* while a worker runs. Worker and store are stopped even if *body* fails."""
+) -> AsyncIterator[Bench]:
+    """Run a worker until the block ends. Worker and store are stopped even if the block fails."""
     sender = sender or FakeSender()
-
-    async def whole() -> None:
-        relay_store = RelayStore(SqliteDatabase(folder / "relay.db"))
-        relay_store.prepare()
-        relay_store.start()
-        environ = {"KEY": "gdk_first"}
-        worker = DeliveryWorker(
-            store=relay_store,
-            destination=destination,
-            sender=sender,
-            environ=environ,
-            relay=RelaySettings(
-                StoreSetting("sqlite"), in_flight=in_flight, give_up_days=give_up_seconds / 86400
-            ),
-            count_attempt=lambda _verdict, _seconds, _age: None,
-        )
-        running = asyncio.create_task(worker.run())
-        try:
-            await body(Bench(relay_store, sender, environ, worker))
-            assert worker._stopping or not running.done(), "the worker ended by itself"
-        finally:
-            await worker.stop(0.5)
-            await running
-            await relay_store.close()
-
-    asyncio.run(whole())
-    return sender
+    relay_store = RelayStore(SqliteDatabase(folder / "relay.db"))
+    relay_store.prepare()
+    relay_store.start()
+    environ = {"KEY": "gdk_first"}
+    worker = DeliveryWorker(
+        store=relay_store,
+        destination=destination,
+        sender=sender,
+        environ=environ,
+        relay=RelaySettings(
+            StoreSetting("sqlite"), in_flight=in_flight, give_up_days=give_up_seconds / 86400
+        ),
+        count_attempt=lambda _verdict, _seconds, _age: None,
+    )
+    running = asyncio.create_task(worker.run())
+    try:
+        yield Bench(relay_store, sender, environ, worker)
+        assert worker._stopping or not running.done(), "the worker ended by itself"
+    finally:
+        await worker.stop(0.5)
+        await running
+        await relay_store.close()
 
 
 def write(path: Path, statement: str, *values: Any) -> None:
