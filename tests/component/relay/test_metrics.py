@@ -3,6 +3,7 @@
 import platform
 import sqlite3
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests.support.relay.receiver import Receiver, answer
 from tests.support.relay.running import Relay
 
 PREFIX = "gitdailies_relay_"
+INTAKE = Path(__file__).parent / "data/intake.txt"
 
 
 def scrape(relay: Relay) -> str:
@@ -31,11 +33,13 @@ def scrape(relay: Relay) -> str:
 
 def samples(relay: Relay) -> dict[str, float]:
     """Return every sample of the relay's own by its name and labels, as they are written."""
-    return {
-        line.rpartition(" ")[0].removeprefix(PREFIX): float(line.rpartition(" ")[2])
-        for line in scrape(relay).splitlines()
-        if line.startswith(PREFIX)
-    }
+    own = [line for line in scrape(relay).splitlines() if line.startswith(PREFIX)]
+    return values("\n".join(own))
+
+
+def values(text: str) -> dict[str, float]:
+    found = (line.rpartition(" ") for line in text.splitlines())
+    return {name.removeprefix(PREFIX): float(value) for name, _, value in found}
 
 
 def value(relay: Relay, name: str) -> float:
@@ -73,31 +77,7 @@ def busy(relay: Relay, receiver: Receiver) -> Relay:
 def test_intake_is_counted(busy: Relay) -> None:
     """Requests by their answer, messages by their outcome and reason, quarantined bodies by reason."""
     metrics = samples(busy)
-    counted = {
-        'requests_total{source="pagerduty",status="202"}': 5,
-        'requests_total{source="pagerduty",status="200"}': 4,
-        'requests_total{source="filtered",status="200"}': 1,
-        'requests_total{source="pagerduty",status="400"}': 1,
-        'requests_total{source="pagerduty",status="401"}': 1,
-        'requests_total{source="",status="404"}': 1,
-        'messages_total{outcome="stored",source="pagerduty"}': 3,
-        'messages_total{outcome="repeated",source="pagerduty"}': 1,
-        'messages_total{outcome="ignored",source="pagerduty"}': 2,
-        'messages_total{outcome="unknown_type",source="pagerduty"}': 1,
-        'messages_total{outcome="ignored",source="filtered"}': 1,
-        'messages_total{outcome="unmapped",source="pagerduty"}': 1,
-        'messages_total{outcome="unexpected_payload",source="pagerduty"}': 1,
-        'messages_total{outcome="invalid_json",source="pagerduty"}': 1,
-        'ignored_total{reason="update",source="pagerduty"}': 1,
-        'ignored_total{reason="repeated_start",source="pagerduty"}': 1,
-        'ignored_total{reason="unknown_type",source="pagerduty"}': 1,
-        'ignored_total{reason="unmapped",source="pagerduty"}': 1,
-        'ignored_total{reason="filtered",source="filtered"}': 1,
-        'quarantined_total{reason="unmapped",source="pagerduty"}': 1,
-        'quarantined_total{reason="unknown_type",source="pagerduty"}': 1,
-        'quarantined_total{reason="unexpected_payload",source="pagerduty"}': 1,
-        'quarantined_total{reason="invalid_json",source="pagerduty"}': 1,
-    }
+    counted = values(INTAKE.read_text())
     families = ("requests_total", "messages_total", "ignored_total", "quarantined_total")
     found = {name: n for name, n in metrics.items() if name.partition("{")[0] in families}
     assert {name: n for name, n in found.items() if n} == counted
