@@ -14,6 +14,8 @@ from gitdailies_server.storage import group_commit
 from gitdailies_server.storage.group_commit import MOST_A_BATCH, GroupWriter
 from gitdailies_server.storage.sqlite import SqliteDatabase, connect
 
+from tests.unit.server.test_http_connection import until
+
 
 class Diary(SqliteDatabase):
     """Applies items to a table of texts; an item may be a function, and is then called."""
@@ -66,12 +68,6 @@ async def writing(diary: Diary) -> AsyncIterator[GroupWriter[Any, Any]]:
 
 async def settled(*futures: asyncio.Future[Any]) -> list[Any]:
     return await asyncio.gather(*futures, return_exceptions=True)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110  what is waited for happens in the writer's thread
-            await asyncio.sleep(0.001)
 
 
 def waiting(go: threading.Event) -> Callable[[sqlite3.Connection], str]:
