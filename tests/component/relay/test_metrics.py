@@ -4,7 +4,6 @@ import platform
 import sqlite3
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
@@ -15,7 +14,7 @@ from gitdailies_server.storage.timestamps import now_us
 
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import datadog, pagerduty, signed
-from tests.support.relay.receiver import Receiver, answer
+from tests.support.relay.receiver import Receiver, answer, by_incident
 from tests.support.relay.running import Relay
 
 PREFIX = "gitdailies_relay_"
@@ -49,12 +48,7 @@ def value(relay: Relay, name: str) -> float:
 @pytest.fixture
 def busy(relay: Relay, receiver: Receiver) -> Relay:
     """A relay that met every outcome of a delivery, and the verdicts delivered, retry and dead letter."""
-
-    def script(one: Any) -> bytes:
-        statuses = {"refused": "400 X", "failing": "429 X"}
-        return answer(statuses.get(one.event["incidentId"], "202 X"), Retry_After="60")
-
-    receiver.script = script
+    receiver.script = by_incident(refused="400 X", failing="429 X")
     fine = pagerduty("incident.triggered", "fine")
     refused, failing = (pagerduty("incident.triggered", name) for name in ("refused", "failing"))
     # Events that wait together are tried together, and one that fails stops the others.

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.sections.settings import Destination, RelaySettings, StoreSetting
 from gitdailies_connection.http.event_lists import EventResult
 from gitdailies_connection.http.sender import ReceiverAnswer, Sender
-from gitdailies_core.errors import DeliveryError
 from gitdailies_core.events.receivers import OURS
 from gitdailies_core.retry import Outcome
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
@@ -26,6 +26,7 @@ from gitdailies_core.values.times import parse
 from gitdailies_core.values.trace_context import Trace
 from gitdailies_relay.accepting.acceptance import Delivery
 from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
+from gitdailies_relay.delivery import isolation
 from gitdailies_relay.delivery.batches import is_about_events
 from gitdailies_relay.delivery.worker import DeliveryWorker
 from gitdailies_relay.store.store import RelayStore
@@ -52,8 +53,6 @@ class FakeSender(Sender):
     ids: list[str | None] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
-    there: bool = True
-    kind: str = OURS
     most_at_once: int = 0
     most_of_one: int = 0
     lists: list[int] = field(default_factory=list)
@@ -97,9 +96,7 @@ class FakeSender(Sender):
                 self._now.remove(incident)
 
     def ask_receiver(self) -> ReceiverAnswer:
-        if not self.there:
-            raise DeliveryError("127.0.0.1:1: connection refused")
-        return ReceiverAnswer(self.kind, "200")
+        return ReceiverAnswer(OURS, "200")
 
     def cut(self) -> None:
         self.cut_off.set()
@@ -196,6 +193,12 @@ async def bench(
         await worker.stop(0.5)
         await running
         await relay_store.close()
+
+
+def probe_after(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Probe a receiver that fails each time after so long."""
+    monkeypatch.setattr(isolation, "FIRST_BACKOFF_SECONDS", seconds)
+    monkeypatch.setattr(isolation, "LONGEST_BACKOFF_SECONDS", seconds)
 
 
 def write(path: Path, statement: str, *values: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 from gitdailies_core.retry import Outcome
 from gitdailies_relay.store.mending import HOLD_SECONDS, ClockComparison, ClockTrust
 
-from tests.support.relay.bench import TAKEN, Bench, FakeSender, bench, eventually, write
+from tests.support.relay.bench import TAKEN, Bench, FakeSender, bench, eventually, probe_after, write
 
 HALF_A_DAY = 43_200.0
 pytestmark = pytest.mark.usefixtures("quick_retries")
@@ -112,8 +112,7 @@ async def test_a_clock_that_was_days_ahead_for_a_moment_gives_nothing_up(
     """The ages of events that fail are corrected as the clock is set, forward and back."""
     wall, there = Wall(monkeypatch), False
     sender = FakeSender(lambda _incident, _kind: TAKEN if there else Outcome(500))
-    monkeypatch.setattr("gitdailies_relay.delivery.isolation.LONGEST_BACKOFF_SECONDS", 0.05)
-    monkeypatch.setattr("gitdailies_relay.delivery.isolation.FIRST_BACKOFF_SECONDS", 0.05)
+    probe_after(0.05, monkeypatch)
 
     def age_hours(on: Bench) -> float:
         ((_, _, _, first, _),) = on.outbox()
@@ -136,8 +135,7 @@ async def test_a_clock_that_is_set_back_does_not_hold_a_probe_back(
 ) -> None:
     """Behind an open circuit the receiver is asked again as soon as before, whatever the wall clock says."""
     wall, there = Wall(monkeypatch), False
-    monkeypatch.setattr("gitdailies_relay.delivery.isolation.FIRST_BACKOFF_SECONDS", 0.2)
-    monkeypatch.setattr("gitdailies_relay.delivery.isolation.LONGEST_BACKOFF_SECONDS", 0.2)
+    probe_after(0.2, monkeypatch)
     sender = FakeSender(lambda _incident, _kind: TAKEN if there else Outcome(None, "refused"))
     async with bench(tmp_path, sender=sender) as on:
         for name in "ABCD":

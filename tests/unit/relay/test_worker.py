@@ -14,7 +14,7 @@ from gitdailies_core import retry
 from gitdailies_core.retry import Outcome
 from gitdailies_core.values import http_answers
 
-from tests.support.relay.bench import TAKEN, FakeSender, bench, eventually
+from tests.support.relay.bench import TAKEN, FakeSender, bench, eventually, probe_after
 
 REFUSED, BROKEN, DOWN = Outcome(400, "no such repository"), Outcome(500), Outcome(None, "connection refused")
 
@@ -24,8 +24,7 @@ pytestmark = pytest.mark.usefixtures("quick_retries")
 @pytest.fixture
 def quick_probes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Probe a receiver that fails after a moment, and give up without many attempts."""
-    monkeypatch.setattr("gitdailies_relay.delivery.isolation.FIRST_BACKOFF_SECONDS", 0.05)
-    monkeypatch.setattr("gitdailies_relay.delivery.isolation.LONGEST_BACKOFF_SECONDS", 0.05)
+    probe_after(0.05, monkeypatch)
     monkeypatch.setattr(retry, "LEAST_ATTEMPTS", 2)
 
 
@@ -115,8 +114,7 @@ async def test_a_failing_receiver_is_asked_by_probes_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the first failures one request at a time is sent. After a success all are sent, in order."""
-    monkeypatch.setattr("gitdailies_relay.delivery.isolation.FIRST_BACKOFF_SECONDS", 0.2)
-    monkeypatch.setattr("gitdailies_relay.delivery.isolation.LONGEST_BACKOFF_SECONDS", 0.2)
+    probe_after(0.2, monkeypatch)
     up = threading.Event()
     sender = FakeSender(lambda _incident, _kind: TAKEN if up.is_set() else DOWN)
     async with bench(tmp_path, sender=sender) as on:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,21 @@ from tests.support.relay.bench import TAKEN, FakeSender, bench, eventually
 pytestmark = pytest.mark.usefixtures("quick_retries")
 
 
+def breaking(function: Callable[..., Any], faults: Iterator[Exception]) -> Callable[..., Any]:
+    """Raise a fault in place of each call as long as there is one."""
+
+    def broken(*given: Any) -> Any:
+        for fault in faults:
+            raise fault
+        return function(*given)
+
+    return broken
+
+
 async def test_a_sender_that_breaks_counts_as_a_failure(tmp_path: Path) -> None:
     """Any exception of the sender is a try that failed; the worker goes on and the event arrives."""
     faults = iter([ValueError("planted"), MemoryError(), OSError("planted")])
-
-    def answer(_incident: str, _kind: str) -> Outcome:
-        for fault in faults:
-            raise fault
-        return TAKEN
-
-    sender = FakeSender(answer)
+    sender = FakeSender(breaking(lambda *_: TAKEN, faults))
     async with bench(tmp_path, sender=sender) as on:
         await on.accept("A", "start", "end")
         await on.delivered()
@@ -38,28 +44,15 @@ async def test_a_broken_task_does_not_stop_the_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bug in what follows an attempt, or in choosing what to send, costs a moment, never the worker."""
-    decide, ready = batches.decide, worker.DeliveryWorker._ready
-    faults = {"decide": 2, "ready": 2}
-
-    def broken_decide(*given: Any) -> Any:
-        if faults["decide"]:
-            faults["decide"] -= 1
-            raise RuntimeError("planted")
-        return decide(*given)
-
-    def broken_ready(self: Any, *rest: Any) -> Any:
-        if faults["ready"]:
-            faults["ready"] -= 1
-            raise RuntimeError("planted")
-        return ready(self, *rest)
-
-    monkeypatch.setattr(batches, "decide", broken_decide)
-    monkeypatch.setattr(worker.DeliveryWorker, "_ready", broken_ready)
+    places = ((batches, "decide"), (worker.DeliveryWorker, "_ready"))
+    faults = [iter([RuntimeError("planted")] * 2) for _ in places]
+    for (place, name), some in zip(places, faults, strict=True):
+        monkeypatch.setattr(place, name, breaking(getattr(place, name), some))
     async with bench(tmp_path) as on:
         await on.accept("A", "start", "end")
         await on.accept("B", "start")
         await on.delivered()
-    assert faults == {"decide": 0, "ready": 0}
+    assert [list(left) for left in faults] == [[], []]
     assert on.sender.of("A")[-1] == "resolved"
 
 

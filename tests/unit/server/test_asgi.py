@@ -31,25 +31,18 @@ def sends(*messages: dict[str, Any]) -> AsgiApplication:
 
 
 LENGTH = (b"content-length", b"4")
+OK, FOUR = b"HTTP/1.1 200 OK\r\n", b"content-length: 4\r\n\r\n"
 FRAMED = [
-    (GET, [start(200, LENGTH), body(b"body")], b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nbody"),
-    (
-        GET,
-        [start(200, LENGTH), body(b"bo", more=True), body(b"dy")],
-        b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nbody",
-    ),
+    (GET, [start(200, LENGTH), body(b"body")], OK + FOUR + b"body"),
+    (GET, [start(200, LENGTH), body(b"bo", more=True), body(b"dy")], OK + FOUR + b"body"),
     (
         GET,
         [start(), body(b"bo", more=True), body(b"", more=True), body(b"dy")],
-        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n",
+        OK + b"transfer-encoding: chunked\r\n\r\n2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n",
     ),
-    (OLD, [start(), body(b"body")], b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nbody"),
+    (OLD, [start(), body(b"body")], OK + b"connection: close\r\n\r\nbody"),
     (GET, [start(204), body(b"")], b"HTTP/1.1 204 No Content\r\n\r\n"),
-    (
-        GET.replace(b"GET", b"HEAD"),
-        [start(200, LENGTH), body(b"body")],
-        b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n",
-    ),
+    (GET.replace(b"GET", b"HEAD"), [start(200, LENGTH), body(b"body")], OK + FOUR),
 ]
 
 

@@ -52,6 +52,13 @@ class Echo:
         exchange.answer(200, body, PLAIN)
 
 
+class Refusing(Echo):
+    """An application that reads no body."""
+
+    def __call__(self, exchange: Exchange, /) -> None:
+        exchange.answer(413, b"{}", PLAIN)
+
+
 class Later(Echo):
     """The same, but it answers when a test calls it."""
 
@@ -231,11 +238,6 @@ async def test_who_waits_to_be_asked_is_asked_once() -> None:
 
 async def test_an_answer_before_the_end_of_the_body_ends_the_connection() -> None:
     """Who is refused while it sends can go on sending, reads the answer, and sees the end."""
-
-    class Refusing(Echo):
-        def __call__(self, exchange: Exchange, /) -> None:
-            exchange.answer(413, b"{}", PLAIN)
-
     async with served(Refusing()) as line:
         line.send(GOOD[:-4].replace(b"Length: 4", b"Length: 2000000") + b"x")
         head, body = await line.answer()
@@ -247,11 +249,6 @@ async def test_an_answer_before_the_end_of_the_body_ends_the_connection() -> Non
 async def test_a_sender_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a refusal no more than a bound is read, however long the sender goes on."""
     monkeypatch.setattr(http, "LINGER_SECONDS", 600.0)
-
-    class Refusing(Echo):
-        def __call__(self, exchange: Exchange, /) -> None:
-            exchange.answer(413, b"{}", PLAIN)
-
     async with served(Refusing()) as line:
         line.send(GOOD[:-4].replace(b"Length: 4", b"Length: 2000000000"))
         await line.answer()
