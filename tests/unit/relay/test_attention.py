@@ -16,7 +16,7 @@ TABLE = yaml.safe_load((Path(__file__).parent / "data/attention.yml").read_text(
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("case", TABLE["cases"])
+@pytest.mark.parametrize("case", TABLE["cases"], ids=lambda case: str([one[0] for one in case["alerts"]]))
 def test_each_fault_is_one_alert(case: dict[str, Any]) -> None:
     """It has the outcome and the source that select its deliveries. A paused relay has one alert alone."""
     server = {**TABLE["running"], **case.get("server", {})}
