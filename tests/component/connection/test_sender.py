@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gitdailies_connection.http import connection_pool
@@ -18,6 +19,7 @@ from gitdailies_core.errors import ConfigurationError, DeliveryError
 from gitdailies_core.retry import Outcome
 from gitdailies_core.values.secret import Secret
 
+from tests.support.processes import eventually
 from tests.support.servers import ACCEPTED, Received, answer, certificate, free_port, serving
 
 PLANTED = "planted-4f2c9d"
@@ -25,8 +27,8 @@ KEY = Secret(PLANTED, "env GITDAILIES_WEBHOOK_KEY")
 BODY = b'{"kind":"deployed"}'
 
 
-def _send(url: str, *, event_id: str | None = "event-1", seconds: float = 5.0) -> Outcome:
-    with Sender(url, timeout_seconds=seconds) as sender:
+def _send(url: str, *, event_id: str | None = "event-1", seconds: float = 5.0, **settings: Any) -> Outcome:
+    with Sender(url, timeout_seconds=seconds, **settings) as sender:
         return sender.send(BODY, key=KEY, event_id=event_id)
 
 
@@ -217,20 +219,18 @@ def test_unknown_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "error"),
+    "reply",
     [
-        (_close, "connection closed before the complete answer arrived"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "connection closed before the complete answer arrived"),
-        (b"HTTP/1.1 abc OK\r\n\r\n", "connection closed before the complete answer arrived"),
-        (
-            b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n",
-            "connection closed before the complete answer arrived",
-        ),
+        _close,
+        b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+        b"HTTP/1.1 abc OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n",
     ],
     ids=["closed", "ssh", "status", "headers"],
 )
-def test_no_http(reply: object, error: str) -> None:
+def test_no_http(reply: object) -> None:
     """What is no HTTP answer is an outcome without status, never an exception of a library."""
+    error = "connection closed before the complete answer arrived"
     with serving(reply) as server:  # type: ignore[arg-type]
         assert _send(server.url) == Outcome(None, f"127.0.0.1:{server.port}: {error}")
 
@@ -319,14 +319,9 @@ def test_slow_over_tls_behind_a_proxy_that_speaks_tls(tmp_path: Path) -> None:
     with (
         serving(_dripping, tls=context) as server,
         serving(tunnel, tls=context) as proxy,
-        Sender(
-            f"https://127.0.0.1:{server.port}/",
-            proxy=f"https://127.0.0.1:{proxy.port}",
-            ca_file=file,
-            timeout_seconds=0.6,
-        ) as sender,
     ):
-        outcome = sender.send(BODY, key=KEY, event_id=None)
+        by = f"https://127.0.0.1:{proxy.port}"
+        outcome = _send(f"https://127.0.0.1:{server.port}/", seconds=0.6, proxy=by, ca_file=file)
 
     assert len(server.requests) == 1
     where = f"127.0.0.1:{server.port} through the proxy 127.0.0.1:{proxy.port}"
@@ -352,46 +347,44 @@ def test_the_watch_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         for _ in range(2):
             assert sender.send(BODY, key=KEY, event_id=None) == Outcome(202)
             assert _watching()
-            _wait_until(lambda: not _watching())
+            eventually(lambda: not _watching())
 
 
-def test_metadata_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that leads to a link-local address gets no byte of ours, whatever its letters are."""
+@pytest.fixture
+def forbidden(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Take every address for one of a metadata service; return the end of the message."""
     monkeypatch.setattr(
         connection_pool, "forbidden_reason", lambda host: "a metadata service" if host else ""
     )
+    return "expected the address of a receiver, got a metadata service"
+
+
+def test_metadata_by_name(forbidden: str) -> None:
+    """A name that leads to a link-local address gets no byte of ours, whatever its letters are."""
     with serving() as server:
         outcome = _send(server.url)
 
-    expected = "expected the address of a receiver, got a metadata service"
-    assert outcome == Outcome(None, f"127.0.0.1:{server.port}: {expected}")
+    assert outcome == Outcome(None, f"127.0.0.1:{server.port}: {forbidden}")
     assert server.requests == []
 
 
-def test_metadata_behind_tls_or_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metadata_behind_tls_or_a_proxy(tmp_path: Path, forbidden: str) -> None:
     """Such an address gets no greeting of TLS, and as a proxy no request either.
 
     The check is in a private method of urllib3. This test fails if urllib3 no longer calls it
     between connecting and the first byte.
     """
-    monkeypatch.setattr(
-        connection_pool, "forbidden_reason", lambda host: "a metadata service" if host else ""
-    )
     file, _ = certificate(tmp_path)
     with serving() as server:
         own = f"127.0.0.1:{server.port}"
-        with Sender(f"https://{own}/", ca_file=file) as sender:
-            tls = sender.send(BODY, key=KEY, event_id=None)
-        proxied = []
-        for url in ("http://receiver.invalid/", "https://receiver.invalid/"):
-            with Sender(url, proxy=f"http://{own}", ca_file=file) as sender:
-                proxied.append(sender.send(BODY, key=KEY, event_id=None))
-        _wait_until(lambda: server.connections == 3)
+        tls = _send(f"https://{own}/", ca_file=file)
+        urls = ("http://receiver.invalid/", "https://receiver.invalid/")
+        proxied = [_send(url, proxy=f"http://{own}", ca_file=file) for url in urls]
+        eventually(lambda: server.connections == 3)
         time.sleep(0.1)  # so that everything sent has arrived
 
-    expected = "expected the address of a receiver, got a metadata service"
-    assert tls == Outcome(None, f"{own}: {expected}")
-    assert [one.error.endswith(expected) for one in proxied] == [True, True]
+    assert tls == Outcome(None, f"{own}: {forbidden}")
+    assert [one.error.endswith(forbidden) for one in proxied] == [True, True]
     assert server.requests == []
 
 
@@ -421,11 +414,9 @@ def test_no_proxy_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_proxy_from_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The proxy of the settings is used, whatever the environment says."""
     monkeypatch.setenv("NO_PROXY", "*")
-    with (
-        serving() as proxy,
-        Sender("http://receiver.invalid/", proxy=f"http://127.0.0.1:{proxy.port}") as sender,
-    ):
-        assert sender.send(BODY, key=KEY, event_id=None) == Outcome(202)
+    with serving() as proxy:
+        by = f"http://127.0.0.1:{proxy.port}"
+        assert _send("http://receiver.invalid/", proxy=by) == Outcome(202)
 
     assert proxy.requests[0].line == "POST http://receiver.invalid/ HTTP/1.1"
 
@@ -468,8 +459,7 @@ def test_own_certificate_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv(how, str(file))
     with serving(tls=context) as server:
         url = f"https://127.0.0.1:{server.port}/webhooks"
-        with Sender(url, ca_file=file if how == "setting" else None) as sender:
-            assert sender.send(BODY, key=KEY, event_id=None) == Outcome(202)
+        assert _send(url, ca_file=file if how == "setting" else None) == Outcome(202)
 
 
 def test_certificates_are_checked(tmp_path: Path) -> None:
@@ -477,9 +467,7 @@ def test_certificates_are_checked(tmp_path: Path) -> None:
     file, context = certificate(tmp_path, "DNS:other.example")
     with serving(tls=context) as server:
         url = f"https://127.0.0.1:{server.port}/webhooks"
-        unknown = _send(url)
-        with Sender(url, ca_file=file) as sender:
-            other = sender.send(BODY, key=KEY, event_id=None)
+        unknown, other = _send(url), _send(url, ca_file=file)
 
     where = f"127.0.0.1:{server.port}: TLS: certificate not trusted: "
     assert unknown == Outcome(None, where + "self-signed certificate")
@@ -501,11 +489,8 @@ def test_a_receiver_without_tls() -> None:
 def test_slow_over_tls(tmp_path: Path) -> None:
     """The bound in all holds over TLS too."""
     file, context = certificate(tmp_path)
-    with (
-        serving(_dripping, tls=context) as server,
-        Sender(f"https://127.0.0.1:{server.port}/", ca_file=file, timeout_seconds=0.6) as sender,
-    ):
-        outcome = sender.send(BODY, key=KEY, event_id=None)
+    with serving(_dripping, tls=context) as server:
+        outcome = _send(f"https://127.0.0.1:{server.port}/", seconds=0.6, ca_file=file)
 
     assert outcome == Outcome(None, f"127.0.0.1:{server.port}: timed out after 0.6 s")
 
@@ -603,10 +588,8 @@ def test_ping(path: str) -> None:
 def test_whole_answers() -> None:
     """`post` gives the whole answer, for those who send lists."""
     body = b'{"results":[{"index":0,"status":"created"}]}'
-    with (
-        serving(answer("207 Multi", body, Content_Type="application/json")) as server,
-        Sender(server.url) as sender,
-    ):
+    reply = answer("207 Multi", body, Content_Type="application/json")
+    with serving(reply) as server, Sender(server.url) as sender:
         found = sender.post(b"[]", key=KEY)
 
     assert (found.status, found.json()) == (207, {"results": [{"index": 0, "status": "created"}]})
@@ -616,12 +599,8 @@ def test_whole_answers() -> None:
 def test_long_answers_on_demand() -> None:
     """Who sends a long list may read its long answer; others get the first part."""
     with serving(answer("207 Multi", b"x" * 200_000)) as server, Sender(server.url) as sender:
-        lengths = [
-            len(sender.post(b"[]", key=KEY).body),
-            len(sender.post(b"[]", key=KEY, largest=1_000_000).body),
-        ]
-
-    assert lengths == [64 * 1024, 200_000]
+        assert len(sender.post(b"[]", key=KEY).body) == 64 * 1024
+        assert len(sender.post(b"[]", key=KEY, largest=1_000_000).body) == 200_000
 
 
 def test_key_is_never_shown(caplog: pytest.LogCaptureFixture) -> None:
@@ -650,10 +629,3 @@ def no_leaks() -> Iterator[None]:
 
 def _watching() -> bool:
     return any(thread.name == "gitdailies-deadlines" for thread in threading.enumerate())
-
-
-def _wait_until(done: object) -> None:
-    deadline = time.monotonic() + 30
-    while not done():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -1,5 +1,5 @@
 """The fixtures of the relay, for these tests."""
 
-from tests.support.relay.fixtures import quick_retries, receiver, relay
+from tests.support.relay.fixtures import quick_retries, receiver, relay, soon
 
-__all__ = ["quick_retries", "receiver", "relay"]
+__all__ = ["quick_retries", "receiver", "relay", "soon"]

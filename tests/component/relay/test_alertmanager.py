@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import pytest
@@ -18,28 +19,15 @@ from tests.support.relay.running import Relay, add_source, configure, in_thread
 from tests.support.servers import free_port
 
 TOKEN = "am-planted-5c1f"
-# Intervals are as short as Alertmanager takes them, so that a group is repeated at once.
-CONFIGURATION = """
-receivers:
-  - name: gitdailies
-    webhook_configs:
-      - url: {url}/hooks/alertmanager
-        send_resolved: true
-        http_config: {{authorization: {{type: Bearer, credentials: {token}}}}}
-route:
-  receiver: gitdailies
-  group_by: [alertname]
-  group_wait: 100ms
-  group_interval: 300ms
-  repeat_interval: 300ms
-"""
+LABELS = {"severity": "critical", "environment": "production"}
+TEMPLATE = Template((Path(__file__).parent / "data/alertmanager.yml").read_text())
 
 
 @contextmanager
 def alertmanager(folder: Path, relay: Relay) -> Iterator[str]:
     """Run Alertmanager with the relay as its only receiver; yield its address."""
     file, port = folder / "alertmanager.yml", free_port()
-    file.write_text(CONFIGURATION.format(url=relay.url, token=TOKEN))
+    file.write_text(TEMPLATE.substitute(url=relay.url, token=TOKEN))
     command = [
         program("prometheus-alertmanager"),
         f"--config.file={file}",
@@ -66,12 +54,7 @@ def is_ready(url: str) -> bool:
 
 def alert(service: str, **times: datetime) -> dict[str, Any]:
     return {
-        "labels": {
-            "alertname": "Errors",
-            "service": service,
-            "severity": "critical",
-            "environment": "production",
-        },
+        "labels": {"alertname": "Errors", "service": service, **LABELS},
         "annotations": {"summary": f"5xx ratio of {service}"},
         "generatorURL": "https://prometheus.larkspur.example/graph",
         **{name: text_of(at) for name, at in times.items()},
@@ -97,36 +80,18 @@ def test_an_alert_counts_once_with_its_times(tmp_path: Path, receiver: Receiver)
         eventually(lambda: len(receiver.arrivals) == 2, 60)
         post(url, alert("checkout-api", startsAt=began, endsAt=ended))
         eventually(lambda: len(receiver.arrivals) == 3, 60)
-        seen = len(deliveries(relay))
-        eventually(lambda: len(deliveries(relay)) >= seen + 2, 60)
+        seen = len(relay.logged("delivery"))
+        eventually(lambda: len(relay.logged("delivery")) >= seen + 2, 60)
         sent = [one.event for one in receiver.arrivals]
 
-    found = sorted(
-        (one["kind"], one["repo"], one["environment"], one["time"], one.get("title")) for one in sent
-    )
+    found = sorted((one["kind"], one["repo"], one["time"], one.get("title")) for one in sent)
+    later = began + timedelta(seconds=1)
     assert found == [
-        ("incidentResolved", "larkspur/checkout-api", "production", text_of(ended), None),
-        (
-            "incidentStarted",
-            "larkspur/checkout-api",
-            "production",
-            text_of(began),
-            "5xx ratio of checkout-api",
-        ),
-        (
-            "incidentStarted",
-            "larkspur/platform",
-            "production",
-            text_of(began + timedelta(seconds=1)),
-            "5xx ratio of search",
-        ),
+        ("incidentResolved", "larkspur/checkout-api", text_of(ended), None),
+        ("incidentStarted", "larkspur/checkout-api", text_of(began), "5xx ratio of checkout-api"),
+        ("incidentStarted", "larkspur/platform", text_of(later), "5xx ratio of search"),
     ]
+    assert {one["environment"] for one in sent} == {"production"}
     of_checkout = {one["incidentId"] for one in sent if one["repo"] == "larkspur/checkout-api"}
     assert len(of_checkout) == 1
-    assert {tuple(one["outcomes"]) for one in deliveries(relay)[seen:]} == {("repeated",)}, deliveries(relay)[
-        -1
-    ]
-
-
-def deliveries(relay: Relay) -> list[Any]:
-    return relay.logged("delivery")
+    assert {tuple(one["outcomes"]) for one in relay.logged("delivery")[seen:]} == {("repeated",)}

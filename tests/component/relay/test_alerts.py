@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from click.testing import CliRunner
 from gitdailies_cli.main import gitdailies
 from gitdailies_connection.config.load import load
@@ -14,6 +13,7 @@ from gitdailies_relay.operations.stored_bodies import last_alerts
 from gitdailies_relay.store import store
 
 from tests.support.databases import KINDS, setting
+from tests.support.relay.deliveries import in_json
 from tests.support.relay.running import Relay, add_source, configure, in_thread
 
 TOKEN = "am-planted-90b2"
@@ -40,12 +40,8 @@ def alert(
 
 
 def post(relay: Relay, alerts: Sequence[dict[str, Any]]) -> str:
-    answer = requests.post(
-        f"{relay.url}/hooks/alerts",
-        json={"version": "4", "status": "firing", "alerts": alerts},
-        headers={"Authorization": f"Bearer {TOKEN}"},
-        timeout=20,
-    )
+    group = {"version": "4", "status": "firing", "alerts": alerts}
+    answer = in_json("alerts", group, Authorization=f"Bearer {TOKEN}").post(relay.url)
     return str(answer.json()["status"])
 
 

@@ -117,14 +117,6 @@ def test_an_older_secret_proves_and_is_named(relay: Relay) -> None:
     assert explained["proof"].endswith("/old-secret")
 
 
-def test_a_body_changed_by_one_space_is_401(relay: Relay) -> None:
-    """The signature holds for the exact bytes, not for what they mean."""
-    delivery = pagerduty("incident.triggered", "Q1")
-    changed = Delivery("pagerduty", delivery.body + b" ", delivery.headers)
-
-    assert changed.post(relay.url).status_code == 401
-
-
 NOT_JSON = (
     (b'{"event": {"id": ', "body: not valid JSON at line 1, column 18: expected value"),
     (b"", "body: not valid JSON at line 1, column 1: expected value"),

@@ -292,17 +292,10 @@ def test_a_line_says_when_it_last_mapped_an_incident(tmp_path: Path, receiver: R
         pagerduty("incident.triggered", "Q1", service="Web").post(relay.url)
         eventually(lambda: receiver.of("Q1"))
         mapped = {one["name"]: one for one in Api(relay).ask("/services")["mapped"]}
-    assert [mapped[name]["lastSeenAt"] is not None for name in ("Web", "P-Web", "PANY")] == [
-        False,
-        True,
-        False,
-    ]
-    assert [mapped[name]["services"] for name in ("Web", "P-Web", "PANY")] == [[], ["api"], []]
-    assert [mapped[name]["targets"][0]["service"] for name in ("Web", "P-Web", "PANY")] == [
-        "web",
-        "api",
-        None,
-    ]
+    found = [mapped[name] for name in ("Web", "P-Web", "PANY")]
+    assert [one["lastSeenAt"] is not None for one in found] == [False, True, False]
+    assert [one["services"] for one in found] == [[], ["api"], []]
+    assert [one["targets"][0]["service"] for one in found] == ["web", "api", None]
 
 
 def test_lines_of_an_included_file_are_told_with_it(tmp_path: Path, receiver: Receiver) -> None:
@@ -481,11 +474,9 @@ def test_a_source_is_paused_and_resumed(api: Api, receiver: Receiver) -> None:
     """Its events wait until it is resumed, and a pause needs a reason and a source that exists."""
     assert "reason: expected" in api.do("/pause", 400, source="pagerduty")["reason"]
     assert "source: expected one of" in api.do("/pause", 400, source="nothing", reason="a test")["reason"]
-    paused = api.do("/pause", source="pagerduty", reason="monitors are tuned")
-    assert [(one["source"], one["reason"]) for one in paused["paused"]] == [
-        ("pagerduty", "monitors are tuned")
-    ]
-    assert api.do("/pause", source="pagerduty", reason="monitors are tuned")["changed"] is False
+    (paused,) = api.do("/pause", source="pagerduty", reason="a drill")["paused"]
+    assert (paused["source"], paused["reason"]) == ("pagerduty", "a drill")
+    assert api.do("/pause", source="pagerduty", reason="a drill")["changed"] is False
     pagerduty("incident.triggered", "Q1").post(api.relay.url)
     assert api.outcomes() == ["waiting"]
     assert api.do("/resume") == {"changed": True, "paused": []}

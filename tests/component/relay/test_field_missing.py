@@ -7,6 +7,7 @@ import pytest
 import requests
 from gitdailies_relay.store import source_fields
 
+from tests.support.relay.deliveries import in_json
 from tests.support.relay.running import Relay, add_source, configure, in_thread
 
 TOKEN = "am-planted-5c1f"
@@ -19,28 +20,16 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source_fields, "WRITE_SECONDS", 0.0)
 
 
-def configured(folder: Path) -> Path:
-    file = configure(folder)
-    add_source(file, "alertmanager", TOKEN, "adapter: alertmanager, only: {severity: critical}")
-    return file
-
-
 def send(relay: Relay, count: int, *, field: str = "severity", first: int = 0) -> None:
     """Send the starts of *count* alerts, each in a delivery, with its severity in the label *field*."""
+    labels = {"alertname": "Errors", "service": "shop", "environment": "production", field: "critical"}
     with requests.Session() as session:
-        session.headers["Authorization"] = f"Bearer {TOKEN}"
         for number in range(first, first + count):
-            labels = {
-                "alertname": "Errors",
-                "service": "shop",
-                "environment": "production",
-                field: "critical",
-            }
             alert: dict[str, Any] = {"status": "firing", "labels": labels, "fingerprint": f"{number:016x}"}
             alert["startsAt"] = f"2026-03-04T09:{number // 60:02}:{number % 60:02}Z"
-            body = {"status": "firing", "alerts": [alert]}
-            answer = session.post(f"{relay.url}/hooks/alertmanager", json=body, timeout=20)
-            assert answer.status_code in (200, 202), answer.text
+            group = {"status": "firing", "alerts": [alert]}
+            one = in_json("alertmanager", group, Authorization=f"Bearer {TOKEN}")
+            assert one.post(relay.url, session).status_code in (200, 202)
 
 
 def missing(relay: Relay) -> list[str]:
@@ -55,7 +44,8 @@ def metric(relay: Relay) -> str:
 
 def test_a_renamed_severity_is_seen_within_twenty_deliveries(tmp_path: Path) -> None:
     """Log, metric, alert and status name it, also after a restart. A changed filter begins from zero."""
-    file = configured(tmp_path)
+    file = configure(tmp_path)
+    add_source(file, "alertmanager", TOKEN, "adapter: alertmanager, only: {severity: critical}")
     with in_thread(file) as relay:
         send(relay, 100)
         send(relay, 19, field="level", first=100)

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from click.testing import CliRunner, Result
-from gitdailies_cli.main import gitdailies
 from gitdailies_connection.config.load import load
-from gitdailies_core.errors import ConfigurationError, DeliveryError, UsageError
+from gitdailies_core.errors import ConfigurationError, DeliveryError
 from gitdailies_relay.intake import certificates
 from gitdailies_relay.operations.reading import actions_on
 from gitdailies_relay.store.store import reading
@@ -24,6 +22,7 @@ from tests.support.relay.running import Relay, configure, in_thread
 
 EXAMPLES = files("gitdailies_sources").joinpath("packs", "aws-sns", "examples")
 PEM = EXAMPLES.joinpath("signing-certificate.pem").read_bytes()
+HOST = "sns.eu-central-1.amazonaws.com"
 TOPIC = "arn:aws:sns:eu-central-1:123456700347:larkspur-alarms"
 # Long enough for the tests; what the alarm is named in the examples is routed to the example's repository.
 SOURCE = f"  alarms: {{adapter: aws-sns, allowed: ['{TOPIC}'], count: all}}\n"
@@ -82,10 +81,6 @@ def posted_once_fetched(relay: Relay, delivery: Delivery) -> requests.Response:
     return delivery.post(relay.url)
 
 
-def command(file: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(gitdailies, ["relay", *arguments, "--config", str(file)])
-
-
 def test_the_first_delivery_is_503_until_its_certificate_is_there(
     listening: Relay, amazon: Amazon, receiver: Receiver
 ) -> None:
@@ -109,16 +104,12 @@ def test_the_first_delivery_is_503_until_its_certificate_is_there(
     "changed",
     [
         {"TopicArn": f"{TOPIC}-of-another"},
-        {
-            "SigningCertURL": "https://sns.eu-central-1.amazonaws.com.evil.example/SimpleNotificationService-1.pem"
-        },
-        {"SigningCertURL": "http://sns.eu-central-1.amazonaws.com/SimpleNotificationService-1.pem"},
+        {"SigningCertURL": f"https://{HOST}.evil.example/SimpleNotificationService-1.pem"},
+        {"SigningCertURL": f"http://{HOST}/SimpleNotificationService-1.pem"},
         {"SigningCertURL": "https://bucket.s3.amazonaws.com/SimpleNotificationService-1.pem"},
-        {"SigningCertURL": "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-1.pem?a=b"},
-        {"SigningCertURL": "https://sns.eu-central-1.amazonaws.com/other.pem"},
-        {
-            "SigningCertURL": "https://sns.eu-central-1.amazonaws.com@127.0.0.1/SimpleNotificationService-1.pem"
-        },
+        {"SigningCertURL": f"https://{HOST}/SimpleNotificationService-1.pem?a=b"},
+        {"SigningCertURL": f"https://{HOST}/other.pem"},
+        {"SigningCertURL": f"https://{HOST}@127.0.0.1/SimpleNotificationService-1.pem"},
         {"SignatureVersion": "3"},
     ],
 )
@@ -146,19 +137,18 @@ def test_a_certificate_that_cannot_be_fetched_is_our_fault(listening: Relay, ama
     assert len(amazon.fetched) == 1
 
 
-def test_a_subscription_is_confirmed(listening: Relay, amazon: Amazon, file: Path) -> None:
+def test_a_subscription_is_confirmed(listening: Relay, amazon: Amazon) -> None:
     """The command shows the address, opens it, and notes who did so."""
     subscription = message("SubscriptionConfirmation")
     accepted = posted_once_fetched(listening, subscription).json()
     assert accepted["status"] == "ignored"
     address = json.loads(subscription.body)["SubscribeURL"]
 
-    shown = command(file, "confirm", "alarms", "--show")
-    assert (shown.exit_code, address in shown.output, amazon.fetched[1:]) == (0, True, [])
-    ran = command(file, "confirm", "alarms")
-    assert (ran.exit_code, amazon.fetched[1:]) == (0, [address]), ran.output
-    assert ran.output.splitlines()[-1] == "  confirmed"
-    as_json = json.loads(command(file, "confirm", "alarms", "--json").stdout)
+    assert address in listening.command("confirm", "alarms", "--show")
+    assert amazon.fetched[1:] == []
+    assert listening.command("confirm", "alarms").splitlines()[-1] == "  confirmed"
+    assert amazon.fetched[1:] == [address]
+    as_json = json.loads(listening.command("confirm", "alarms", "--json"))
     assert as_json["handshakes"][0]["topic"] == TOPIC
     with reading(listening.database) as session:
         found = actions_on(session, [accepted["delivery"]])
@@ -169,28 +159,23 @@ def test_only_amazon_s_address_is_opened(listening: Relay, amazon: Amazon, file:
     """Of a stored request, address and topic are checked again: the list may have changed since."""
     posted_once_fetched(listening, message("SubscriptionConfirmation"))
     file.write_text(file.read_text().replace(TOPIC, f"{TOPIC}-2"))
-    ran = command(file, "confirm", "alarms")
-    assert isinstance(ran.exception, UsageError)
-    assert "expected one of the topics under allowed" in str(ran.exception)
+    said = listening.command("confirm", "alarms", expected=2)
+    assert "expected one of the topics under allowed" in said
     assert len(amazon.fetched) == 1
 
 
-def test_what_cannot_be_confirmed_says_why(listening: Relay, amazon: Amazon, file: Path) -> None:
+def test_what_cannot_be_confirmed_says_why(listening: Relay, amazon: Amazon) -> None:
     """Nothing stored, an unknown source, a source without handshakes, and an address that is over."""
     for source, text in (
         ("alarms", "alarms: nothing to confirm is stored; add the subscription at the vendor"),
         ("alarm", "SOURCE: expected one of alarms"),
         ("pagerduty", "pagerduty: nothing to confirm is stored"),
     ):
-        ran = command(file, "confirm", source)
-        assert isinstance(ran.exception, UsageError)
-        assert str(ran.exception).startswith(text)
+        assert listening.command("confirm", source, expected=2).startswith(f"gitdailies: {text}")
     posted_once_fetched(listening, message("SubscriptionConfirmation"))
     amazon.answer = DeliveryError("expected an answer with status 200, got 403")
-    ran = command(file, "confirm", "alarms")
-    assert isinstance(ran.exception, DeliveryError)
-    assert "three days" in str(ran.exception)
-    assert "Token" not in str(ran.exception)
+    said = listening.command("confirm", "alarms", expected=1)
+    assert ("three days" in said, "Token" in said) == (True, False)
 
 
 def test_a_source_of_sns_names_its_topics(file: Path) -> None:

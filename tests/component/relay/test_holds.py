@@ -1,11 +1,8 @@
 """`hold` of a source with a real relay: a start is sent only where the incident is still open then."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
@@ -14,7 +11,7 @@ from gitdailies_core.values.times import text_of
 from gitdailies_relay.store import store
 
 from tests.support import databases
-from tests.support.processes import Server, eventually, running
+from tests.support.processes import eventually, running
 from tests.support.relay import reports
 from tests.support.relay.deliveries import Delivery, pagerduty
 from tests.support.relay.receiver import Receiver
@@ -42,26 +39,7 @@ def configured(folder: Path, url: str, hold: str, **settings: str) -> Path:
     return file
 
 
-def explained(file: Path, incident: str) -> dict[str, Any]:
-    with store.reading(store.database_of(load(file).relay.store)) as session:
-        return reports.explain(session, incident)
-
-
-def status_of(file: Path) -> dict[str, Any]:
-    with store.reading(store.database_of(load(file).relay.store)) as session:
-        return reports.status(session)
-
-
-def kinds(receiver: Receiver, incident: str) -> list[tuple[str, str]]:
-    return [(one["kind"], one["time"]) for one in receiver.taken() if one["incidentId"] == incident]
-
-
-@contextmanager
-def relay_of(folder: Path) -> Iterator[Server]:
-    with running("relay", "--config", "gitdailies.yml", folder=folder) as server:
-        yield server
-
-
+RELAY = ("relay", "--config", "gitdailies.yml")
 LINE = "mapped by the line checkout-api of services, which said larkspur/checkout-api"
 
 
@@ -101,18 +79,22 @@ def test_a_hold_survives_kill(kind: str, tmp_path: Path, receiver: Receiver) -> 
     with databases.setting(kind) as address:
         settings = {} if kind == "sqlite" else {"store": address}
         file = configured(tmp_path, receiver.url, "6s", **settings)
-        with relay_of(tmp_path) as relay:
+        with running(*RELAY, folder=tmp_path) as relay:
             began = time.time()
             start("brief").post(relay.address)
             start("long").post(relay.address)
             relay.kill()
-        with relay_of(tmp_path) as relay:
+        with running(*RELAY, folder=tmp_path) as relay:
             assert end("brief", 0.05).post(relay.address).status_code == 200
             (arrival,) = eventually(lambda: receiver.of("long"), seconds=30)
             assert arrival.at - began >= 6
             end("long", 40).post(relay.address)
             eventually(lambda: len(receiver.of("long")) == 2)
-            assert status_of(file)["held"] == 0
-        assert explained(file, "brief")["events"][0]["state"] == "discarded"
+            with store.reading(store.database_of(load(file).relay.store)) as session:
+                assert reports.status(session)["held"] == 0
+                assert reports.explain(session, "brief")["events"][0]["state"] == "discarded"
     assert receiver.of("brief") == []
-    assert kinds(receiver, "long") == [("incidentStarted", at(0)), ("incidentResolved", at(40))]
+    assert [(one["kind"], one["time"]) for one in receiver.taken()] == [
+        ("incidentStarted", at(0)),
+        ("incidentResolved", at(40)),
+    ]

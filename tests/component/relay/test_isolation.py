@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gitdailies_core.values import http_answers
-from gitdailies_relay.delivery import batches, isolation, worker
+from gitdailies_relay.delivery import batches, isolation
 
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import ENDED_AT, pagerduty
@@ -20,13 +19,8 @@ UNKNOWN = json.dumps({"detail": "repository larkspur/ledger is not known"}).enco
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the relay of this test wait a tenth of its usual times."""
-    monkeypatch.setattr(http_answers, "FIRST_DELAY_SECONDS", 0.05)
-    monkeypatch.setattr(http_answers, "LONGEST_DELAY_SECONDS", 0.3)
-    monkeypatch.setattr(isolation, "FIRST_BACKOFF_SECONDS", 0.1)
-    monkeypatch.setattr(isolation, "LONGEST_BACKOFF_SECONDS", 0.3)
-    monkeypatch.setattr(worker, "POLL_SECONDS", 0.05)
+def refused_for_a_second(soon: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take an event for refused after a second of refusals."""
     monkeypatch.setattr(batches, "REFUSED_SECONDS", 1.0)
 
 

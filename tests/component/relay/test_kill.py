@@ -143,17 +143,8 @@ def test_after_kill_9_every_accepted_event_arrives_once_and_in_order(
 ) -> None:
     """The DORA server has exactly the events that were answered 202, each once, starts before ends."""
     vendors = [Vendor(f"v{number}") for number in range(VENDORS)]
-    cut = random.Random(9)
-    undelivered = 0
     with running_pair(tmp_path) as pair, recorded(pair) as arrivals:
-        pair.relay.terminate()
-        for _ in range(rounds):
-            pair.start_relay()
-            undelivered += _round(pair, vendors, arrivals, cut)
-        pair.start_relay()
-        for vendor in vendors:
-            vendor.finish(pair.relay.address)
-        eventually(lambda: pair.status()["waiting"] == 0, 120)
+        undelivered = _killed(pair, vendors, arrivals, rounds)
         standing = pair.everything()
         assert pair.status()["deadLetters"] == 0
 
@@ -178,17 +169,9 @@ def test_after_kill_9_every_accepted_deploy_arrives_once_with_its_commits(
 ) -> None:
     """What was answered arrives once, in order. Each deploy but the first has the commit that was pushed."""
     vendors = [kind(f"d{number}") for number in range(VENDORS)]
-    cut = random.Random(11)
     with running_pair(tmp_path) as pair, recorded(pair) as arrivals:
         add_sources(pair.folder)
-        pair.relay.terminate()
-        for _ in range(2):
-            pair.start_relay()
-            _round(pair, vendors, arrivals, cut)
-        pair.start_relay()
-        for vendor in vendors:
-            vendor.finish(pair.relay.address)
-        eventually(lambda: pair.status()["waiting"] + pair.status()["held"] == 0, 120)
+        _killed(pair, vendors, arrivals, 2)
         standing = pair.everything()
 
     accepted = set().union(*(vendor.accepted for vendor in vendors))
@@ -200,6 +183,20 @@ def test_after_kill_9_every_accepted_deploy_arrives_once_with_its_commits(
         assert commits == sorted(commits)
         brought = [[one["sha"] for one in event.get("commits", ())] for event in events]
         assert brought == [[], *([sha] for sha in commits[1:])]
+
+
+def _killed(pair: Pair, vendors: Sequence[Vendor], arrivals: list[Arrival], rounds: int) -> int:
+    """Kill the relay so often, then send the rest; return how many events had not arrived at the kills."""
+    cut, undelivered = random.Random(9), 0
+    pair.relay.terminate()
+    for _ in range(rounds):
+        pair.start_relay()
+        undelivered += _round(pair, vendors, arrivals, cut)
+    pair.start_relay()
+    for vendor in vendors:
+        vendor.finish(pair.relay.address)
+    eventually(lambda: pair.status()["waiting"] + pair.status()["held"] == 0, 120)
+    return undelivered
 
 
 def _round(pair: Pair, vendors: Sequence[Vendor], arrivals: list[Arrival], cut: random.Random) -> int:

@@ -3,7 +3,7 @@
 import platform
 import sqlite3
 from functools import partial
-from typing import Any
+from pathlib import Path
 
 import pytest
 import requests
@@ -14,10 +14,11 @@ from gitdailies_server.storage.timestamps import now_us
 
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import datadog, pagerduty, signed
-from tests.support.relay.receiver import Receiver, answer
+from tests.support.relay.receiver import Receiver, answer, by_incident
 from tests.support.relay.running import Relay
 
 PREFIX = "gitdailies_relay_"
+INTAKE = Path(__file__).parent / "data/intake.txt"
 
 
 def scrape(relay: Relay) -> str:
@@ -31,11 +32,13 @@ def scrape(relay: Relay) -> str:
 
 def samples(relay: Relay) -> dict[str, float]:
     """Return every sample of the relay's own by its name and labels, as they are written."""
-    return {
-        line.rpartition(" ")[0].removeprefix(PREFIX): float(line.rpartition(" ")[2])
-        for line in scrape(relay).splitlines()
-        if line.startswith(PREFIX)
-    }
+    own = [line for line in scrape(relay).splitlines() if line.startswith(PREFIX)]
+    return values("\n".join(own))
+
+
+def values(text: str) -> dict[str, float]:
+    found = (line.rpartition(" ") for line in text.splitlines())
+    return {name.removeprefix(PREFIX): float(value) for name, _, value in found}
 
 
 def value(relay: Relay, name: str) -> float:
@@ -45,12 +48,7 @@ def value(relay: Relay, name: str) -> float:
 @pytest.fixture
 def busy(relay: Relay, receiver: Receiver) -> Relay:
     """A relay that met every outcome of a delivery, and the verdicts delivered, retry and dead letter."""
-
-    def script(one: Any) -> bytes:
-        statuses = {"refused": "400 X", "failing": "429 X"}
-        return answer(statuses.get(one.event["incidentId"], "202 X"), Retry_After="60")
-
-    receiver.script = script
+    receiver.script = by_incident(refused="400 X", failing="429 X")
     fine = pagerduty("incident.triggered", "fine")
     refused, failing = (pagerduty("incident.triggered", name) for name in ("refused", "failing"))
     # Events that wait together are tried together, and one that fails stops the others.
@@ -73,31 +71,7 @@ def busy(relay: Relay, receiver: Receiver) -> Relay:
 def test_intake_is_counted(busy: Relay) -> None:
     """Requests by their answer, messages by their outcome and reason, quarantined bodies by reason."""
     metrics = samples(busy)
-    counted = {
-        'requests_total{source="pagerduty",status="202"}': 5,
-        'requests_total{source="pagerduty",status="200"}': 4,
-        'requests_total{source="filtered",status="200"}': 1,
-        'requests_total{source="pagerduty",status="400"}': 1,
-        'requests_total{source="pagerduty",status="401"}': 1,
-        'requests_total{source="",status="404"}': 1,
-        'messages_total{outcome="stored",source="pagerduty"}': 3,
-        'messages_total{outcome="repeated",source="pagerduty"}': 1,
-        'messages_total{outcome="ignored",source="pagerduty"}': 2,
-        'messages_total{outcome="unknown_type",source="pagerduty"}': 1,
-        'messages_total{outcome="ignored",source="filtered"}': 1,
-        'messages_total{outcome="unmapped",source="pagerduty"}': 1,
-        'messages_total{outcome="unexpected_payload",source="pagerduty"}': 1,
-        'messages_total{outcome="invalid_json",source="pagerduty"}': 1,
-        'ignored_total{reason="update",source="pagerduty"}': 1,
-        'ignored_total{reason="repeated_start",source="pagerduty"}': 1,
-        'ignored_total{reason="unknown_type",source="pagerduty"}': 1,
-        'ignored_total{reason="unmapped",source="pagerduty"}': 1,
-        'ignored_total{reason="filtered",source="filtered"}': 1,
-        'quarantined_total{reason="unmapped",source="pagerduty"}': 1,
-        'quarantined_total{reason="unknown_type",source="pagerduty"}': 1,
-        'quarantined_total{reason="unexpected_payload",source="pagerduty"}': 1,
-        'quarantined_total{reason="invalid_json",source="pagerduty"}': 1,
-    }
+    counted = values(INTAKE.read_text())
     families = ("requests_total", "messages_total", "ignored_total", "quarantined_total")
     found = {name: n for name, n in metrics.items() if name.partition("{")[0] in families}
     assert {name: n for name, n in found.items() if n} == counted

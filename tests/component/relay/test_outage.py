@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from gitdailies_core.values import http_answers
 from gitdailies_dora.accounts.keys.key_store import delete_key
-from gitdailies_relay.delivery import isolation, worker
 
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import ENDED_AT, STARTED_AT, pagerduty
@@ -17,6 +15,7 @@ from tests.support.relay.receiver import ACCEPTED, Arrival, Receiver, answer
 from tests.support.relay.running import Relay
 
 REOPENED_AT, ENDED_AGAIN_AT = "2026-03-04T11:30:22Z", "2026-03-04T11:58:47Z"
+pytestmark = pytest.mark.usefixtures("soon")
 PERIODS = ("started", "resolved", "started", "resolved")
 
 
@@ -24,15 +23,6 @@ PERIODS = ("started", "resolved", "started", "resolved")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     with running_pair(tmp_path_factory.mktemp("outage")) as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the relay of this test wait a tenth of its usual times."""
-    monkeypatch.setattr(http_answers, "FIRST_DELAY_SECONDS", 0.05)
-    monkeypatch.setattr(isolation, "FIRST_BACKOFF_SECONDS", 0.1)
-    monkeypatch.setattr(isolation, "LONGEST_BACKOFF_SECONDS", 0.5)
-    monkeypatch.setattr(worker, "POLL_SECONDS", 0.05)
 
 
 def whole_life(incident: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -107,8 +97,6 @@ def test_a_deleted_key_pauses_until_the_file_holds_another(pair: Pair) -> None:
 
 def test_another_address_is_taken_at_a_reload(relay: Relay, receiver: Receiver) -> None:
     """A wrong path pauses delivery. With the right one in the file, SIGHUP delivers the waiting events."""
-    config = relay.store.with_name("gitdailies.yml")
-    right = config.read_text()
     receiver.script = lambda _one: answer("404 Not Found")
     pagerduty("incident.triggered", "Q1").post(relay.url)
     pagerduty("incident.triggered", "Q2").post(relay.url)
@@ -116,8 +104,7 @@ def test_another_address_is_taken_at_a_reload(relay: Relay, receiver: Receiver) 
     (paused,) = relay.status()["paused"]
     assert (paused["by"], paused["reason"]) == ("address", "the address is wrong (answered 404)")
     receiver.script = Receiver.script
-    config.write_text(right.replace("/webhooks", "/webhooks/v2") + "\n")
-    relay.reload()
+    relay.edit("/webhooks", "/webhooks/v2")
 
     eventually(lambda: len(receiver.taken()) == 2)
     assert relay.status()["paused"] == []
@@ -126,9 +113,7 @@ def test_another_address_is_taken_at_a_reload(relay: Relay, receiver: Receiver) 
 
 def test_settings_that_need_a_restart_are_named(relay: Relay) -> None:
     """A reload names the relay's settings that need a restart, once for each reload, and ignores them."""
-    config = relay.store.with_name("gitdailies.yml")
-    config.write_text(config.read_text().replace("give_up_days: 7", "give_up_days: 2\n  in_flight: 3"))
-    relay.reload()
+    relay.edit("give_up_days: 7", "give_up_days: 2\n  in_flight: 3")
 
     (entry,) = eventually(lambda: relay.logged("settings of relay need a restart"))
     assert entry["settings"] == ["give_up_days", "in_flight"]

@@ -13,6 +13,7 @@ from gitdailies_sources import shipped
 from tests.support.dora.with_relay import STATUS_KEY, with_status_key
 from tests.support.pack_versions import identity_of
 from tests.support.processes import run
+from tests.support.relay.deliveries import in_json
 from tests.support.relay.running import Relay, add_source, configure, in_thread
 
 TOKEN = "og-planted-8d3f"
@@ -30,19 +31,9 @@ def with_pack(file: Path, adapter: str = FILE, more: str = "") -> Path:
 
 def post(relay: Relay, alert: str, **details: str) -> str:
     """Send the start of an alert; return the id of the delivery."""
-    told = {
-        "alertId": alert,
-        "alias": alert,
-        "message": "5xx",
-        "createdAt": 1772615561000,
-        "details": details,
-    }
-    answer = requests.post(
-        f"{relay.url}/hooks/opsgenie",
-        json={"action": "Create", "alert": told},
-        headers={"X-Relay-Token": TOKEN},
-        timeout=20,
-    )
+    told = {"alertId": alert, "alias": alert, "message": "5xx", "createdAt": 1772615561000}
+    body = {"action": "Create", "alert": {**told, "details": details}}
+    answer = in_json("opsgenie", body, X_Relay_Token=TOKEN).post(relay.url)
     assert answer.status_code in (200, 202), answer.text
     return str(answer.json()["delivery"])
 
@@ -119,12 +110,9 @@ def test_each_delivery_says_which_pack_read_it(tmp_path: Path) -> None:
         replaced(tmp_path / "packs/opsgenie.yaml", "state: action", "state: {first_of: [action, act]}")
         relay.edit("", "")
         second = post(relay, "A2", service="shop")
+        key = {"Authorization": f"Bearer {STATUS_KEY}"}
         answers = [
-            requests.get(
-                f"{relay.status_url}/deliveries/{id_}",
-                headers={"Authorization": f"Bearer {STATUS_KEY}"},
-                timeout=20,
-            ).json()
+            requests.get(f"{relay.status_url}/deliveries/{id_}", headers=key, timeout=20).json()
             for id_ in (first, second)
         ]
         (before,), (after,) = ([one["pack"] for one in answer["messages"]] for answer in answers)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,16 @@ from tests.support.relay.deliveries import Delivery, pagerduty, signed
 from tests.support.relay.receiver import Receiver
 from tests.support.relay.running import Relay, configure, in_thread
 
-EXAMPLES = {
-    f"{name}/{one.name}": (name, one.request)
-    for name in registry.names()
-    for one in checks.examples(registry.adapter(name))
-}
+
+def examples(names: Iterable[str]) -> dict[str, tuple[str, Request]]:
+    return {
+        f"{name}/{one.name}": (name, one.request)
+        for name in names
+        for one in checks.examples(registry.adapter(name))
+    }
 
 
-OF_PACKS = {
-    f"{name}/{one.name}": (name, one.request)
-    for name in registry.pack_names()
-    for one in checks.examples(registry.adapter(name))
-}
+EXAMPLES, OF_PACKS = examples(registry.names()), examples(registry.pack_names())
 
 
 def less(request: Request) -> Request:
@@ -82,16 +80,11 @@ def test_a_message_without_a_name_has_the_key_of_the_body_as_it_came(tmp_path: P
     for name, request_ in EXAMPLES.values():
         source = next(one for one in configuration.sources.values() if one.adapter == name)
         digest = hashlib.sha256(request_.body).hexdigest()
-        keys = [
-            [
-                routed.key
-                for routed in interpret(
-                    one, source, registry.adapter(name), configuration.routes, "", digest
-                ).messages
-            ]
+        came, stored = (
+            interpret(one, source, registry.adapter(name), configuration.routes, "", digest).messages
             for one in (request_, less(request_))
-        ]
-        assert keys[0] == keys[1]
+        )
+        assert [routed.key for routed in came] == [routed.key for routed in stored]
 
 
 def with_people(service: str = "unknown-service") -> Delivery:

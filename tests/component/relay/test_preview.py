@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from click.testing import CliRunner, Result
 from gitdailies_cli.main import gitdailies
 
 from tests.support.databases import KINDS, setting
+from tests.support.relay.deliveries import in_json
 from tests.support.relay.receiver import Receiver
 from tests.support.relay.running import Relay, add_source, configure, in_thread
 
@@ -30,10 +30,7 @@ def edited(file: Path, before: str, after: str) -> None:
 
 
 def post(relay: Relay, **body: Any) -> str:
-    answer = requests.post(
-        f"{relay.url}/hooks/pager", json=body, headers={"X-Pager-Token": TOKEN}, timeout=20
-    )
-    return str(answer.json()["status"])
+    return str(in_json("pager", body, X_Pager_Token=TOKEN).post(relay.url).json()["status"])
 
 
 def preview(file: Path, *more: str) -> Result:
@@ -64,12 +61,9 @@ def test_a_draft_is_tried_on_captured_deliveries(kind: str, tmp_path: Path, rece
             edited(file, ACTIVE, DRAFT)
             found = json.loads(preview(file, "--json").output)
             printed = preview(file).output
-            assert (
-                json.loads(preview(file, "--json", "--since", "2030-01-01T00:00:00Z").output)["deliveries"]
-                == 0
-            )
+            later = json.loads(preview(file, "--json", "--since", "2030-01-01T00:00:00Z").output)
 
-    assert receiver.arrivals == []
+    assert (receiver.arrivals, later["deliveries"]) == ([], 0)
     assert (found["deliveries"], found["counted"], len(found["wouldCount"])) == (7, {"started": 2}, 2)
     ignored = {(one["word"], one["reason"]): one["count"] for one in found["ignored"]}
     assert ignored == {("NOTE", "a note"): 2, ("OPEN", "unmapped: no line under services for 'nobody'"): 1}

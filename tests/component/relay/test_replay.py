@@ -3,7 +3,6 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,11 @@ from gitdailies_relay.operations import replay as replays
 from gitdailies_relay.operations.replay import ReplaySelection, replay
 from gitdailies_server.storage import sqlite
 from gitdailies_server.storage.database import Database, transaction, turn
-from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.support.databases import KINDS, setting
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import ENDED_AT, SECRETS, datadog, pagerduty, signed
-from tests.support.relay.receiver import Arrival, Receiver, answer, receiving
+from tests.support.relay.receiver import Arrival, Receiver, answer
 from tests.support.relay.running import KEY_FILE, Relay, configure, in_thread
 
 UNREADABLE = b'{"event": '
@@ -33,8 +31,7 @@ UNKNOWN = b'{"event": {"id": "e1", "event_type": "incident.triggered"}}'
 def replayed(relay: Relay, **selection: Any) -> ReplayResult:
     """Replay as the command does: with the configuration that the file has now."""
     configuration = load(relay.file)
-    database = SqliteDatabase(relay.store)
-    return replay(database, configuration.sources, configuration.routes, ReplaySelection(**selection))
+    return replay(relay.database, configuration.sources, configuration.routes, ReplaySelection(**selection))
 
 
 def add_line(relay: Relay, line: str) -> None:
@@ -75,34 +72,27 @@ def test_one_delivery_is_chosen_by_its_id(relay: Relay, receiver: Receiver) -> N
     ("choice", "fault"),
     [
         (
-            ("--source", "pagerdty"),
+            "--source pagerdty",
+            "expected one of pagerduty, filtered, datadog, squadcast, got 'pagerdty'; did you mean pagerduty",
+        ),
+        (
+            "--id nope",
             (
-                "--source: expected one of pagerduty, filtered, datadog, squadcast, got 'pagerdty';"
-                " did you mean pagerduty"
+                "expected a quarantined delivery or a dead letter, got 'nope'; `gitdailies relay failed`"
+                " lists them; for others add --filtered, --ignored or --delivered"
             ),
         ),
         (
-            ("--id", "nope"),
-            (
-                "--id: expected a quarantined delivery or a dead letter, got 'nope';"
-                " `gitdailies relay failed` lists them; for others add --filtered, --ignored or --delivered"
-            ),
-        ),
-        (
-            ("--since", "2026-03-04T09:00:00Z", "--until", "2026-03-04T10:00:00+01:00"),
-            (
-                "--since: expected a time before that of --until, 2026-03-04T10:00:00+01:00,"
-                " got 2026-03-04T09:00:00Z"
-            ),
+            "--since 2026-03-04T09:00:00Z --until 2026-03-04T10:00:00+01:00",
+            "expected a time before that of --until, 2026-03-04T10:00:00+01:00, got 2026-03-04T09:00:00Z",
         ),
     ],
 )
-def test_a_choice_that_can_name_nothing_is_an_error(
-    relay: Relay, choice: tuple[str, ...], fault: str
-) -> None:
+def test_a_choice_that_can_name_nothing_is_an_error(relay: Relay, choice: str, fault: str) -> None:
     """A source, an id or a span that nothing can match is refused, and the quarantine stays as it is."""
     signed(UNKNOWN).post(relay.url)
-    assert relay.command("replay", *choice, expected=2) == f"gitdailies: {fault}\n"
+    option, *rest = choice.split()
+    assert relay.command("replay", option, *rest, expected=2) == f"gitdailies: {option}: {fault}\n"
     assert relay.status()["replays"] == {}
 
 
@@ -227,30 +217,22 @@ def test_a_dead_letter_goes_out_as_it_was_translated(relay: Relay, receiver: Rec
     assert [one.event["repo"] for one in receiver.of("unmapped")] == ["larkspur/attic"]
 
 
-@pytest.fixture
-def many(tmp_path: Path) -> Iterator[tuple[Relay, Receiver]]:
-    """A relay with two thousand quarantined deliveries, whose service has a line by now."""
-    with receiving() as receiver, in_thread(configure(tmp_path, url=receiver.url)) as relay:
-        rows = [
-            (f"d{number:06}", number, "pagerduty", "unmapped", "", "application/json", delivery.body)
-            for number in range(2000)
-            for delivery in [pagerduty("incident.triggered", f"I{number}", service="attic")]
-        ]
-        with transaction(SqliteDatabase(relay.store)) as connection:
-            columns = "delivery, received_at, source, code, reason, content_type, body"
-            connection.executemany(f"INSERT INTO quarantine ({columns}) VALUES (?,?,?,?,?,?,?)", rows)
-        add_line(relay, "attic: {repo: larkspur/attic}")
-        yield relay, receiver
-
-
 def test_a_running_relay_stores_deliveries_during_a_long_replay(
-    many: tuple[Relay, Receiver], monkeypatch: pytest.MonkeyPatch
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While thousands are replayed, in many short transactions, each delivery is 202 within a second.
 
     On a busy machine it is at most a quarter of the time that the replay takes as a whole.
     """
-    relay, _ = many
+    rows = [
+        (f"d{number:06}", number, "pagerduty", "unmapped", "", "application/json", delivery.body)
+        for number in range(2000)
+        for delivery in [pagerduty("incident.triggered", f"I{number}", service="attic")]
+    ]
+    with transaction(relay.database) as connection:
+        columns = "delivery, received_at, source, code, reason, content_type, body"
+        connection.executemany(f"INSERT INTO quarantine ({columns}) VALUES (?,?,?,?,?,?,?)", rows)
+    add_line(relay, "attic: {repo: larkspur/attic}")
     real, transactions = turn, []
 
     def counted(database: Database) -> Any:
@@ -277,10 +259,6 @@ def test_a_store_that_is_busy_for_long_is_named(relay: Relay, monkeypatch: pytes
     """If a command cannot get the store's lock, the error gives file and reason."""
     monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.05)
     refused = pytest.raises(StoreUnavailable)
-    with (
-        transaction(SqliteDatabase(relay.store)),
-        refused as caught,
-        transaction(SqliteDatabase(relay.store)),
-    ):
+    with transaction(relay.database), refused as caught, transaction(relay.database):
         pass
     assert str(caught.value) == f"{relay.store}: cannot write: database is locked"

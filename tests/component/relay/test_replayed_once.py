@@ -1,7 +1,7 @@
 """A replay counts what did not count, and never an occurrence twice."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from gitdailies_relay.store.store import reading
 
 from tests.support.databases import KINDS, setting
 from tests.support.processes import eventually
-from tests.support.relay.deliveries import ENDED_AT, datadog, pagerduty
+from tests.support.relay.deliveries import ENDED_AT, Delivery, datadog, pagerduty
 from tests.support.relay.receiver import Receiver
 from tests.support.relay.running import Relay, configure, in_thread
 
@@ -114,7 +114,7 @@ def test_headers_are_stored_without_what_proves(relay: Relay) -> None:
     """The headers of a quarantined delivery are there for its replay; its proof and other secrets are not."""
     one = pagerduty("incident.triggered", "A", service="frontdesk")
     headers = {"X-Webhook-Id": "w1", "Authorization": "Bearer s3cret", "X-Api-Key": "s3cret", **one.headers}
-    one.__class__(one.source, one.body, headers).post(relay.url)
+    Delivery(one.source, one.body, headers).post(relay.url)
     datadog("monitor-triggered", service="frontdesk", tags="").post(relay.url)
     with reading(relay.database) as session:
         rows = [json.loads(row) for (row,) in session.execute("SELECT headers FROM quarantine ORDER BY seq")]
@@ -124,7 +124,6 @@ def test_headers_are_stored_without_what_proves(relay: Relay) -> None:
     assert not named & {"authorization", "x-api-key", "x-pagerduty-signature", "x-relay-token"}
 
 
-Post = Callable[[Relay], Any]
 BARE = {"cycle_key": "s2", "tags": "", "scope": ""}
 
 
@@ -138,20 +137,21 @@ def test_an_end_that_went_where_its_start_went_is_not_quarantined(relay: Relay, 
 
 
 @pytest.mark.parametrize(
-    ("post", "code"),
+    ("delivery", "codes"),
     [
-        (lambda url: datadog("monitor-triggered", transition="Alert Escalated").post(url), "unknown_type"),
-        (lambda url: datadog("incident-active", status="paused").post(url), "unknown_type"),
-        (lambda url: pagerduty("incident.melted", "A").post(url), "unknown_type"),
-        (lambda url: pagerduty("service.melted", "A").post(url), None),
-        (lambda url: pagerduty("pagey.ping", "A").post(url), None),
+        (datadog("monitor-triggered", transition="Alert Escalated"), ["unknown_type"]),
+        (datadog("incident-active", status="paused"), ["unknown_type"]),
+        (pagerduty("incident.melted", "A"), ["unknown_type"]),
+        (pagerduty("service.melted", "A"), []),
+        (pagerduty("pagey.ping", "A"), []),
     ],
 )
-def test_an_unknown_word_about_an_incident_is_quarantined(relay: Relay, post: Post, code: str | None) -> None:
+def test_an_unknown_word_about_an_incident_is_quarantined(
+    relay: Relay, delivery: Delivery, codes: list[str]
+) -> None:
     """Its body waits for an upgrade, under a reason of its own; what is about no incident is ignored."""
-    answer = post(relay.url)  # type: ignore[arg-type]
-    assert answer.status_code == 200
-    assert [one["code"] for one in relay.failed()["quarantined"]] == ([code] if code else [])
+    assert delivery.post(relay.url).status_code == 200
+    assert [one["code"] for one in relay.failed()["quarantined"]] == codes
 
 
 def test_a_delivery_without_a_time_counts_at_its_receipt(relay: Relay, receiver: Receiver) -> None:

@@ -11,6 +11,7 @@ from tests.support.relay.deliveries import pagerduty
 from tests.support.relay.receiver import answer, receiving
 from tests.support.relay.running import configure
 
+START = ("relay", "--config", "gitdailies.yml")
 MOVED_CLOCK = Path(__file__).parents[2] / "campaign" / "moved_clock"
 
 
@@ -26,13 +27,12 @@ def test_a_relay_that_was_killed_is_replaced(tmp_path: Path) -> None:
     with receiving() as receiver, databases.postgresql_url(RELAY) as url:
         receiver.script = script
         configure(tmp_path, url=receiver.url, store=url, lease_seconds="3")
-        start = ("relay", "--config", "gitdailies.yml")
-        with running(*start, folder=tmp_path, name="first") as first:
+        with running(*START, folder=tmp_path, name="first") as first:
             pagerduty("incident.triggered", "Q1").post(first.address)
             assert held.wait(10)
             first.kill()
         let_go.set()
-        with running(*start, folder=tmp_path, name="second") as second:
+        with running(*START, folder=tmp_path, name="second") as second:
             pagerduty("incident.resolved", "Q1", at="2026-03-04T10:00:00Z").post(second.address)
             eventually(lambda: len(receiver.taken()) == 2)
     assert [event["kind"] for event in receiver.taken()] == ["incidentStarted", "incidentResolved"]
@@ -51,10 +51,9 @@ def test_a_relay_whose_clock_is_ahead_sends_nothing_twice(tmp_path: Path) -> Non
     with receiving() as receiver, databases.postgresql_url(RELAY) as url:
         receiver.script = script
         configure(tmp_path, url=receiver.url, store=url, lease_seconds="60", receiver="documented")
-        start = ("relay", "--config", "gitdailies.yml")
         with (
-            running(*start, folder=tmp_path, name="right") as right,
-            running(*start, folder=tmp_path, name="ahead", environ=ahead) as wrong,
+            running(*START, folder=tmp_path, name="right") as right,
+            running(*START, folder=tmp_path, name="ahead", environ=ahead) as wrong,
         ):
             for number in range(20):
                 for relay in (right, wrong):

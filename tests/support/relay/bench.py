@@ -5,17 +5,18 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.sections.settings import Destination, RelaySettings, StoreSetting
 from gitdailies_connection.http.event_lists import EventResult
 from gitdailies_connection.http.sender import ReceiverAnswer, Sender
-from gitdailies_core.errors import DeliveryError
 from gitdailies_core.events.receivers import OURS
 from gitdailies_core.retry import Outcome
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
@@ -25,6 +26,7 @@ from gitdailies_core.values.times import parse
 from gitdailies_core.values.trace_context import Trace
 from gitdailies_relay.accepting.acceptance import Delivery
 from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
+from gitdailies_relay.delivery import isolation
 from gitdailies_relay.delivery.batches import is_about_events
 from gitdailies_relay.delivery.worker import DeliveryWorker
 from gitdailies_relay.store.store import RelayStore
@@ -51,8 +53,6 @@ class FakeSender(Sender):
     ids: list[str | None] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
-    there: bool = True
-    kind: str = OURS
     most_at_once: int = 0
     most_of_one: int = 0
     lists: list[int] = field(default_factory=list)
@@ -96,9 +96,7 @@ class FakeSender(Sender):
                 self._now.remove(incident)
 
     def ask_receiver(self) -> ReceiverAnswer:
-        if not self.there:
-            raise DeliveryError("127.0.0.1:1: connection refused")
-        return ReceiverAnswer(self.kind, "200")
+        return ReceiverAnswer(OURS, "200")
 
     def cut(self) -> None:
         self.cut_off.set()
@@ -162,44 +160,45 @@ async def eventually(check: Callable[[], Any], seconds: float = 60.0) -> None:
             await asyncio.sleep(0.01)
 
 
-def bench(
+@asynccontextmanager
+async def bench(
     folder: Path,
-    body: Callable[[Bench], Awaitable[None]],
     *,
     sender: FakeSender | None = None,
     in_flight: int = 8,
     give_up_seconds: float = 3600.0,
     destination: Destination = DESTINATION,
-) -> FakeSender:
-    """Run *body* while a worker runs. Worker and store are stopped even if *body* fails."""
+) -> AsyncIterator[Bench]:
+    """Run a worker until the block ends. Worker and store are stopped even if the block fails."""
     sender = sender or FakeSender()
+    relay_store = RelayStore(SqliteDatabase(folder / "relay.db"))
+    relay_store.prepare()
+    relay_store.start()
+    environ = {"KEY": "gdk_first"}
+    worker = DeliveryWorker(
+        store=relay_store,
+        destination=destination,
+        sender=sender,
+        environ=environ,
+        relay=RelaySettings(
+            StoreSetting("sqlite"), in_flight=in_flight, give_up_days=give_up_seconds / 86400
+        ),
+        count_attempt=lambda _verdict, _seconds, _age: None,
+    )
+    running = asyncio.create_task(worker.run())
+    try:
+        yield Bench(relay_store, sender, environ, worker)
+        assert worker._stopping or not running.done(), "the worker ended by itself"
+    finally:
+        await worker.stop(0.5)
+        await running
+        await relay_store.close()
 
-    async def whole() -> None:
-        relay_store = RelayStore(SqliteDatabase(folder / "relay.db"))
-        relay_store.prepare()
-        relay_store.start()
-        environ = {"KEY": "gdk_first"}
-        worker = DeliveryWorker(
-            store=relay_store,
-            destination=destination,
-            sender=sender,
-            environ=environ,
-            relay=RelaySettings(
-                StoreSetting("sqlite"), in_flight=in_flight, give_up_days=give_up_seconds / 86400
-            ),
-            count_attempt=lambda _verdict, _seconds, _age: None,
-        )
-        running = asyncio.create_task(worker.run())
-        try:
-            await body(Bench(relay_store, sender, environ, worker))
-            assert worker._stopping or not running.done(), "the worker ended by itself"
-        finally:
-            await worker.stop(0.5)
-            await running
-            await relay_store.close()
 
-    asyncio.run(whole())
-    return sender
+def probe_after(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Probe a receiver that fails each time after so long."""
+    monkeypatch.setattr(isolation, "FIRST_BACKOFF_SECONDS", seconds)
+    monkeypatch.setattr(isolation, "LONGEST_BACKOFF_SECONDS", seconds)
 
 
 def write(path: Path, statement: str, *values: Any) -> None:

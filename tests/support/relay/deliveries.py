@@ -81,6 +81,12 @@ def tokened(source: str, body: bytes, content_type: str = JSON) -> Delivery:
     return Delivery(source, body, {"content-type": content_type, TOKEN_HEADER: SECRETS[f"{source}-token"]})
 
 
+def in_json(source: str, body: Any, **headers: str) -> Delivery:
+    """Make a delivery of *body* in JSON; _ in the name of a header is a hyphen."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Delivery(source, json.dumps(body).encode(), {"content-type": JSON, **named})
+
+
 def datadog(name: str, **changes: Any) -> Delivery:
     """Make a delivery of Datadog's example *name*; *changes* replace its fields."""
     body = {**json.loads(example("datadog", name)), "event_id": f"79{next(_numbers):06}", **changes}

@@ -14,7 +14,7 @@ from gitdailies_relay.delivery.batches import is_about_events
 
 from tests.support.servers import ACCEPTED, Received, answer, serving
 
-__all__ = ["ACCEPTED", "Arrival", "Receiver", "answer", "receiving"]
+__all__ = ["ACCEPTED", "Arrival", "Receiver", "answer", "by_incident", "receiving"]
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,11 @@ def _of_list(answers: Sequence[bytes | None]) -> bytes | None:
     ]
     status_line = "202 Accepted" if set(statuses) == {202} else "207 Multi-Status"
     return answer(status_line, json.dumps({"results": results}).encode(), Content_Type="application/json")
+
+
+def by_incident(**statuses: str) -> Script:
+    """Answer the events of some incidents with a status that is not 202, after which a minute is to pass."""
+    return lambda one: answer(statuses.get(one.event["incidentId"], "202 X"), Retry_After="60")
 
 
 @contextmanager

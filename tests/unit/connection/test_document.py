@@ -27,11 +27,8 @@ def test_places() -> None:
         ("a", "b", 1): (3, 5),
     }
     assert read.line(("a", "missing", "deeper")) == 1
-    assert (read.value_at(("a", "b", 1)), read.value_at(("a", 0)), read.value_at(("a", "b", "c"))) == (
-        2,
-        None,
-        None,
-    )
+    places = (("a", "b", 1), ("a", 0), ("a", "b", "c"))
+    assert [read.value_at(place) for place in places] == [2, None, None]
 
 
 def test_words_of_yaml_1_2() -> None:
@@ -101,23 +98,17 @@ def test_byte_order_mark(tmp_path: Path) -> None:
     assert yaml_document.parse(yaml_document.read_text(path), "f").value == {"a": 1}
 
 
+NOT_PLAIN = "f:1: a: expected a plain YAML value, got another type"
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
         ('a: "\\ud800"', "f:1: a: expected text that UTF-8 can hold, got half of a surrogate pair"),
-        (
-            "a: !!python/object:os.system x",
-            "f:1: a: expected a plain YAML value, got another type",
-        ),
-        ("a: 1e999", "f:1: a: expected a plain YAML value, got another type"),
-        (
-            "a: !!int planted",
-            "f:1: a: expected a plain YAML value, got another type",
-        ),
-        (
-            "a: !!set {planted}",
-            "f:1: a: expected a plain YAML value, got another type",
-        ),
+        ("a: !!python/object:os.system x", NOT_PLAIN),
+        ("a: 1e999", NOT_PLAIN),
+        ("a: !!int planted", NOT_PLAIN),
+        ("a: !!set {planted}", NOT_PLAIN),
         ("? [planted]\n: 1", "f:1: top level: expected text for a name, got something else"),
         ("a: {<<: planted}", "f:1: a: expected a mapping after <<, got something else"),
         ("a: 1\n\x01", "f:2: not valid YAML: it has a control character"),

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from gitdailies_connection.config.load import load
 from gitdailies_connection.config.sections.services import ServiceLine, lines_of
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.incidents.routing import Route
 
+FAULTS = Path(__file__).parent / "data/include-faults.yml"
 HEAD = "gitdailies: {url: 'https://app.gitdailies.example/webhooks', key: {env: KEY}}\nservices:\n"
 
 
@@ -77,60 +79,13 @@ def test_a_conflict_of_two_files_is_named_with_both_lines(tmp_path: Path) -> Non
     assert repos(settled) == {"ledger": ["larkspur/ledger"], "docs": ["larkspur/docs"]}
 
 
-@pytest.mark.parametrize(
-    ("include", "text", "expected"),
-    [
-        (
-            "gone.yml",
-            "",
-            (
-                "gitdailies.yml:3: services.include: expected a file of services, got gone.yml: no such file;"
-                " `gitdailies services import --write` writes one from a catalog"
-            ),
-        ),
-        (
-            "3",
-            "",
-            "gitdailies.yml:3: services.include: expected the path of a file, or a list of them, got 3",
-        ),
-        (
-            "{repo: larkspur/x}",
-            "",
-            "gitdailies.yml:3: services.include: expected the path of a file, or a list of them, got an",
-        ),
-        (
-            "a.yml",
-            "ledger: {repo: ledger}\n",
-            "a.yml:1: ledger.repo: expected a repository like 'larkspur/checkout-api', got 'ledger'",
-        ),
-        (
-            "a.yml",
-            "include: b.yml\n",
-            "a.yml:1: include: expected {repo: OWNER/NAME}, a list of them, or {ignore: true}, got 'b.yml'",
-        ),
-        (
-            "a.yml",
-            "services:\n  ledger: {repo: larkspur/ledger}\n",
-            (
-                "a.yml:1: services: expected the lines of services themselves, got them under services; "
-                "remove that line"
-            ),
-        ),
-        ("a.yml", "ledger: {repo: [\n", "a.yml:2: not valid YAML: expected the node content, but found"),
-        (
-            "a.yml",
-            "x: {repo: 'larkspur/{name}'}\n",
-            "a.yml:1: x.repo: expected {service} or {slug} or nothing in braces, got '{name}'",
-        ),
-    ],
-)
-def test_what_is_wrong_is_named_with_its_own_file(
-    tmp_path: Path, include: str, text: str, expected: str
-) -> None:
+@pytest.mark.parametrize("fault", yaml.safe_load(FAULTS.read_text()), ids=lambda fault: fault["message"][:40])
+def test_what_is_wrong_is_named_with_its_own_file(tmp_path: Path, fault: dict[str, str]) -> None:
     """A fault in an included file names that file and its line, one of `include` names gitdailies.yml."""
-    (complaint,) = complaints(written(tmp_path, f"include: {include}", a=text))
+    own = f"include: {fault.get('include', 'a.yml')}"
+    (complaint,) = complaints(written(tmp_path, own, a=fault.get("text", "")))
 
-    assert complaint.startswith(expected)
+    assert complaint.startswith(fault["message"])
 
 
 def test_the_faults_of_all_files_come_at_once(tmp_path: Path) -> None:

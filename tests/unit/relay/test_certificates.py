@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
 from importlib.resources import files
 
 import pytest
@@ -20,34 +19,23 @@ PEM = (
 ADDRESS = "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-1.pem"
 
 
-def run(body: Callable[[], Awaitable[None]]) -> None:
-    async def whole() -> None:
-        async with asyncio.timeout(20):
-            await body()
-
-    asyncio.run(whole())
-
-
 async def settled(cache: Certificates) -> None:
-    while cache._fetching:  # noqa: ASYNC110  the cache tells nobody when it is done
-        await asyncio.sleep(0.005)
+    async with asyncio.timeout(20):
+        while cache._fetching:  # noqa: ASYNC110  the cache tells nobody when it is done
+            await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize("got", [b"<html>", b"", PEM[:200], PEM + b"x" * 20_000, b"\xff" * 10])
-def test_what_is_no_certificate_is_not_cached(monkeypatch: pytest.MonkeyPatch, got: bytes) -> None:
+async def test_what_is_no_certificate_is_not_cached(monkeypatch: pytest.MonkeyPatch, got: bytes) -> None:
     """A page of a proxy, half a certificate and a body that is too long are refused."""
     monkeypatch.setattr(certificates, "fetch", lambda _address: got)
-
-    async def body() -> None:
-        cache = Certificates()
-        cache.want(ADDRESS)
-        await settled(cache)
-        assert cache.found == {}
-
-    run(body)
+    cache = Certificates()
+    cache.want(ADDRESS)
+    await settled(cache)
+    assert cache.found == {}
 
 
-def test_a_failure_is_not_tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failure_is_not_tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a failure there is a pause, whoever sends; after it, the next delivery tries again."""
     asked = []
 
@@ -56,24 +44,20 @@ def test_a_failure_is_not_tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -
         raise DeliveryError("connection refused")
 
     monkeypatch.setattr(certificates, "fetch", get)
-
-    async def body() -> None:
-        cache = Certificates()
-        for _ in range(3):
-            cache.want(ADDRESS)
-            await settled(cache)
-        assert len(asked) == 1
-        monkeypatch.setattr(certificates, "RETRY_SECONDS", 0.0)
-        again = Certificates()
-        for _ in range(2):
-            again.want(ADDRESS)
-            await settled(again)
-        assert len(asked) == 3
-
-    run(body)
+    cache = Certificates()
+    for _ in range(3):
+        cache.want(ADDRESS)
+        await settled(cache)
+    assert len(asked) == 1
+    monkeypatch.setattr(certificates, "RETRY_SECONDS", 0.0)
+    again = Certificates()
+    for _ in range(2):
+        again.want(ADDRESS)
+        await settled(again)
+    assert len(asked) == 3
 
 
-def test_few_are_fetched_at_a_time_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_few_are_fetched_at_a_time_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Senders that name many addresses neither occupy the relay nor its memory."""
     most, now, lock = [0], [0], threading.Lock()
     release = threading.Event()
@@ -88,20 +72,16 @@ def test_few_are_fetched_at_a_time_and_kept(monkeypatch: pytest.MonkeyPatch) -> 
         return PEM
 
     monkeypatch.setattr(certificates, "fetch", get)
-
-    async def body() -> None:
-        cache = Certificates()
-        for number in range(20):
-            cache.want(f"{ADDRESS}{number}")
-        release.set()
+    cache = Certificates()
+    for number in range(20):
+        cache.want(f"{ADDRESS}{number}")
+    release.set()
+    await settled(cache)
+    assert (most[0] <= certificates.MOST_AT_ONCE, len(cache.found)) == (True, certificates.MOST_AT_ONCE)
+    for number in range(100, 100 + 2 * MOST):
+        cache.want(f"{ADDRESS}{number}")
         await settled(cache)
-        assert (most[0] <= certificates.MOST_AT_ONCE, len(cache.found)) == (True, certificates.MOST_AT_ONCE)
-        for number in range(100, 100 + 2 * MOST):
-            cache.want(f"{ADDRESS}{number}")
-            await settled(cache)
-        assert (len(cache.found), len(cache._tried_at)) == (MOST, MOST)
-
-    run(body)
+    assert (len(cache.found), len(cache._tried_at)) == (MOST, MOST)
 
 
 def test_fetch_follows_no_redirect_and_reads_a_bounded_body() -> None:

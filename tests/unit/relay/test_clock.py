@@ -9,7 +9,7 @@ import pytest
 from gitdailies_core.retry import Outcome
 from gitdailies_relay.store.mending import HOLD_SECONDS, ClockComparison, ClockTrust
 
-from tests.support.relay.bench import TAKEN, Bench, FakeSender, bench, eventually, write
+from tests.support.relay.bench import TAKEN, Bench, FakeSender, bench, eventually, probe_after, write
 
 HALF_A_DAY = 43_200.0
 pytestmark = pytest.mark.usefixtures("quick_retries")
@@ -59,77 +59,66 @@ def test_after_a_jump_nothing_is_deleted_for_an_hour(days: float) -> None:
     assert [trust.may_delete(*look, last_written=1000 * DAY) for look in looks] == [False, False, True]
 
 
-def test_what_was_stored_by_a_clock_that_was_ahead_is_delivered_when_it_is_set_right(
+async def test_what_was_stored_by_a_clock_that_was_ahead_is_delivered_when_it_is_set_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Events that failed, and those after them, are sent within seconds, not after the hours of the step."""
     wall, there = Wall(monkeypatch), False
     sender = FakeSender(lambda _incident, _kind: TAKEN if there else Outcome(500))
-
-    async def body(on: Bench) -> None:
-        nonlocal there
+    async with bench(tmp_path, sender=sender) as on:
         wall.moved = HALF_A_DAY
         await on.accept("A", "start", "end")
         await on.accept("B", "start")
         await eventually(lambda: len(sender.sent) >= 3)
         wall.moved, there = 0.0, True
         await on.delivered()
-
-    bench(tmp_path, body, sender=sender)
     assert sender.of("A")[-2:] == ["started", "resolved"]
 
 
-def test_a_start_delivers_what_waits_for_a_time_that_is_far_off(tmp_path: Path) -> None:
+async def test_a_start_delivers_what_waits_for_a_time_that_is_far_off(tmp_path: Path) -> None:
     """A retry more than an hour ahead, the most a receiver may ask for, is due at once after a start."""
-
-    async def stored(on: Bench) -> None:
+    async with bench(tmp_path) as on:
         await on.worker.stop()
         await on.accept("A", "start", "end")
         await on.accept("B", "start")
-
-    async def body(on: Bench) -> None:
-        await eventually(lambda: len(sender.sent) == 2)
-        await asyncio.sleep(0.1)
-        assert sender.of("B") == []
-
-    bench(tmp_path, stored)
     later = "UPDATE outbox SET due_at = due_at + ? WHERE seq IN (SELECT seq FROM events WHERE incident = ?)"
     write(tmp_path / "relay.db", later, int(HALF_A_DAY * 1e6), "A")
     write(tmp_path / "relay.db", later, int(1800e6), "B")
-    sender = FakeSender()
-    bench(tmp_path, body, sender=sender)
-    assert sender.of("A") == ["started", "resolved"]
+    async with bench(tmp_path) as on:
+        await eventually(lambda: len(on.sender.sent) == 2)
+        await asyncio.sleep(0.1)
+        assert on.sender.of("B") == []
+    assert on.sender.of("A") == ["started", "resolved"]
 
 
-def test_what_a_clock_stored_that_was_an_hour_ahead_is_sent_after_the_next_start(tmp_path: Path) -> None:
+async def test_what_a_clock_stored_that_was_an_hour_ahead_is_sent_after_the_next_start(
+    tmp_path: Path,
+) -> None:
     """Stored an hour ahead and killed; then the clock is right. Nothing waits for that hour."""
-
-    async def stored(on: Bench) -> None:
+    async with bench(tmp_path) as on:
         await on.worker.stop()
         await on.accept("A", "start", "end")
-
-    bench(tmp_path, stored)
     ahead = int(3000e6)
     write(tmp_path / "relay.db", "UPDATE outbox SET due_at = due_at + ?", ahead)
     write(tmp_path / "relay.db", "UPDATE deliveries SET received_at = received_at + ?", ahead)
-    assert bench(tmp_path, lambda on: on.delivered()).of("A") == ["started", "resolved"]
+    async with bench(tmp_path) as on:
+        await on.delivered()
+    assert on.sender.of("A") == ["started", "resolved"]
 
 
-def test_a_clock_that_was_days_ahead_for_a_moment_gives_nothing_up(
+async def test_a_clock_that_was_days_ahead_for_a_moment_gives_nothing_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The ages of events that fail are corrected as the clock is set, forward and back."""
     wall, there = Wall(monkeypatch), False
     sender = FakeSender(lambda _incident, _kind: TAKEN if there else Outcome(500))
-    monkeypatch.setattr("gitdailies_relay.delivery.isolation.LONGEST_BACKOFF_SECONDS", 0.05)
-    monkeypatch.setattr("gitdailies_relay.delivery.isolation.FIRST_BACKOFF_SECONDS", 0.05)
+    probe_after(0.05, monkeypatch)
 
     def age_hours(on: Bench) -> float:
         ((_, _, _, first, _),) = on.outbox()
         return (time.time() - first / 1e6) / 3600
 
-    async def body(on: Bench) -> None:
-        nonlocal there
+    async with bench(tmp_path, sender=sender, give_up_seconds=7 * DAY) as on:
         await on.accept("A", "start")
         await eventually(lambda: len(sender.sent) > 12)
         for moved in (8 * DAY, 0.0, -8 * DAY, 0.0):
@@ -140,24 +129,17 @@ def test_a_clock_that_was_days_ahead_for_a_moment_gives_nothing_up(
         there = True
         await on.delivered()
 
-    bench(tmp_path, body, sender=sender, give_up_seconds=7 * DAY)
 
-
-def test_a_clock_that_is_set_back_does_not_hold_a_probe_back(
+async def test_a_clock_that_is_set_back_does_not_hold_a_probe_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Behind an open circuit the receiver is asked again as soon as before, whatever the wall clock says."""
     wall, there = Wall(monkeypatch), False
-    monkeypatch.setattr("gitdailies_relay.delivery.isolation.FIRST_BACKOFF_SECONDS", 0.2)
-    monkeypatch.setattr("gitdailies_relay.delivery.isolation.LONGEST_BACKOFF_SECONDS", 0.2)
+    probe_after(0.2, monkeypatch)
     sender = FakeSender(lambda _incident, _kind: TAKEN if there else Outcome(None, "refused"))
-
-    async def body(on: Bench) -> None:
-        nonlocal there
+    async with bench(tmp_path, sender=sender) as on:
         for name in "ABCD":
             await on.accept(name, "start")
         await eventually(lambda: not on.worker.circuit.closed)
         wall.moved, there = -HALF_A_DAY, True
         await on.delivered()
-
-    bench(tmp_path, body, sender=sender)

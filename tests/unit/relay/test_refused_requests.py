@@ -1,6 +1,5 @@
 """Refused requests are counted in groups, and no sender can make their number grow without end."""
 
-import asyncio
 from unittest.mock import Mock, patch
 
 import pytest
@@ -39,11 +38,11 @@ def test_new_kinds_are_told_apart_again_after_an_hour(monkeypatch: pytest.Monkey
     assert {refused.client for refused in counts.take()} == {"b"}
 
 
-def test_what_cannot_be_written_is_counted_further() -> None:
+async def test_what_cannot_be_written_is_counted_further() -> None:
     """Counts that the store does not take are added to those that come, and a long reason is cut."""
     counts, store = RefusalCounts(), Mock(spec=RelayStore)
     store.run.side_effect = StoreUnavailable("the disk is full")
     counts.add("pagerduty", 401, "a", "x" * 1000)
-    asyncio.run(counts.write(store))
+    await counts.write(store)
     counts.add("pagerduty", 401, "a", "x" * 1000)
     assert counts.take() == {RefusedRequest(401, "pagerduty", "a", "x" * LONGEST_REASON): 2}

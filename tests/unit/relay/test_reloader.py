@@ -1,6 +1,5 @@
 """A new configuration is applied, or tried again as a whole."""
 
-import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,7 +29,7 @@ class BusyStore:
             raise StoreUnavailable("busy")
 
 
-def test_names_that_the_store_refused_are_joined_by_the_next_reload(tmp_path: Path) -> None:
+async def test_names_that_the_store_refused_are_joined_by_the_next_reload(tmp_path: Path) -> None:
     """A reload that could not write former names changes nothing, so the next one writes them."""
     path = tmp_path / "gitdailies.yml"
     path.write_text(FILE)
@@ -43,8 +42,8 @@ def test_names_that_the_store_refused_are_joined_by_the_next_reload(tmp_path: Pa
     reloader = Reloader(app, worker, store, load(path), environ, {}, lambda: new)
 
     with pytest.raises(StoreUnavailable):
-        asyncio.run(reloader.reload_now())
+        await reloader.reload_now()
     assert reloader.failed
-    asyncio.run(reloader.reload_now())
+    await reloader.reload_now()
     assert (store.asked, reloader.configuration.routes.renames) == (2, new.routes.renames)
     assert not reloader.failed

@@ -14,7 +14,7 @@ from gitdailies_core import retry
 from gitdailies_core.retry import Outcome
 from gitdailies_core.values import http_answers
 
-from tests.support.relay.bench import TAKEN, Bench, FakeSender, bench, eventually
+from tests.support.relay.bench import TAKEN, FakeSender, bench, eventually, probe_after
 
 REFUSED, BROKEN, DOWN = Outcome(400, "no such repository"), Outcome(500), Outcome(None, "connection refused")
 
@@ -24,8 +24,7 @@ pytestmark = pytest.mark.usefixtures("quick_retries")
 @pytest.fixture
 def quick_probes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Probe a receiver that fails after a moment, and give up without many attempts."""
-    monkeypatch.setattr("gitdailies_relay.delivery.isolation.FIRST_BACKOFF_SECONDS", 0.05)
-    monkeypatch.setattr("gitdailies_relay.delivery.isolation.LONGEST_BACKOFF_SECONDS", 0.05)
+    probe_after(0.05, monkeypatch)
     monkeypatch.setattr(retry, "LEAST_ATTEMPTS", 2)
 
 
@@ -42,48 +41,43 @@ def answering(**of: Any) -> FakeSender:
     return FakeSender(answer)
 
 
-def test_events_of_an_incident_go_one_by_one_and_in_order(tmp_path: Path) -> None:
+async def test_events_of_an_incident_go_one_by_one_and_in_order(tmp_path: Path) -> None:
     """Of one incident never two are on their way, and they arrive as they were decided."""
 
     def slow(_incident: str, _kind: str) -> Outcome:
         time.sleep(0.05)
         return TAKEN
 
-    async def body(on: Bench) -> None:
+    sender = FakeSender(slow)
+    async with bench(tmp_path, sender=sender) as on:
         await on.accept("A", "start", "end")
         await on.accept("A", "start", "end", minute=10)
         await on.delivered()
-
-    sender = bench(tmp_path, body, sender=FakeSender(slow))
     assert sender.of("A") == ["started", "resolved", "started", "resolved"]
     assert sender.most_of_one == 1
     assert len(set(sender.ids)) == 4
 
 
-def test_a_stuck_incident_does_not_hold_up_another(tmp_path: Path) -> None:
+async def test_a_stuck_incident_does_not_hold_up_another(tmp_path: Path) -> None:
     """While one event fails and fails, incidents that come after it go through at once, both events."""
     sender = answering(stuck=BROKEN)
-
-    async def body(on: Bench) -> None:
+    async with bench(tmp_path, sender=sender) as on:
         await on.accept("stuck", "start", "end")
         await eventually(lambda: len(sender.of("stuck")) > 4)
         for number in range(5):
             await on.accept(f"I{number}", "start", "end")
             await eventually(partial(lambda name: len(sender.of(name)) == 2, f"I{number}"))
         await eventually(lambda: [row[0] for row in on.outbox()] == ["stuck", "stuck"])
-
-    bench(tmp_path, body, sender=sender)
     assert "resolved" not in sender.of("stuck")
 
 
 @pytest.mark.usefixtures("quick_probes")
-def test_at_the_give_up_age_an_event_is_given_up_and_the_next_has_its_own_time(tmp_path: Path) -> None:
+async def test_at_the_give_up_age_an_event_is_given_up_and_the_next_has_its_own_time(tmp_path: Path) -> None:
     """The start is given up with its last answer; the end, which waited for it, is then tried as long."""
     sender = answering(A=BROKEN)
     given_up: list[float] = []
     began_at = time.monotonic()
-
-    async def body(on: Bench) -> None:
+    async with bench(tmp_path, sender=sender, give_up_seconds=0.4) as on:
         await on.accept("A", "start", "end")
         await eventually(lambda: len(on.dead_letters()) == 1)
         given_up.append(time.monotonic())
@@ -93,8 +87,6 @@ def test_at_the_give_up_age_an_event_is_given_up_and_the_next_has_its_own_time(t
         await eventually(lambda: len(on.dead_letters()) == 2)
         given_up.append(time.monotonic())
         assert first[:2] == ("A", 1)
-
-    bench(tmp_path, body, sender=sender, give_up_seconds=0.4)
     started, resolved = (
         [at for (_, k), at in zip(sender.sent, sender.times, strict=True) if k == kind]
         for kind in ("started", "resolved")
@@ -108,27 +100,24 @@ def test_at_the_give_up_age_an_event_is_given_up_and_the_next_has_its_own_time(t
 
 
 @pytest.mark.usefixtures("quick_probes")
-def test_giving_up_by_age_does_not_take_the_receiver_for_well(tmp_path: Path) -> None:
+async def test_giving_up_by_age_does_not_take_the_receiver_for_well(tmp_path: Path) -> None:
     """Events that are given up because nothing answers leave the circuit open."""
     sender = FakeSender(lambda _incident, _kind: DOWN)
-
-    async def body(on: Bench) -> None:
+    async with bench(tmp_path, sender=sender, give_up_seconds=0.1) as on:
         for number in range(4):
             await on.accept(f"I{number}", "start")
         await eventually(on.dead_letters)
         assert not on.worker.circuit.closed
 
-    bench(tmp_path, body, sender=sender, give_up_seconds=0.1)
 
-
-def test_a_failing_receiver_is_asked_by_probes_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failing_receiver_is_asked_by_probes_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After the first failures one request at a time is sent. After a success all are sent, in order."""
-    monkeypatch.setattr("gitdailies_relay.delivery.isolation.FIRST_BACKOFF_SECONDS", 0.2)
-    monkeypatch.setattr("gitdailies_relay.delivery.isolation.LONGEST_BACKOFF_SECONDS", 0.2)
+    probe_after(0.2, monkeypatch)
     up = threading.Event()
     sender = FakeSender(lambda _incident, _kind: TAKEN if up.is_set() else DOWN)
-
-    async def body(on: Bench) -> None:
+    async with bench(tmp_path, sender=sender) as on:
         for number in range(30):
             await on.accept(f"I{number:02}", "start", "end")
         await eventually(lambda: not on.worker.circuit.closed)
@@ -143,15 +132,13 @@ def test_a_failing_receiver_is_asked_by_probes_alone(tmp_path: Path, monkeypatch
         await on.delivered()
         assert on.worker.circuit.closed
         assert on.dead_letters() == []
-
-    bench(tmp_path, body, sender=sender)
     for number in range(30):
         taken = sender.of(f"I{number:02}")
         assert taken[-2:] == ["started", "resolved"]
         assert taken.count("resolved") == 1
 
 
-def test_the_first_success_makes_due_what_would_have_waited_long(
+async def test_the_first_success_makes_due_what_would_have_waited_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Events whose next try is minutes away are sent as soon as a probe succeeds."""
@@ -160,12 +147,9 @@ def test_the_first_success_makes_due_what_would_have_waited_long(
     monkeypatch.setattr(random, "random", lambda: 0.9)
     up = threading.Event()
     sender = FakeSender(lambda _incident, _kind: TAKEN if up.is_set() else DOWN)
-
-    async def body(on: Bench) -> None:
+    async with bench(tmp_path, sender=sender) as on:
         for number in range(6):
             await on.accept(f"I{number}", "start")
         await eventually(lambda: len(sender.sent) >= 6)
         up.set()
         await on.delivered()
-
-    bench(tmp_path, body, sender=sender)

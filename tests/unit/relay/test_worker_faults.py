@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,65 +10,53 @@ import pytest
 from gitdailies_core.retry import Outcome
 from gitdailies_relay.delivery import batches, worker
 
-from tests.support.relay.bench import TAKEN, Bench, FakeSender, bench, eventually
+from tests.support.relay.bench import TAKEN, FakeSender, bench, eventually
 
 pytestmark = pytest.mark.usefixtures("quick_retries")
 
 
-def test_a_sender_that_breaks_counts_as_a_failure(tmp_path: Path) -> None:
-    """Any exception of the sender is a try that failed; the worker goes on and the event arrives."""
-    faults = iter([ValueError("planted"), MemoryError(), OSError("planted")])
+def breaking(function: Callable[..., Any], faults: Iterator[Exception]) -> Callable[..., Any]:
+    """Raise a fault in place of each call as long as there is one."""
 
-    def answer(_incident: str, _kind: str) -> Outcome:
+    def broken(*given: Any) -> Any:
         for fault in faults:
             raise fault
-        return TAKEN
+        return function(*given)
 
-    sender = FakeSender(answer)
+    return broken
 
-    async def body(on: Bench) -> None:
+
+async def test_a_sender_that_breaks_counts_as_a_failure(tmp_path: Path) -> None:
+    """Any exception of the sender is a try that failed; the worker goes on and the event arrives."""
+    faults = iter([ValueError("planted"), MemoryError(), OSError("planted")])
+    sender = FakeSender(breaking(lambda *_: TAKEN, faults))
+    async with bench(tmp_path, sender=sender) as on:
         await on.accept("A", "start", "end")
         await on.delivered()
         statement = "SELECT verdict, reason FROM attempts ORDER BY seq"
         attempts = on.store.report(lambda connection: connection.execute(statement).fetchall())
         assert [verdict for verdict, _ in attempts] == ["retry"] * 3 + ["delivered"] * 2
         assert "planted" not in json.dumps(attempts)
-
-    bench(tmp_path, body, sender=sender)
     assert sender.of("A") == ["started"] * 4 + ["resolved"]
 
 
-def test_a_broken_task_does_not_stop_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_broken_task_does_not_stop_the_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A bug in what follows an attempt, or in choosing what to send, costs a moment, never the worker."""
-    decide, ready = batches.decide, worker.DeliveryWorker._ready
-    faults = {"decide": 2, "ready": 2}
-
-    def broken_decide(*given: Any) -> Any:
-        if faults["decide"]:
-            faults["decide"] -= 1
-            raise RuntimeError("planted")
-        return decide(*given)
-
-    def broken_ready(self: Any, *rest: Any) -> Any:
-        if faults["ready"]:
-            faults["ready"] -= 1
-            raise RuntimeError("planted")
-        return ready(self, *rest)
-
-    monkeypatch.setattr(batches, "decide", broken_decide)
-    monkeypatch.setattr(worker.DeliveryWorker, "_ready", broken_ready)
-
-    async def body(on: Bench) -> None:
+    places = ((batches, "decide"), (worker.DeliveryWorker, "_ready"))
+    faults = [iter([RuntimeError("planted")] * 2) for _ in places]
+    for (place, name), some in zip(places, faults, strict=True):
+        monkeypatch.setattr(place, name, breaking(getattr(place, name), some))
+    async with bench(tmp_path) as on:
         await on.accept("A", "start", "end")
         await on.accept("B", "start")
         await on.delivered()
-
-    sender = bench(tmp_path, body)
-    assert faults == {"decide": 0, "ready": 0}
-    assert sender.of("A")[-1] == "resolved"
+    assert [list(left) for left in faults] == [[], []]
+    assert on.sender.of("A")[-1] == "resolved"
 
 
-def test_stop_cuts_what_takes_too_long(tmp_path: Path) -> None:
+async def test_stop_cuts_what_takes_too_long(tmp_path: Path) -> None:
     """A receiver that does not answer holds stop only for the set time, and the event stays."""
     sender = FakeSender()
 
@@ -76,13 +65,10 @@ def test_stop_cuts_what_takes_too_long(tmp_path: Path) -> None:
         return Outcome(None, "timed out")
 
     sender.answer = answer
-
-    async def body(on: Bench) -> None:
+    async with bench(tmp_path, sender=sender) as on:
         await on.accept("A", "start")
         await eventually(lambda: sender.sent)
         async with asyncio.timeout(20):
             await on.worker.stop(0.2)
         assert sender.cut_off.is_set()
         assert [row[0] for row in on.outbox()] == ["A"]
-
-    bench(tmp_path, body, sender=sender)

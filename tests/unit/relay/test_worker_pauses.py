@@ -18,10 +18,9 @@ from tests.support.relay.bench import DESTINATION, TAKEN, Bench, FakeSender, ben
 pytestmark = pytest.mark.usefixtures("quick_retries")
 
 
-def test_a_key_that_cannot_be_read_pauses_without_a_try(tmp_path: Path) -> None:
+async def test_a_key_that_cannot_be_read_pauses_without_a_try(tmp_path: Path) -> None:
     """While the variable is missing nothing is sent; once it is set, every event is."""
-
-    async def body(on: Bench) -> None:
+    async with bench(tmp_path) as on:
         del on.environ["KEY"]
         await on.accept("A", "start")
         await eventually(lambda: on.status()["paused"])
@@ -30,11 +29,10 @@ def test_a_key_that_cannot_be_read_pauses_without_a_try(tmp_path: Path) -> None:
         assert on.sender.sent == []
         on.environ["KEY"] = "gdk_second"
         await on.delivered()
+    assert on.sender.keys == ["gdk_second"]
 
-    assert bench(tmp_path, body).keys == ["gdk_second"]
 
-
-def test_what_a_person_paused_only_a_person_resumes(tmp_path: Path) -> None:
+async def test_what_a_person_paused_only_a_person_resumes(tmp_path: Path) -> None:
     """A pause by hand outlasts a refused key, an event that was on its way, and a start."""
     held = threading.Event()
 
@@ -48,7 +46,7 @@ def test_what_a_person_paused_only_a_person_resumes(tmp_path: Path) -> None:
     def paused_by(on: Bench) -> list[str]:
         return [one["by"] for one in on.status()["paused"]]
 
-    async def by_hand(on: Bench) -> None:
+    async with bench(tmp_path, sender=sender) as on:
         await on.accept("refused", "start", "end")
         await on.accept("taken", "start", "end")
         await eventually(lambda: len(sender.sent) == 2)
@@ -58,8 +56,7 @@ def test_what_a_person_paused_only_a_person_resumes(tmp_path: Path) -> None:
         await asyncio.sleep(0.2)
         assert sorted(sender.sent) == [("refused", "started"), ("taken", "started")]
         assert paused_by(on) == ["manual"]
-
-    async def after_a_start(on: Bench) -> None:
+    async with bench(tmp_path, sender=sender) as on:
         await on.accept("later", "start")
         await asyncio.sleep(0.2)
         assert paused_by(on) == ["manual"]
@@ -67,31 +64,25 @@ def test_what_a_person_paused_only_a_person_resumes(tmp_path: Path) -> None:
         with transaction(SqliteDatabase(path)) as connection:
             store.resume(connection, "default")
         await on.delivered()
-
-    bench(tmp_path, by_hand, sender=sender)
-    bench(tmp_path, after_a_start, sender=sender)
     assert sender.of("refused") == ["started", "started", "resolved"]
     assert sender.of("taken") == ["started", "resolved"]
 
 
-def test_a_start_ends_pauses_that_may_be_over(tmp_path: Path) -> None:
+async def test_a_start_ends_pauses_that_may_be_over(tmp_path: Path) -> None:
     """After a start an old pause for key or address is over, with nothing to send too."""
-
     path = tmp_path / "relay.db"
     store.migrate(SqliteDatabase(path))
     for what in ("key", "address"):
         with transaction(SqliteDatabase(path)) as connection:
             store.pause(connection, "default", what, "before")
-
-        async def body(on: Bench, name: str = what) -> None:
+        async with bench(tmp_path) as on:
             await eventually(lambda: not on.status()["paused"])
-            await on.accept(name, "start")
+            await on.accept(what, "start")
             await on.delivered()
+        assert on.sender.sent == [(what, "started")]
 
-        assert bench(tmp_path, body).sent == [(what, "started")]
 
-
-def test_a_redirect_closes_the_sender_before(tmp_path: Path) -> None:
+async def test_a_redirect_closes_the_sender_before(tmp_path: Path) -> None:
     """Each redirect closes the sender before. What is on its way arrives, and the one in use stays open."""
     held = threading.Event()
 
@@ -100,8 +91,7 @@ def test_a_redirect_closes_the_sender_before(tmp_path: Path) -> None:
         return TAKEN
 
     carrying, idle, last = FakeSender(answer), FakeSender(), FakeSender()
-
-    async def body(on: Bench) -> None:
+    async with bench(tmp_path, sender=carrying) as on:
         await on.accept("A", "start")
         await on.accept("B", "start")
         await eventually(lambda: len(carrying.sent) == 2)
@@ -111,13 +101,11 @@ def test_a_redirect_closes_the_sender_before(tmp_path: Path) -> None:
         await on.accept("C", "start")
         await on.delivered()
         assert (len(carrying.closed), len(idle.closed), last.closed) == (1, 1, [])
-
-    bench(tmp_path, body, sender=carrying)
     assert (sorted(carrying.sent), last.sent) == ([("A", "started"), ("B", "started")], [("C", "started")])
     assert last.closed == [0]
 
 
-def test_what_the_old_receiver_is_found_to_be_says_nothing_of_the_new_one(tmp_path: Path) -> None:
+async def test_what_the_old_receiver_is_found_to_be_says_nothing_of_the_new_one(tmp_path: Path) -> None:
     """A receiver that answers what it is after a redirect does not decide how the next one is written to."""
     asked, go = threading.Event(), threading.Event()
 
@@ -129,13 +117,10 @@ def test_what_the_old_receiver_is_found_to_be_says_nothing_of_the_new_one(tmp_pa
 
     new = FakeSender()
     unknown = replace(DESTINATION, receiver=None)
-
-    async def body(on: Bench) -> None:
+    async with bench(tmp_path, sender=Slow(), destination=unknown) as on:
         await on.accept("A", "start")
         await eventually(asked.is_set)
         await on.worker.redirect(unknown, new)
         go.set()
         await on.delivered()
-
-    bench(tmp_path, body, sender=Slow(), destination=unknown)
     assert new.bodies[0]["source"] == "test"

@@ -138,26 +138,18 @@ def difference(name: str, raw: bytes) -> str:
 
 
 @pytest.mark.parametrize("step", [10, pytest.param(1, marks=pytest.mark.long)])
-def test_requests_are_read_as_h11_reads_them(step: int) -> None:
+async def test_requests_are_read_as_h11_reads_them(step: int) -> None:
     """Both take the same requests with the same fields and bodies, except where a table says why not."""
-
-    async def run() -> None:
-        found = {difference(name, raw) for name, raw in [*cases()][::step]} - {""}
-        assert found - {*STRICTER, *LAXER} == set()
-        assert step > 1 or found == {*STRICTER, *LAXER}
-
-    asyncio.run(run())
+    found = {difference(name, raw) for name, raw in [*cases()][::step]} - {""}
+    assert found - {*STRICTER, *LAXER} == set()
+    assert step > 1 or found == {*STRICTER, *LAXER}
 
 
 @pytest.mark.parametrize("step", [10, pytest.param(1, marks=pytest.mark.long)])
-def test_requests_in_pieces_are_read_as_in_one(step: int) -> None:
+async def test_requests_in_pieces_are_read_as_in_one(step: int) -> None:
     """Whatever arrives together, the same requests are taken and refused."""
-
-    async def run() -> None:
-        for name, raw in [*cases()][5::step]:
-            whole, cut = by_us([raw]), by_us(pieces_of(raw, name))
-            same = (whole.requests, whole.refused > 0) == (cut.requests, cut.refused > 0)
-            # Only a whole first line shows RTSP, whose requests read like ours. Answers come between pieces.
-            assert same or "RTSP" in name or "40 requests" in name, name
-
-    asyncio.run(run())
+    for name, raw in [*cases()][5::step]:
+        whole, cut = by_us([raw]), by_us(pieces_of(raw, name))
+        same = (whole.requests, whole.refused > 0) == (cut.requests, cut.refused > 0)
+        # Only a whole first line shows RTSP, whose requests read like ours. Answers come between pieces.
+        assert same or "RTSP" in name or "40 requests" in name, name

@@ -8,7 +8,7 @@ from gitdailies_server.http import connection
 from gitdailies_server.http.asgi import AsgiApplication, body_of
 from gitdailies_server.http.request_body import BodyFault
 
-from tests.unit.server.test_http_connection import GOOD, Line, served, undated, until
+from tests.unit.server.test_http_connection import GOOD, served, undated, until
 
 OLD = b"GET / HTTP/1.0\r\n\r\n"
 GET = b"GET /a%20b?c=d HTTP/1.1\r\nHOST: relay.example\r\n\r\n"
@@ -31,42 +31,32 @@ def sends(*messages: dict[str, Any]) -> AsgiApplication:
 
 
 LENGTH = (b"content-length", b"4")
+OK, FOUR = b"HTTP/1.1 200 OK\r\n", b"content-length: 4\r\n\r\n"
 FRAMED = [
-    (GET, [start(200, LENGTH), body(b"body")], b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nbody"),
-    (
-        GET,
-        [start(200, LENGTH), body(b"bo", more=True), body(b"dy")],
-        b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nbody",
-    ),
+    (GET, [start(200, LENGTH), body(b"body")], OK + FOUR + b"body"),
+    (GET, [start(200, LENGTH), body(b"bo", more=True), body(b"dy")], OK + FOUR + b"body"),
     (
         GET,
         [start(), body(b"bo", more=True), body(b"", more=True), body(b"dy")],
-        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n",
+        OK + b"transfer-encoding: chunked\r\n\r\n2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n",
     ),
-    (OLD, [start(), body(b"body")], b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nbody"),
+    (OLD, [start(), body(b"body")], OK + b"connection: close\r\n\r\nbody"),
     (GET, [start(204), body(b"")], b"HTTP/1.1 204 No Content\r\n\r\n"),
-    (
-        GET.replace(b"GET", b"HEAD"),
-        [start(200, LENGTH), body(b"body")],
-        b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n",
-    ),
+    (GET.replace(b"GET", b"HEAD"), [start(200, LENGTH), body(b"body")], OK + FOUR),
 ]
 
 
 @pytest.mark.parametrize(("request_", "messages", "expected"), FRAMED)
-def test_an_answer_is_framed(request_: bytes, messages: list[dict[str, Any]], expected: bytes) -> None:
+async def test_an_answer_is_framed(request_: bytes, messages: list[dict[str, Any]], expected: bytes) -> None:
     """By its length, in chunks, by the end of the connection, or without a body."""
-
-    async def check(line: Line) -> None:
+    async with served(sends(*messages)) as line:
         line.send(request_)
         head = await asyncio.wait_for(line.reader.readuntil(b"\r\n\r\n"), 10)
         line.writer.write_eof()
         assert undated(head) + await line.end() == expected
 
-    served(sends(*messages), check)
 
-
-def test_a_body_is_read_as_a_whole_and_then_comes_the_end() -> None:
+async def test_a_body_is_read_as_a_whole_and_then_comes_the_end() -> None:
     """A large body is put together. `receive` waits until the answer is made or the sender is gone."""
     read: list[bytes | BodyFault] = []
     ends: list[str] = []
@@ -78,7 +68,7 @@ def test_a_body_is_read_as_a_whole_and_then_comes_the_end() -> None:
             await send(body(b"body"))
         ends.append((await receive())["type"])
 
-    async def check(line: Line) -> None:
+    async with served(AsgiApplication(app)) as line:
         large = GOOD[:-4].replace(b"Length: 4", b"Length: 1000000") + b"x" * 1_000_000
         line.send(large)
         await line.answer()
@@ -86,13 +76,11 @@ def test_a_body_is_read_as_a_whole_and_then_comes_the_end() -> None:
         await asyncio.sleep(0.05)
         await line.close()
         await until(lambda: len(ends) == 2)
-
-    served(AsgiApplication(app), check)
     assert read == [b"x" * 1_000_000, BodyFault.INCOMPLETE]
     assert ends == ["http.disconnect"] * 2
 
 
-def test_a_body_that_is_not_taken_stops_the_sender() -> None:
+async def test_a_body_that_is_not_taken_stops_the_sender() -> None:
     """What waits for the application is bounded; the rest stays with the sender."""
     taking = asyncio.Event()
 
@@ -102,7 +90,7 @@ def test_a_body_that_is_not_taken_stops_the_sender() -> None:
         await send(start(200, LENGTH))
         await send(body(b"body"))
 
-    async def check(line: Line) -> None:
+    async with served(AsgiApplication(app)) as line:
         line.send(GOOD[:-4].replace(b"Length: 4", b"Length: 50000000") + b"x" * 50_000_000)
         await asyncio.sleep(0.2)
         # What the system keeps of it on both sides is some megabytes.
@@ -110,10 +98,8 @@ def test_a_body_that_is_not_taken_stops_the_sender() -> None:
         taking.set()
         assert (await line.answer())[1] == b"body"
 
-    served(AsgiApplication(app), check)
 
-
-def test_an_answer_that_was_read_slowly_has_all_the_time_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_that_was_read_slowly_has_all_the_time_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """After its reader caught up, an application may think for longer than a connection is kept idle."""
     monkeypatch.setattr(connection, "KEEP_ALIVE_SECONDS", 0.1)
     part = b"x" * 20_000_000
@@ -125,11 +111,9 @@ def test_an_answer_that_was_read_slowly_has_all_the_time_again(monkeypatch: pyte
         await asyncio.sleep(0.3)
         await send(body(b"last"))
 
-    async def check(line: Line) -> None:
+    async with served(AsgiApplication(app)) as line:
         line.send(GET)
         assert (await line.answer())[1].endswith(b"xlast")
-
-    served(AsgiApplication(app), check)
 
 
 FAULTY = {
@@ -142,24 +126,18 @@ FAULTY = {
 
 
 @pytest.mark.parametrize("name", FAULTY)
-def test_a_fault_before_an_answer_is_500(name: str) -> None:
+async def test_a_fault_before_an_answer_is_500(name: str) -> None:
     """An application that breaks before it wrote anything is answered for, and nothing of it is sent."""
-
-    async def check(line: Line) -> None:
+    async with served(sends(*FAULTY[name])) as line:
         line.send(GET)
         head, content = await line.answer()
         assert head.startswith(b"HTTP/1.1 500 ")
         assert content == b'{"status":"internal server error","reason":"the server has a fault"}'
 
-    served(sends(*FAULTY[name]), check)
 
-
-def test_a_fault_within_an_answer_ends_the_connection() -> None:
+async def test_a_fault_within_an_answer_ends_the_connection() -> None:
     """Half of an answer is not taken for a whole one."""
-
-    async def check(line: Line) -> None:
+    async with served(sends(start(200, (b"content-length", b"100")), body(b"half", more=True))) as line:
         line.send(GET)
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await line.answer()
-
-    served(sends(start(200, (b"content-length", b"100")), body(b"half", more=True)), check)

@@ -1,9 +1,10 @@
 """The group-commit writer: shared commits, items that fail alone, and the results."""
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from gitdailies_core.errors import StoreUnavailable
 from gitdailies_server.storage import group_commit
 from gitdailies_server.storage.group_commit import MOST_A_BATCH, GroupWriter
 from gitdailies_server.storage.sqlite import SqliteDatabase, connect
+
+from tests.unit.server.test_http_connection import until
 
 
 class Diary(SqliteDatabase):
@@ -53,29 +56,18 @@ def diary(tmp_path: Path) -> Diary:
     return Diary(tmp_path / "diary.db")
 
 
-Body = Callable[[GroupWriter[Any, Any]], Coroutine[Any, Any, None]]
-
-
-def run(diary: Diary, body: Body) -> None:
-    async def whole() -> None:
-        writer: GroupWriter[Any, Any] = GroupWriter(database=diary, apply=diary.apply)
-        writer.start()
-        try:
-            await body(writer)
-        finally:
-            await writer.stop()
-
-    asyncio.run(whole())
+@contextlib.asynccontextmanager
+async def writing(diary: Diary) -> AsyncIterator[GroupWriter[Any, Any]]:
+    writer: GroupWriter[Any, Any] = GroupWriter(database=diary, apply=diary.apply)
+    writer.start()
+    try:
+        yield writer
+    finally:
+        await writer.stop()
 
 
 async def settled(*futures: asyncio.Future[Any]) -> list[Any]:
     return await asyncio.gather(*futures, return_exceptions=True)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110  what is waited for happens in the writer's thread
-            await asyncio.sleep(0.001)
 
 
 def waiting(go: threading.Event) -> Callable[[sqlite3.Connection], str]:
@@ -88,30 +80,26 @@ def waiting(go: threading.Event) -> Callable[[sqlite3.Connection], str]:
     return item
 
 
-def test_what_arrives_during_a_commit_shares_the_next(diary: Diary) -> None:
+async def test_what_arrives_during_a_commit_shares_the_next(diary: Diary) -> None:
     """Three hundred items behind a slow one are two commits, in the order of their arrival."""
     names = [f"{number:03}" for number in range(300)]
-
-    async def body(writer: GroupWriter[Any, Any]) -> None:
+    async with writing(diary) as writer:
         go = threading.Event()
         first = writer.put(waiting(go))
         await until(lambda: diary.batches == [1])
         rest = [writer.put(name) for name in names]
         go.set()
         assert await settled(first, *rest) == ["waited", *(f"wrote {name}" for name in names)]
-
-    run(diary, body)
     assert diary.batches == [1, MOST_A_BATCH, 300 - MOST_A_BATCH]
     assert diary.lines() == names
 
 
-def test_a_commit_that_hangs_is_a_fault_and_fills_no_memory(
+async def test_a_commit_that_hangs_is_a_fault_and_fills_no_memory(
     diary: Diary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The age of the oldest item is known; in time it is a fault, and then new items are refused."""
     monkeypatch.setattr(group_commit, "ANSWER_SECONDS", 0.05)
-
-    async def body(writer: GroupWriter[Any, Any]) -> None:
+    async with writing(diary) as writer:
         go = threading.Event()
         assert (writer.waiting_seconds, writer.fault) == (0, "")
         first, second = writer.put(waiting(go)), writer.put("second")
@@ -123,18 +111,16 @@ def test_a_commit_that_hangs_is_a_fault_and_fills_no_memory(
         go.set()
         assert await settled(first, second) == ["waited", "wrote second"]
         await until(lambda: (writer.waiting_seconds, writer.fault) == (0, ""))
-
-    run(diary, body)
     assert diary.lines() == ["second"]
 
 
-def test_one_bad_item_does_not_spoil_the_others(diary: Diary) -> None:
+async def test_one_bad_item_does_not_spoil_the_others(diary: Diary) -> None:
     """In a batch an item that breaks a constraint and one with a bug fail; the others are written."""
 
     def bug(_connection: sqlite3.Connection) -> None:
         raise KeyError("planted")
 
-    async def body(writer: GroupWriter[Any, Any]) -> None:
+    async with writing(diary) as writer:
         go = threading.Event()
         items: list[Any] = [waiting(go), "a", bug, "b", "a", "c"]
         futures = [writer.put(item) for item in items]
@@ -143,24 +129,20 @@ def test_one_bad_item_does_not_spoil_the_others(diary: Diary) -> None:
         kinds = [result if isinstance(result, str) else type(result) for result in results]
         assert kinds == ["wrote a", KeyError, "wrote b", sqlite3.IntegrityError, "wrote c"]
         assert writer.fault == ""
-
-    run(diary, body)
     assert diary.lines() == ["a", "b", "c"]
 
 
-def test_a_bad_item_is_written_by_no_half(diary: Diary) -> None:
+async def test_a_bad_item_is_written_by_no_half(diary: Diary) -> None:
     """The changes of a failed item are undone."""
 
     def half(connection: sqlite3.Connection) -> None:
         diary.write(connection, "half")
         raise KeyError("planted")
 
-    async def body(writer: GroupWriter[Any, Any]) -> None:
+    async with writing(diary) as writer:
         (result,) = await settled(writer.put(half))
         assert isinstance(result, KeyError)
         await writer.put("whole")
-
-    run(diary, body)
     assert diary.lines() == ["whole"]
 
 
@@ -174,13 +156,13 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-def test_a_fault_of_the_database_fails_the_batch_and_passes(diary: Diary, fault: Exception) -> None:
+async def test_a_fault_of_the_database_fails_the_batch_and_passes(diary: Diary, fault: Exception) -> None:
     """Every item of the batch is StoreUnavailable with the reason; the next one finds a new connection."""
 
     def broken(_connection: sqlite3.Connection) -> None:
         raise fault
 
-    async def body(writer: GroupWriter[Any, Any]) -> None:
+    async with writing(diary) as writer:
         await writer.put("before")
         go = threading.Event()
         first = writer.put(waiting(go))
@@ -195,17 +177,14 @@ def test_a_fault_of_the_database_fails_the_batch_and_passes(diary: Diary, fault:
         assert writer.fault
         assert await writer.put("after") == "wrote after"
         assert writer.fault == ""
-
-    run(diary, body)
     assert diary.lines() == ["before", "after"]
     assert diary.opened == 2
 
 
-def test_a_database_that_cannot_be_opened_is_tried_again(diary: Diary) -> None:
+async def test_a_database_that_cannot_be_opened_is_tried_again(diary: Diary) -> None:
     """While opening fails, items are StoreUnavailable; once it works, they are written."""
     diary.fault = StoreUnavailable("diary.db: cannot open the SQLite file: permission denied")
-
-    async def body(writer: GroupWriter[Any, Any]) -> None:
+    async with writing(diary) as writer:
         for _ in range(2):
             (result,) = await settled(writer.put("a"))
             assert isinstance(result, StoreUnavailable)
@@ -213,13 +192,10 @@ def test_a_database_that_cannot_be_opened_is_tried_again(diary: Diary) -> None:
         diary.fault = None
         assert await writer.put("a") == "wrote a"
 
-    run(diary, body)
 
-
-def test_stop_writes_what_was_handed_over(diary: Diary) -> None:
+async def test_stop_writes_what_was_handed_over(diary: Diary) -> None:
     """Items put before stop are written and answered, and later ones are refused."""
-
-    async def body(writer: GroupWriter[Any, Any]) -> None:
+    async with writing(diary) as writer:
         go = threading.Event()
         futures = [writer.put(waiting(go)), *(writer.put(f"{n:03}") for n in range(600))]
         stopping = asyncio.create_task(writer.stop())
@@ -229,26 +205,21 @@ def test_stop_writes_what_was_handed_over(diary: Diary) -> None:
         assert len(await settled(*futures)) == 601
         with pytest.raises(StoreUnavailable, match="the writer is stopped"):
             writer.put("late")
-
-    run(diary, body)
     assert diary.lines() == [f"{n:03}" for n in range(600)]
 
 
-def test_a_caller_that_went_away_harms_nobody(diary: Diary) -> None:
+async def test_a_caller_that_went_away_harms_nobody(diary: Diary) -> None:
     """An item whose future was cancelled is written like the others, and their results come."""
-
-    async def body(writer: GroupWriter[Any, Any]) -> None:
+    async with writing(diary) as writer:
         go = threading.Event()
         futures = [writer.put(waiting(go)), writer.put("gone"), writer.put("there")]
         futures[1].cancel()
         go.set()
         assert await futures[2] == "wrote there"
-
-    run(diary, body)
     assert diary.lines() == ["gone", "there"]
 
 
-def test_a_fault_of_a_caller_holds_up_no_other(diary: Diary) -> None:
+async def test_a_fault_of_a_caller_holds_up_no_other(diary: Diary) -> None:
     """A callback that raises has its fault reported. The others are called, and more is written."""
     faults: list[str] = []
     outcomes: list[Any] = []
@@ -256,15 +227,13 @@ def test_a_fault_of_a_caller_holds_up_no_other(diary: Diary) -> None:
     def fail(_: Any) -> None:
         raise RuntimeError("a fault of the caller")
 
-    async def body(writer: GroupWriter[Any, Any]) -> None:
+    async with writing(diary) as writer:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: faults.append(str(context["exception"])))
         writer.put_then("a", fail)
         writer.put_then("b", outcomes.append)
         await until(lambda: len(outcomes) == 1)
         assert await writer.put("c") == "wrote c"
-
-    run(diary, body)
     assert outcomes == ["wrote b"]
     assert faults == ["a fault of the caller"]
     assert diary.lines() == ["a", "b", "c"]

@@ -10,48 +10,41 @@ from gitdailies_server.logging.rate_limited import OTHERS, RateLimitedLog
 from tests.support.processes import eventually
 
 
-async def warned(limited: RateLimitedLog, *clients: str) -> None:
+def warned(limited: RateLimitedLog, *clients: str) -> None:
     """Warn once for each client, and end the minute."""
     for client in clients:
         limited.warn("delivery refused", client=client, reason="wrong or missing proof")
     limited.close()
 
 
-def test_the_first_is_logged_and_the_rest_are_counted() -> None:
+async def test_the_first_is_logged_and_the_rest_are_counted() -> None:
     """Of five in one minute, the first is logged at once, and the other four together in one line.
 
     One that came again is counted from then on. After a minute without it, it is logged at once again.
     """
     limited = RateLimitedLog()
-
-    async def happen() -> None:
-        await warned(limited, *["192.0.2.1"] * 5)
-        await warned(limited, "192.0.2.2", "192.0.2.1")
-        await warned(limited, "192.0.2.2")
-        await warned(limited, "192.0.2.1")
-
     with structlog.testing.capture_logs() as log:
-        asyncio.run(happen())
+        for clients in (["192.0.2.1"] * 5, ["192.0.2.2", "192.0.2.1"], ["192.0.2.2"], ["192.0.2.1"]):
+            warned(limited, *clients)
 
     lines = [(entry["client"][-1], entry.get("again")) for entry in log]
     assert lines == [("1", None), ("1", 4), ("2", None), ("1", 1), ("2", None), ("1", None)]
 
 
-def test_a_crowd_is_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_crowd_is_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten thousand addresses give the bounded number of lines, and one for the others."""
     monkeypatch.setattr(rate_limited, "MOST_COUNTED_APART", 20)
     with structlog.testing.capture_logs() as log:
-        asyncio.run(warned(RateLimitedLog(), *(f"2001:db8::{number:x}" for number in range(10_000))))
+        warned(RateLimitedLog(), *(f"2001:db8::{number:x}" for number in range(10_000)))
 
     assert len(log) == 22
     assert (log[-1]["client"], log[-1]["again"]) == (OTHERS, 10_000 - 21)
 
 
-def test_lines_have_their_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_lines_have_their_fields(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line names source, client and reason; the one that follows has the count, also at the end."""
     monkeypatch.setattr(rate_limited, "SECONDS", 0.05)
-
-    async def happen() -> None:
+    with structlog.testing.capture_logs() as log:
         limited = RateLimitedLog()
         for _ in range(3):
             limited.warn("delivery refused", client="192.0.2.1", reason="wrong", source="pagerduty")
@@ -60,9 +53,6 @@ def test_lines_have_their_fields(monkeypatch: pytest.MonkeyPatch) -> None:
         limited.warn("delivery refused", client="192.0.2.1", reason="wrong", source="pagerduty")
         limited.close()
         limited.close()
-
-    with structlog.testing.capture_logs() as log:
-        asyncio.run(asyncio.wait_for(happen(), 20))
 
     fields = {"event": "delivery refused", "log_level": "warning", "source": "pagerduty"}
     fields |= {"client": "192.0.2.1", "reason": "wrong"}
