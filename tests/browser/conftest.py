@@ -42,31 +42,9 @@ _ARGUMENTS = (
 )
 
 
-# Columns that are cut off, of tables other than those of numbers; and dots that hang over the edge.
-_OUTSIDE = """() => [
-  ...document.querySelectorAll(".scroll table:not(.numbers) :is(th, td), .timeline circle")
-].filter(part => {
-  const inner = part.getBoundingClientRect();
-  const outer = part.closest(".scroll, .timeline").getBoundingClientRect();
-  return inner.width > 0 && (inner.right > outer.right + 0.5 || inner.left < outer.left - 0.5);
-}).map(part => part.outerHTML)"""
-
-# The size of each text as it is drawn, in px: the letters of a drawing are scaled with it.
-SIZES = """() => {
-  const found = {};
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const part = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || !part.checkVisibility()) continue;
-    if (part.closest(".aside, title")) continue;
-    const drawing = part.closest("svg");
-    const scale = drawing ? drawing.getScreenCTM().a : 1;
-    const size = parseFloat(getComputedStyle(part).fontSize) * scale;
-    found[drawing ? "drawn" : "written"] ??= [];
-    found[drawing ? "drawn" : "written"].push([size, walker.currentNode.data.trim()]);
-  }
-  return found;
-}"""
+def script(name: str) -> str:
+    """Read a function for the browser from the folder `scripts`."""
+    return Path(__file__).with_name("scripts").joinpath(f"{name}.js").read_text("utf-8")
 
 
 # Not longer: while it is open, an event loop of its own runs in this thread, and asyncio.run refuses to.
@@ -129,7 +107,8 @@ class Tab:
             if wide > width:
                 self.faults.append(f"{name}, {look}: expected a page {width} wide, got {wide}")
             self.faults += [f"{name}, {look}: outside of its frame: {part}" for part in self.outside()]
-            small = [one for sizes in self.page.evaluate(SIZES).values() for one in sizes if one[0] < 11.95]
+            drawn = self.page.evaluate(script("sizes")).values()
+            small = [one for sizes in drawn for one in sizes if one[0] < 11.95]
             self.faults += [f"{name}, {look}: expected letters of 12 px, got {one}" for one in small]
         self.page.set_viewport_size({"width": 1280, "height": 900})
 
@@ -141,7 +120,7 @@ class Tab:
 
     def outside(self) -> list[str]:
         """Return the cells and dots that lie outside of their frame."""
-        return self.page.evaluate(_OUTSIDE)
+        return self.page.evaluate(script("outside"))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Tab, become_owner, cookies_of_owner, every_look, serving
+from tests.browser.conftest import Tab, become_owner, cookies_of_owner, every_look, script, serving
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import PASSWORD
@@ -225,17 +225,6 @@ def test_every_number_of_a_chart_is_in_its_table(shop: Tab, receiver: Receiver, 
     assert told > 0
 
 
-# Pairs of words of one drawing, where one is written over the other.
-_OVERLAPS = """() => Array.from(document.querySelectorAll("svg")).flatMap((svg) => {
-  const words = Array.from(svg.querySelectorAll("text")).filter((one) => one.textContent.trim());
-  const places = words.map((one) => one.getBoundingClientRect()).filter((one) => one.width);
-  const over = (one, other) => one.left < other.right && other.left < one.right
-    && one.top + 3 < other.bottom && other.top + 3 < one.bottom;
-  return places.flatMap((one, at) => places.slice(at + 1).filter((other) => over(one, other)
-  ).map(() => svg.getAttribute("aria-label") || svg.getAttribute("class")));
-})"""
-
-
 @pytest.mark.parametrize(
     "since", ["2026-03-30", "2026-03-01", "2026-01-05", "2025-04-06", "2023-04-06", "1990-01-01"]
 )
@@ -248,7 +237,7 @@ def test_no_label_is_written_over_another(shop: Tab, receiver: Receiver, since: 
             f"{receiver.url}/dora?repo=larkspur/shop&from={since}&to=2026-04-06&now=2026-04-05T12:00:00Z"
         )
         expect(page.locator("g.ticks text:visible").first).to_be_visible()
-        assert page.evaluate(_OVERLAPS) == [], width
+        assert page.evaluate(script("overlaps")) == [], width
 
 
 def test_an_empty_page_tells_what_to_do(tab: Tab, alone: Receiver) -> None:

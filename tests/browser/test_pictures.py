@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Tab
+from tests.browser.conftest import Tab, script
 from tests.support.dora.running import Receiver
 from tests.support.machine import command
 
@@ -25,21 +25,6 @@ IMAGES = ROOT / "docs" / "images"
 WANTED = os.environ.get("GITDAILIES_DOCS_PICTURES")
 LARGEST = 200_000
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
-# Puts the card of the change fail rate beside a terminal with the given text, at twice the size of both.
-BESIDE = """text => {
-  const card = document.querySelector("#changeFailRate").closest("section");
-  const terminal = document.createElement("pre");
-  terminal.textContent = text;
-  Object.assign(terminal.style, {
-    background: "#14181f", color: "#dde5ee", borderRadius: "10px", padding: "14px", margin: "0",
-    fontSize: "13px", lineHeight: "1.85", whiteSpace: "pre-wrap",
-  });
-  document.body.replaceChildren(terminal, card);
-  Object.assign(document.body.style, {
-    zoom: "2", minHeight: "0", alignContent: "start", display: "grid", gridTemplateColumns: "1fr 296px",
-    gap: "14px", padding: "14px", margin: "0",
-  });
-}"""
 # How many days lie between two deploys, and which of them failed.
 REPOS = {
     "larkspur/checkout-api": (2, {5, 19, 23, 33, 48, 53, 61, 66, 72, 80}),
@@ -134,7 +119,7 @@ def test_a_figure_has_a_reason_beside_it(page: Page, receiver: Receiver) -> None
 
     page.goto(f"{receiver.url}/dora?now={text(NOW)}")
     page.set_viewport_size({"width": 1680, "height": 876})
-    page.evaluate(BESIDE, f"$ gitdailies why {asked}\n{said}")
+    page.evaluate(script("beside"), f"$ gitdailies why {asked}\n{said}")
     card = page.locator("body > section")
     expect(card).to_contain_text(re.compile(r"about \d+ % failed, between \d+ and \d+ %"))
     expect(card).to_contain_text("had an incident within 24 h")

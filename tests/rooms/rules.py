@@ -90,6 +90,9 @@ READ_BY_SOURCES = words(
     prefix="gitdailies_connection.",
 )
 
+# What a server with a store, a log and metrics is made of.
+STORES = words("alembic orjson prometheus_client psycopg sqlalchemy structlog")
+
 RULES = (
     Rule("core", "*", PURE, pure=True),
     # The past is read where a vendor's words are known, and only there; no step is made from it.
@@ -105,74 +108,22 @@ RULES = (
         | CORE_EXPORTS
         | READ_BY_SOURCES
         # A repository's address, the messages about deploys, and what images tell.
-        | {
-            "gitdailies_core.ci.job.git_url",
-            "gitdailies_core.sources.deploy_messages",
-            "gitdailies_core.sources.images",
-            "cryptography",
-            "yaml",
-        },
+        | words("ci.job.git_url sources.deploy_messages sources.images", prefix="gitdailies_core.")
+        | words("cryptography yaml"),
         pure=True,
     ),
     # libpq reads the address of a store, where it is installed.
-    Rule(
-        "connection",
-        "postgresql_address",
-        ANY_STDLIB | CORE | {"psycopg", "psycopg.conninfo"},
-    ),
-    Rule("connection", "*", ANY_STDLIB | CORE | {"jsonschema", "msgspec", "requests", "urllib3", "yaml"}),
-    Rule(
-        "server",
-        "*",
-        ANY_STDLIB
-        | CORE
-        | CONNECTION
-        | {
-            "alembic",
-            "greenlet",
-            "httptools",
-            "orjson",
-            "prometheus_client",
-            "psycopg",
-            "sqlalchemy",
-            "structlog",
-        },
-    ),
-    Rule(
-        "relay",
-        "*",
-        ANY_STDLIB
-        | ROOMS_BELOW
-        | {
-            "alembic",
-            "msgspec",
-            "orjson",
-            "prometheus_client",
-            "psycopg",
-            "sqlalchemy",
-            "starlette",
-            "structlog",
-        },
-    ),
+    Rule("connection", "postgresql_address", ANY_STDLIB | CORE | words("psycopg psycopg.conninfo")),
+    Rule("connection", "*", ANY_STDLIB | CORE | words("jsonschema msgspec requests urllib3 yaml")),
+    Rule("server", "*", ANY_STDLIB | CORE | CONNECTION | STORES | words("greenlet httptools")),
+    Rule("relay", "*", ANY_STDLIB | ROOMS_BELOW | STORES | words("msgspec starlette")),
     Rule(
         "dora",
         "*",
         ANY_STDLIB
         | ROOMS_BELOW
-        | {
-            "alembic",
-            "anyio",
-            "argon2",
-            "jinja2",
-            "joserfc",
-            "markdown_it",
-            "markupsafe",
-            "msgspec",
-            "numpy",
-            "psycopg",
-            "sqlalchemy",
-        }
-        | {"orjson", "prometheus_client", "sqlalchemy", "starlette", "structlog"},
+        | STORES
+        | words("anyio argon2 jinja2 joserfc markdown_it markupsafe msgspec numpy starlette"),
     ),
     # A row's meaning, order and cut are decided without a file, a clock or a network.
     *(
@@ -185,22 +136,8 @@ RULES = (
         "*",
         ANY_STDLIB
         | ROOMS_BELOW
-        | {
-            "gitdailies_history",
-            "gitdailies_relay",
-            "gitdailies_sources",
-            "gitdailies_dora",
-            "anyio",
-            "click",
-            "markdown_it",
-            "mcp",
-            "mcp_types",
-            "msgspec",
-            "requests",
-            "rich",
-            "structlog",
-            "uvloop",
-        },
+        | words("history relay sources dora", prefix="gitdailies_")
+        | words("anyio click markdown_it mcp mcp_types msgspec requests rich structlog uvloop"),
     ),
     # The others are CI platforms. Their past is read as their steps would have reported it.
     Rule("*", "*", PURE | CORE_VALUES | CI_DECISIONS | {"gitdailies_core.events.dialect"}, pure=True),

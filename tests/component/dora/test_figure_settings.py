@@ -12,48 +12,23 @@ from gitdailies_dora.accounts.audit import setting_changes
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.sql.database import ReadPool
 
+from tests.support.dora import running
 from tests.support.dora.running import Receiver, at, in_thread
-from tests.support.dora.visitor import Visitor
+from tests.support.dora.visitor import Visitor, cells_of
 from tests.support.processes import eventually
 
-FILE = """\
-dora:
-  window_hours: 48
-  production: [live, "prod-*"]
-  deploys:
-    hotfix: [hotfix/*]
-teams:
-  pay:
-    name: Payments
-    repos: [larkspur/pay-*]
-repositories:
-  larkspur/shop:
-    was: [larkspur/store]
-    services:
-      api:
-        paths: [api/**]
-"""
 PAGE = "/settings/figures"
 WINDOW = "dora.window_hours: how long after a deploy an incident may be attributed to it"
 
 
 def rows(page: str, caption: str) -> list[tuple[str, ...]]:
-    """Return the text of each cell of the table that is labeled by *caption*, by row."""
-    table = page[page.index(f'aria-labelledby="{caption}"') :].partition("</table>")[0]
-    found = re.findall(r"<tr>(.*?)</tr>", table.partition("<tbody>")[2], re.DOTALL)
-    return [
-        tuple(
-            " ".join(html.unescape(re.sub(r"<[^>]+>", "", cell)).split())
-            for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
-        )
-        for row in found
-    ]
+    """Return the words of each cell of the table that is labeled by *caption*, by row."""
+    return list(map(tuple, cells_of(page.partition(f'aria-labelledby="{caption}"')[2])))
 
 
-def test_each_setting_is_shown_with_its_line(receiver: Receiver, owner: Visitor, tmp_path: Path) -> None:
+def test_each_setting_is_shown_with_its_line(receiver: Receiver, owner: Visitor) -> None:
     """Each setting that makes the figures is there with its value, and the file and line, or the default."""
-    file = tmp_path / "gitdailies.yml"
-    file.write_text(FILE)
+    file = Path(running.__file__).with_name("figure_settings.yml")
     receiver.reload(load_dora(file))
     found = [row[:3] for row in rows(owner.get(PAGE).text, "in-force")]
     assert found == [

@@ -12,15 +12,14 @@ from click.testing import CliRunner
 from gitdailies_cli.commands.see.report import report
 from gitdailies_connection.config.sections.settings import DoraSettings, TeamSettings
 from gitdailies_dora.accounts.audit import read_audit
-from gitdailies_dora.api.openapi import document
 from gitdailies_dora.derived.read import review as derived_review
 from gitdailies_dora.events.records import change_log
 from gitdailies_dora.sql.database import transaction
-from jsonschema import Draft202012Validator
 
-from tests.component.dora.test_corrections import delete, members, put
+from tests.component.dora.test_corrections import delete, put
 from tests.support.databases import KINDS
 from tests.support.dora.running import Receiver
+from tests.support.dora.shapes import shaped
 from tests.support.dora.visitor import Visitor
 from tests.support.figures.asking import REPO, deploy, ended, started
 
@@ -70,10 +69,7 @@ def key(receiver: Receiver) -> str:
 
 
 def review(receiver: Receiver, key: str) -> dict[str, Any]:
-    found = receiver.get(key, "/api/review", week=WEEK).json()
-    schema = {"$ref": "#/components/schemas/Review", "components": document()["components"]}
-    Draft202012Validator(schema).validate(found)
-    return found
+    return shaped("Review", receiver.get(key, "/api/review", week=WEEK).json())
 
 
 def keys(found: dict[str, Any]) -> dict[str, list[str]]:
@@ -186,7 +182,9 @@ def test_a_service_of_incidents_that_no_deploy_names_is_asked_about(receiver: Re
     assert "no deploy there names" not in others
 
 
-def test_a_deploy_is_named_with_its_service_and_as_what_it_counts(receiver: Receiver, key: str) -> None:
+def test_a_deploy_is_named_with_its_service_and_as_what_it_counts(
+    receiver: Receiver, key: str, owner: Visitor
+) -> None:
     """Of one commit in two services, a choice says which. A deploy of an older commit is a rollback."""
     mono = {"repo": "larkspur/mono"}
     a, b = "a" * 40, "b" * 40
@@ -200,7 +198,6 @@ def test_a_deploy_is_named_with_its_service_and_as_what_it_counts(receiver: Rece
         deploy("w4", "31T12:00:00", b, **mono, service="web"),
     ]
     assert receiver.post(key, deploys).status_code == 202
-    owner, _ = members(receiver)
     page = owner.get("/incidents/far").text
     assert re.findall(r"UTC: ([^<]*) <span class=\"muted\">[^<]* earlier", page) == [
         f"rollback {a[:12]} (web)",
@@ -239,10 +236,9 @@ def test_a_list_of_commits_older_than_its_target_is_asked_about(
 
 
 def test_page_interface_and_command_tell_the_same(
-    receiver: Receiver, key: str, monkeypatch: pytest.MonkeyPatch
+    receiver: Receiver, key: str, monkeypatch: pytest.MonkeyPatch, owner: Visitor
 ) -> None:
     """Every line of the answer is on the page and in the Markdown, with the same state."""
-    owner, _ = members(receiver)
     correct(owner, "alone", "no-deploy")
     found = review(receiver, key)
     page = owner.get(PAGE).text
@@ -270,9 +266,8 @@ def correct(visitor: Visitor, event: str, what: str) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, PAGE)
 
 
-def test_a_line_is_decided_and_opened_again(receiver: Receiver, key: str) -> None:
+def test_a_line_is_decided_and_opened_again(receiver: Receiver, key: str, member: Visitor) -> None:
     """A line is done by a correction or by a click, says who decided it, and can be opened again."""
-    _, member = members(receiver)
     line = "failed:slow"
     assert member.post("/review/acknowledge", form=PAGE, line=line, back=PAGE).status_code == 303
     done = review(receiver, key)["sections"]["failed"][0]["done"]
@@ -290,9 +285,10 @@ def test_a_line_is_decided_and_opened_again(receiver: Receiver, key: str) -> Non
     assert actions == ["correction.made", "correction.made", "review.reopened", "review.decided"]
 
 
-def test_who_names_the_deploy_of_an_incident_decides_its_line(receiver: Receiver, key: str) -> None:
+def test_who_names_the_deploy_of_an_incident_decides_its_line(
+    receiver: Receiver, key: str, member: Visitor
+) -> None:
     """The incident is on no other line, and its correction can be undone on that of the deploy."""
-    _, member = members(receiver)
     assert receiver.post(key, [started("late", "31T15:00:00", "INC-9")]).status_code == 202
     assert "unlinked:late" in keys(review(receiver, key))["unlinked"]
     correct(member, "late", "deploy slow")
@@ -348,26 +344,24 @@ def test_what_is_no_line_is_not_decided(receiver: Receiver, key: str) -> None:
     assert review(receiver, key)["done"] == 0
 
 
-def test_a_team_reviews_what_is_its_own(receiver: Receiver, key: str) -> None:
+def test_a_team_reviews_what_is_its_own(receiver: Receiver, key: str, owner: Visitor) -> None:
     """With a repository or a team, the lines of the others are left out, and the address keeps the filter."""
     receiver.reload(DoraSettings(teams=(TeamSettings("quiet", "The quiet ones", ("larkspur/quiet",)),)))
-    while not receiver.logged("dora settings reloaded"):
-        receiver.get(key)
     found = receiver.get(key, "/api/review", week=WEEK, team="QUIET").json()
     assert [name for name, lines in found["sections"].items() if lines] == ["silent"]
     assert found["filter"] == {"repo": None, "team": "quiet"}
     of_repo = receiver.get(key, "/api/review", week=WEEK, repo="LARKSPUR/none").json()
     assert [name for name, lines in of_repo["sections"].items() if lines] == ["unlinked"]
-    owner, _ = members(receiver)
     assert "/review?week=2026-W13&amp;team=quiet" in owner.get(f"{PAGE}&team=quiet").text
     assert receiver.get(key, "/api/review", team="loud").status_code == 400
 
 
-def test_open_lines_come_first(receiver: Receiver, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_lines_come_first(
+    receiver: Receiver, key: str, monkeypatch: pytest.MonkeyPatch, owner: Visitor
+) -> None:
     """However many lines there are, the open ones are shown, and all of them are counted."""
     monkeypatch.setattr(derived_review.review, "MOST_LINES", 1)
     assert review(receiver, key)["left"]["uncounted"] == 1
-    owner, _ = members(receiver)
     for left in (7, 6):
         line = review(receiver, key)["sections"]["uncounted"][0]
         assert line["done"] is None
@@ -376,10 +370,9 @@ def test_open_lines_come_first(receiver: Receiver, key: str, monkeypatch: pytest
 
 
 def test_a_review_that_is_not_complete_says_so(
-    receiver: Receiver, key: str, monkeypatch: pytest.MonkeyPatch
+    receiver: Receiver, key: str, monkeypatch: pytest.MonkeyPatch, owner: Visitor
 ) -> None:
     """While events are still counted, the page and its interface say until when the review is complete."""
-    owner, _ = members(receiver)
     since = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
     monkeypatch.setattr(change_log, "behind_since", lambda *_: int(since.timestamp() * 1e6))
     page = owner.get("/review?week=2026-W02").text
@@ -392,9 +385,8 @@ def test_a_review_that_is_not_complete_says_so(
     assert datetime.fromisoformat(found["asOf"]) == since
 
 
-def test_an_empty_week_says_so(receiver: Receiver, key: str) -> None:
+def test_an_empty_week_says_so(receiver: Receiver, key: str, owner: Visitor) -> None:
     """A week without a line says that there is nothing to decide; a wrong week says what was expected."""
-    owner, _ = members(receiver)
     assert "Nothing to decide." in owner.get("/review?week=2026-W02").text
     assert "Nothing to decide." in receiver.get(key, "/api/review", week="2026-W02", format="md").text
     for query in ({"week": "2026-13"}, {"week": "2999-W01"}, {"format": "html"}, {"weak": "2026-W02"}):

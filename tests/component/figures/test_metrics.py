@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 import requests
-from gitdailies_dora.api.openapi import document
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_server.storage.database import Database
-from jsonschema import Draft202012Validator
 
 from tests.support.databases import KINDS
 from tests.support.dora.running import Receiver, in_thread
+from tests.support.dora.shapes import shaped
 from tests.support.figures.asking import alike, worked
 from tests.support.figures.worked.expected import QUESTIONS, WHY, expected
 
@@ -37,11 +36,6 @@ def ask(receiver: Receiver, key: str, **query: str) -> dict[str, Any]:
     answer = receiver.get(key, "/api/metrics", **query)
     assert answer.status_code == 200, answer.text
     return answer.json()
-
-
-def shaped(name: str, value: Any) -> None:
-    schema = {"$ref": f"#/components/schemas/{name}", "components": document()["components"]}
-    Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(value)
 
 
 def test_figures_are_those_worked_by_hand(receiver: Receiver, key: str) -> None:

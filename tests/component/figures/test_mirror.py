@@ -16,19 +16,8 @@ from gitdailies_dora.mirrors.repository import Mirror, MirrorUnreadable
 
 from tests.support.figures.git.repository import Repository, week
 
-HOSTILE_NAMES = (
-    "--help",
-    "-h",
-    "HEAD",
-    "main",
-    "HEAD^{commit}",
-    "a" * 6,
-    "g" * 40,
-    "a" * 65,
-    "",
-    "\n",
-    "deadbeef\n",
-)
+HOSTILE_NAMES = [*["--help", "-h", "HEAD", "main", "HEAD^{commit}"], "a" * 6, "g" * 40, "a" * 65]
+HOSTILE_NAMES += ["", "\n", "deadbeef\n"]
 
 
 @pytest.fixture(scope="module")
@@ -107,32 +96,10 @@ def test_nothing_of_a_hostile_repository_is_run(made: Repository, tmp_path: Path
     proof, script = tmp_path / "proof", tmp_path / "script"
     script.write_text(f"#!/bin/sh\ntouch {proof}\n")
     script.chmod(0o755)
-    settings = {
-        "core.fsmonitor": script,
-        "core.hooksPath": tmp_path,
-        "core.pager": script,
-        "core.editor": script,
-        "core.sshCommand": script,
-        "core.askPass": script,
-        "core.alternateRefsCommand": script,
-        "core.gitProxy": script,
-        "credential.helper": f"!{script}",
-        "alias.rev-list": f"!{script}",
-        "alias.cat-file": f"!{script}",
-        "diff.external": script,
-        "diff.x.textconv": script,
-        "filter.x.clean": script,
-        "filter.x.smudge": script,
-        "gpg.program": script,
-        "log.showSignature": "true",
-        "trace2.eventTarget": proof,
-        "pager.rev-list": script,
-        "uploadpack.packObjectsHook": script,
-        "include.path": tmp_path / "more",
-    }
+    config = Path(__file__).with_name("hostile.gitconfig").read_text()
+    with (made.path / ".git/config").open("a") as file:
+        file.write(config.replace("SCRIPT", str(script)).replace("FOLDER", str(tmp_path)))
     (tmp_path / "more").write_text(f"[core]\n\tfsmonitor = {script}\n")
-    for name, value in settings.items():
-        made.git("config", name, str(value))
     (made.path / ".gitattributes").write_text("* diff=x filter=x\n")
     for hook in ("post-checkout", "reference-transaction", "pre-auto-gc", "post-index-change"):
         shutil.copy(script, made.path / ".git/hooks" / hook)

@@ -17,7 +17,6 @@ from gitdailies_cli.commands.see.metrics import metrics
 from gitdailies_cli.receiver.read_server import READ_KEY
 from gitdailies_connection.config.sections.settings import TeamSettings
 from gitdailies_dora.api.gauges import OF_GROUPS, OF_SELECTION, gauge_name
-from gitdailies_dora.api.openapi import document
 from gitdailies_dora.figures.answers.numbers import Figures, each_number
 from gitdailies_dora.figures.answers.report import FiguresAnswer, SeriesAnswer
 from gitdailies_dora.figures.history.settings import FigureSettings
@@ -27,11 +26,11 @@ from gitdailies_dora.pages.overview.cards import LAYOUTS, CardContext
 from gitdailies_dora.pages.overview.formats import spans
 from gitdailies_server.storage.database import Database
 from hypothesis import HealthCheck, example, given, settings
-from jsonschema import Draft202012Validator
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.databases import KINDS
 from tests.support.dora.running import Receiver, in_thread
+from tests.support.dora.shapes import shaped
 from tests.support.dora.visitor import Visitor
 from tests.support.figures.asking import alike, compute, worked
 from tests.support.figures.histories import HISTORIES
@@ -64,10 +63,7 @@ def key(receiver: Receiver) -> str:
 def ask(receiver: Receiver, key: str, **query: Any) -> dict[str, Any]:
     answer = receiver.get(key, "/api/metrics/series", **query)
     assert answer.status_code == 200, answer.text
-    found = answer.json()
-    schema = {"$ref": "#/components/schemas/SeriesAnswer", "components": document()["components"]}
-    Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(found)
-    return found
+    return shaped("SeriesAnswer", answer.json())
 
 
 def test_every_form_has_the_same_numbers(receiver: Receiver, key: str) -> None:
