@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from gitdailies_dora.accounts.people_store import invite_owner
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.support.dora.running import Receiver, in_thread
 from tests.support.dora.visitor import PASSWORD
@@ -31,15 +31,8 @@ LOOKS: dict[str, Look] = {
     "large": ("light", 1920),
 }
 every_look = short_and_long("looks", short=2, long=len(LOOKS))
-_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+_ARGUMENTS = ["--no-sandbox", "--no-first-run", "--disable-background-networking"]
+_ARGUMENTS += [f"--disable-{what}" for what in ("gpu", "quic", "component-update", "sync")]
 
 
 def script(name: str) -> str:
@@ -54,7 +47,7 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
     name = "chromium" if request.config.option.markexpr == "long" else "chromium-headless-shell"
     path = os.environ.get("GITDAILIES_TEST_CHROMIUM") or program(name)
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
+        running = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
         yield running
         running.close()
 
@@ -139,14 +132,12 @@ def tab(browser: Browser, tmp_path: Path, looks: int) -> Iterator[Tab]:
     context.set_default_timeout(20_000)
     page, faults = context.new_page(), []
     page.on("pageerror", lambda error: faults.append(f"script: {error}"))
-    page.on(
-        "console",
-        lambda line: (
+
+    def logged(line: ConsoleMessage) -> None:
+        if line.type == "error" and "status of 4" not in line.text:
             faults.append(f"console: {line.text}")
-            if line.type == "error" and "status of 4" not in line.text
-            else None
-        ),
-    )
+
+    page.on("console", logged)
     yield Tab(page, pictures, faults, dict(islice(LOOKS.items(), looks)))
     context.close()
     assert faults == [], "\n".join(faults)
@@ -173,6 +164,12 @@ def cookies_of_owner(browser: Browser, receiver: Receiver) -> list[Any]:
     with browser.new_context() as context:
         become_owner(context.new_page(), receiver)
         return context.cookies()
+
+
+def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("button", name="Sign in").click()
 
 
 def join(page: Page, name: str) -> None:

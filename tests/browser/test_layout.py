@@ -1,10 +1,11 @@
 """The overview and the page of a repository at five widths and on paper: all is in sight and readable."""
 
 import pytest
+from gitdailies_core.values.times import text_of as text
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Tab, script
-from tests.browser.test_pictures import NOW, half_a_year, text
+from tests.browser.test_pictures import NOW, half_a_year
 from tests.support.dora.running import Receiver
 
 WIDTHS = (390, 768, 1024, 1440, 1920)
@@ -56,9 +57,8 @@ def test_a_phone_has_a_few_lines_for_a_repository(page: Page, receiver: Receiver
         box = row.bounding_box()
         assert box is not None
         assert box["height"] < 130
-        labels = row.locator("td[data-label]:visible").evaluate_all(
-            "all => all.map(one => one.dataset.label)"
-        )
+        cells = row.locator("td[data-label]:visible")
+        labels = cells.evaluate_all("all => all.map(one => one.dataset.label)")
         assert labels == ["deploys", "lead time", "fail rate", "recovery", "rework", "open now"]
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gitdailies_core.values.times import text_of as text
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Tab, script
@@ -50,15 +51,8 @@ def half_a_year() -> Iterator[dict[str, Any]]:
                 start = at + timedelta(minutes=19 if count % 5 else 17 * 60)
                 title = "Checkout returns 502 for card payments"
                 yield {**incident, "kind": "incidentStarted", "time": text(start), "title": title}
-                yield {
-                    **incident,
-                    "kind": "incidentResolved",
-                    "time": text(start + timedelta(minutes=40 + count)),
-                }
-
-
-def text(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
+                over = text(start + timedelta(minutes=40 + count))
+                yield {**incident, "kind": "incidentResolved", "time": over}
 
 
 @pytest.fixture
@@ -76,13 +70,9 @@ def take(page: Page, name: str) -> None:
         Path(WANTED).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=Path(WANTED) / f"{name}.png")
     data = (IMAGES / f"{name}.png").read_bytes()
-    size = page.viewport_size
-    assert size is not None
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
-    assert (int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")) == (
-        size["width"],
-        size["height"],
-    )
+    size = [int.from_bytes(data[at : at + 4], "big") for at in (16, 20)]
+    assert size == list((page.viewport_size or {}).values())
     assert len(data) <= LARGEST
 
 

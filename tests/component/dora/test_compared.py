@@ -3,21 +3,23 @@
 import html
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from gitdailies_connection.config.sections.settings import DoraSettings, TeamSettings
+from gitdailies_core.values.times import text_of as text_of_moment
 
 from tests.component.dora.test_numbers_open import Lists, check, main_of, unopened
 from tests.support.databases import KINDS
-from tests.support.dora.made_up_week import TEAMS, events_of
+from tests.support.dora.made_up_week import TEAMS, events_of, last_monday
 from tests.support.dora.running import Receiver, at, in_thread
 from tests.support.dora.visitor import Visitor, cells_of, text_of
+from tests.support.figures.asking import deploy
 
 pytestmark = pytest.mark.parametrize("kind", KINDS)
 
-NOW = datetime.now(UTC)
-MONDAY = (NOW - timedelta(days=NOW.weekday() + 7)).replace(hour=0, minute=0, second=0, microsecond=0)
+MONDAY = last_monday()
 SINCE = f"{MONDAY - timedelta(days=40):%Y-%m-%d}"
 BOTH = f"/dora?team=store&with=pay&from={SINCE}"
 
@@ -30,24 +32,14 @@ def receiver(address: str) -> Iterator[Receiver]:
         yield running
 
 
-def slow_deploys() -> list[dict[str, object]]:
-    """Return deploys of Payments whose commits waited for nine days, in weeks before the made-up ones."""
-    found: list[dict[str, object]] = []
+def slow_deploys() -> Iterator[dict[str, Any]]:
+    """Yield deploys of Payments whose commits waited for nine days, in weeks before the made-up ones."""
     for number in range(60):
         time = MONDAY - timedelta(days=30) + timedelta(hours=number)
         sha = f"{number + 1:040x}"
-        found.append(
-            {
-                "kind": "deployed",
-                "id": f"slow-{number}",
-                "repo": "larkspur/pay",
-                "environment": "production",
-                "commitSHA": sha,
-                "time": time.isoformat(),
-                "commits": [{"sha": sha, "time": (time - timedelta(days=9)).isoformat()}],
-            }
-        )
-    return found
+        commits = [{"sha": sha, "time": text_of_moment(time - timedelta(days=9))}]
+        place = {"repo": "larkspur/pay", "environment": "production"}
+        yield deploy(f"slow-{number}", time, sha, commits=commits, **place)
 
 
 def card(page: str, name: str) -> str:

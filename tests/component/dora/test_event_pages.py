@@ -47,9 +47,8 @@ def test_a_member_sees_no_body_no_key_and_no_delete(
     send(receiver, {**deploy("d1", "02T08:00:00"), "environment": "production", "team": "a field of our own"})
     for visitor, sees in ((owner, True), (member, False)):
         page = visitor.get("/deploys/d1").text
-        assert [word in page for word in ("a field of our own", "with the key “ci”", "Delete event")] == [
-            sees
-        ] * 3
+        for word in ("a field of our own", "with the key “ci”", "Delete event"):
+            assert (word in page) is sees, word
         assert "What it counts for" in page
 
 
@@ -102,10 +101,9 @@ def test_each_state_has_its_sentence(receiver: Receiver, owner: Visitor) -> None
     advice = owner.get("/deploys/again").text.partition("What to do: ")[2]
     assert '<a href="/settings/figures">' in advice.partition("</dd>")[0], "where the setting is"
     # Times of the reasons are in the page's zone, as all others.
-    for path, reason in (
-        ("/deploys/again", "deploy aaaaaaaaaaaa of 2026-03-02 08:00 UTC"),
-        ("/deploys/young", "outside the rate until 20"),
-    ):
+    reasons = {"again": "deploy aaaaaaaaaaaa of 2026-03-02 08:00 UTC", "young": "outside the rate until 20"}
+    for path, reason in reasons.items():
+        path = f"/deploys/{path}"
         counted = text(owner.get(path).text).partition("What it counts for")[2].partition("For owners")[0]
         assert reason in counted, path
         assert re.search(r"\d\dT\d\d:", counted) is None, path
@@ -134,19 +132,16 @@ def test_the_list_has_its_filters_in_the_address(receiver: Receiver, owner: Visi
     assert 'No event matches. <a href="/events">Show all events</a>.' in owner.get("/events?q=nothing").text
     several = text(owner.get("/events?q=nothing&kind=deployed").text)
     assert "Show all events , or try it without the kind , without the search ." in several
-    for query, fault in (
-        ("from=soon", 'from-error" role="alert">Expected a date'),
-        ("order=up", "order: expected one of"),
-    ):
+    faults = {"from=soon": 'from-error" role="alert">Expected a date', "order=up": "order: expected one of"}
+    for query, fault in faults.items():
         answer = owner.get(f"/events?{query}")
         assert (answer.status_code, fault in answer.text) == (400, True)
 
 
 def commits_of(page: str) -> list[str]:
     """The last column of the table of commits: whether each counts."""
-    return [
-        text(row).split(" ", 1)[1] for row in re.findall(r'<tr><th scope="row">(.*?)</tr>', page, re.DOTALL)
-    ]
+    rows = re.findall(r'<tr><th scope="row">(.*?)</tr>', page, re.DOTALL)
+    return [text(row).split(" ", 1)[1] for row in rows]
 
 
 def test_commits_of_a_deploy_whose_new_ones_are_unknown_do_not_count(
@@ -204,13 +199,10 @@ def test_a_deploy_shows_the_list_that_it_has_from_another_report(receiver: Recei
 
 def test_a_correction_offers_deploys_that_can_be_told_apart(receiver: Receiver, owner: Visitor) -> None:
     """Beside the commit of a deploy there are its message or title, its version and its run, where known."""
+    told = {"message": "Retry cards once", "version": "2026.3.1"}
     send(
         receiver,
-        {
-            **deploy("d1", "02T08:00:00", run="ci:71", environment="production"),
-            "message": "Retry cards once",
-            "version": "2026.3.1",
-        },
+        {**deploy("d1", "02T08:00:00", run="ci:71", environment="production"), **told},
         {**deploy("d2", "02T09:00:00", environment="production"), "title": "Release 44"},
         started("s1", "02T10:00:00", "INC-1"),
     )

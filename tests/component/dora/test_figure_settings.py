@@ -15,6 +15,7 @@ from gitdailies_dora.sql.database import ReadPool
 from tests.support.dora import running
 from tests.support.dora.running import Receiver, at, in_thread
 from tests.support.dora.visitor import Visitor, cells_of
+from tests.support.figures.asking import deploy
 from tests.support.processes import eventually
 
 PAGE = "/settings/figures"
@@ -23,7 +24,7 @@ WINDOW = "dora.window_hours: how long after a deploy an incident may be attribut
 
 def rows(page: str, caption: str) -> list[tuple[str, ...]]:
     """Return the words of each cell of the table that is labeled by *caption*, by row."""
-    return list(map(tuple, cells_of(page.partition(f'aria-labelledby="{caption}"')[2])))
+    return list(map(tuple, cells_of(page.partition(f'aria-labelledby="{caption}"')[2], "")))
 
 
 def test_each_setting_is_shown_with_its_line(receiver: Receiver, owner: Visitor) -> None:
@@ -54,13 +55,8 @@ def test_a_change_is_audited_with_both_values_and_marked(receiver: Receiver, own
     """A reload with another window is a line of the trail, and is named and marked beside the figures."""
     now = datetime.now(UTC)
     events = [
-        {
-            "kind": "deployed",
-            "repo": repo,
-            "commitSHA": f"{hours:040}",
-            "time": (now - timedelta(hours=hours)).isoformat().replace("+00:00", "Z"),
-        }
-        for repo, hours in (("larkspur/shop", 30), ("larkspur/shop", 60), ("larkspur/ledger", 40))
+        deploy(f"d{hours}", now - timedelta(hours=hours), repo=f"larkspur/{repo}")
+        for repo, hours in (("shop", 30), ("shop", 60), ("ledger", 40))
     ]
     assert receiver.post(receiver.key("ci"), events).status_code == 202
     pages = "/dora?days=7", "/dora?days=7&repo=larkspur/shop"
@@ -96,9 +92,8 @@ def test_a_change_is_audited_with_both_values_and_marked(receiver: Receiver, own
 
 def test_a_page_of_a_repository_leaves_out_settings_of_others(receiver: Receiver, owner: Visitor) -> None:
     """A mirror that was added is named on the page of its repository, and on the overview."""
-    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    event = {"kind": "deployed", "repo": "larkspur/shop", "commitSHA": "a" * 40, "time": now}
-    assert receiver.post(receiver.key("ci"), [event, {**event, "repo": "larkspur/ledger"}]).status_code == 202
+    deploys = [deploy(name, datetime.now(UTC), repo=f"larkspur/{name}") for name in ("shop", "ledger")]
+    assert receiver.post(receiver.key("ci"), deploys).status_code == 202
     mirrors = {repo: Path("mirror.git") for repo in ("Larkspur/Shop", "larkspur/ledger")}
     receiver.reload(replace(DoraSettings(), mirrors=mirrors))
     names = {"the mirror of Larkspur/Shop", "the mirror of larkspur/ledger"}

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from gitdailies_connection.config.sections.settings import TeamSettings
 from gitdailies_core.values.deploy_target import EXAMPLE
+from gitdailies_core.values.times import text_of as text_of_moment
 from gitdailies_dora.figures.answers.numbers import ChangeFailRate
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.words import rates
@@ -152,7 +153,7 @@ def many(number: int) -> list[dict[str, str]]:
             "kind": "deployed",
             "repo": f"many/repo-{repo:03}",
             "commitSHA": f"{repo:020}{deploy:020}",
-            "time": (now - timedelta(hours=60, minutes=deploy)).isoformat().replace("+00:00", "Z"),
+            "time": text_of_moment(now - timedelta(hours=60, minutes=deploy)),
         }
         for repo in range(number)
         for deploy in range(3 if repo == 7 else 1)
@@ -204,7 +205,7 @@ def test_little_is_said_of_little(receiver: Receiver, owner: Visitor) -> None:
 def test_less_than_a_day_gives_no_rate(receiver: Receiver, owner: Visitor) -> None:
     """Deploys of the first day are counted, on every page and in the interface, and have no rate."""
     key = receiver.key("all", "send", "read")
-    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    now = text_of_moment(datetime.now(UTC))
     first = {"kind": "deployed", "repo": "larkspur/led-1", "commitSHA": "a" * 40, "time": now}
     assert receiver.post(key, first).status_code == 202
     one, one_wall = owner.get("/dora").text, owner.get("/dora?view=wall").text

@@ -36,25 +36,20 @@ def commit(sha: str, time: str) -> dict[str, Any]:
 @pytest.fixture
 def key(receiver: Receiver) -> str:
     """A month, and a week with something for each section."""
+    step = {"reporter": "step/ci"}
     usual = [
-        deploy(f"{repo}-{day}", f"{day}T09:00:00", repo=f"larkspur/{repo}", reporter=reporter)
-        for repo, reporter in (("shop", "step/ci"), ("quiet", "step/ci"))
+        deploy(f"{repo}-{day}", f"{day}T09:00:00", **step, repo=f"larkspur/{repo}")
+        for repo in ("shop", "quiet")
         for day in ("03", "10", "17", "24")
     ]
     week = [
-        deploy(
-            "slow",
-            "30T09:00:00",
-            reporter="step/ci",
-            commitSHA="a" * 40,
-            commits=[commit("a", "02T09:00:00")],
-        ),
+        deploy("slow", "30T09:00:00", "a" * 40, **step, commits=[commit("a", "02T09:00:00")]),
         started("bad", "30T09:30:00", "INC-1", title="Checkout *fails*"),
         ended("good", "30T10:00:00", "INC-1"),
-        deploy("back", "30T09:45:00", type="rollback", reporter="step/ci"),
+        deploy("back", "30T09:45:00", **step, type="rollback"),
         deploy("other", "30T11:00:00", reporter="relay/argocd"),
-        deploy("same", "30T11:02:00", reporter="step/ci"),
-        deploy("preview", "30T12:00:00", environment="preview-7", reporter="step/ci"),
+        deploy("same", "30T11:02:00", **step),
+        deploy("preview", "30T12:00:00", **step, environment="preview-7"),
         started("alone", "30T15:00:00", "INC-2", environment="production", repo="larkspur/none"),
     ]
     # It lists commits, so that those of the next one are known.
@@ -102,16 +97,13 @@ def test_the_week_has_what_needs_a_decision(receiver: Receiver, key: str) -> Non
 
 def test_a_reporter_whose_deploys_count_as_repeats_is_not_silent(receiver: Receiver, key: str) -> None:
     """It still reports; that another one reports the same deploys earlier is no silence."""
-    sender = {"reporter": "relay/github"}
+    sender, sha = {"reporter": "relay/github"}, "9" * 40
     usual = [deploy(f"hook-{day}", f"{day}T15:00:00", **sender) for day in ("03", "10", "17", "24")]
     assert receiver.post(key, usual).status_code == 202
     silent = f"silent:{WEEK}:reporter:{REPO}:relay/github"
     assert silent in keys(review(receiver, key))["silent"]
-    sha = "9" * 40
-    twins = [
-        deploy("ours", "31T09:00:00", sha, reporter="step/ci"),
-        deploy("twin", "31T09:05:00", sha, **sender),
-    ]
+    ours = deploy("ours", "31T09:00:00", sha, reporter="step/ci")
+    twins = [ours, deploy("twin", "31T09:05:00", sha, **sender)]
     assert receiver.post(key, twins).status_code == 202
     assert receiver.get(key, "/api/deploys/twin").json()["state"] == "repeat"
     assert silent not in keys(review(receiver, key))["silent"]
@@ -120,9 +112,7 @@ def test_a_reporter_whose_deploys_count_as_repeats_is_not_silent(receiver: Recei
 def test_two_workflows_of_one_target_are_asked_about(receiver: Receiver, key: str) -> None:
     """Two runs of a push that deployed one commit to one target are of two workflows; a run again is not."""
 
-    def run(
-        id_: str, minute: int, number: int, sha: str, trigger: str = "push", **more: str
-    ) -> dict[str, Any]:
+    def run(id_: str, minute: int, number: int, sha: str, trigger: str = "push", **more: str) -> Any:
         of_run = {"run": f"github-actions:{number}", "trigger": trigger, "reporter": "relay/github"}
         return deploy(id_, f"31T10:{minute:02d}:00", sha * 40, **{**of_run, **more})
 
@@ -145,11 +135,8 @@ def test_two_workflows_of_one_target_are_asked_about(receiver: Receiver, key: st
     assert receiver.post(key, others).status_code == 202
     (line,) = review(receiver, key)["sections"]["doubtful"]
     assert line["key"] == f"doubtful:{WEEK}:workflows:{REPO}:"
-    assert (line["what"], line["number"], [ref["id"] for ref in line["deploys"]]) == (
-        "workflows",
-        2,
-        ["api-2", "web-2"],
-    )
+    assert (line["what"], line["number"]) == ("workflows", 2)
+    assert [ref["id"] for ref in line["deploys"]] == ["api-2", "web-2"]
     printed = receiver.get(key, "/api/review", week=WEEK, format="md").text
     assert f"Two workflows deployed one commit to [{REPO}]" in printed
 
@@ -174,10 +161,8 @@ def test_a_service_of_incidents_that_no_deploy_names_is_asked_about(receiver: Re
     assert '"service": "worker"}}\\` would tell of later incidents (if a line with its name or id' in shown
     assert "; for an earlier one, choose the deploy on its page. The last is " in shown
     verdict = receiver.get(key, "/api/metrics/why", id="one").json()["events"][0]["verdicts"][0]
-    assert (
-        f"since no deploy there names its own: {written} would tell of later incidents {slip}"
-        in verdict["reason"]
-    )
+    since = f"since no deploy there names its own: {written} would tell of later incidents {slip}"
+    assert since in verdict["reason"]
     others = receiver.get(key, "/api/metrics/why", id="named").json()["events"][0]["verdicts"][0]["reason"]
     assert "no deploy there names" not in others
 

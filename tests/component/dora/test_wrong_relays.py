@@ -24,9 +24,7 @@ GB = 1024**3
 
 def endless(connection: socket.socket, _: Received) -> None:
     """Announce a gigabyte and send it for as long as it is read."""
-    connection.sendall(
-        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {GB}\r\n\r\n".encode()
-    )
+    connection.sendall(answer("200 OK", Content_Type="application/json").replace(b": 0", b": %d" % GB))
     for _part in range(GB // 65536):
         connection.sendall(b" " * 65536)
 
@@ -39,33 +37,25 @@ def slow(connection: socket.socket, _: Received) -> None:
         time.sleep(0.05)
 
 
-def wrong(value: object) -> bytes:
-    return answer("200 OK", json.dumps(value).encode(), **JSON)
+def wrong(value: object, status: str = "200 OK") -> bytes:
+    return answer(status, json.dumps(value).encode(), **JSON)
 
 
 Reply = bytes | Callable[[socket.socket, Received], bytes | None]
 ANSWERS: dict[str, tuple[Reply, str]] = {
-    "a web page": (
-        answer("200 OK", b"<!doctype html><title>Sign in</title>", Content_Type="text/html"),
-        "a web page",
-    ),
+    "a web page": (answer("200 OK", b"<!doctype html>", Content_Type="text/html"), "a web page"),
     "a redirect": (answer("302 Found", Location="https://elsewhere.example/?key=1"), "a redirect to"),
     "another key": (answer("401 Unauthorized", b"{}", **JSON), "it refuses the key"),
     "the API off": (answer("403 Forbidden", b"{}", **JSON), "relay.status_key"),
     "another server": (answer("404 Not Found", b"nothing", Content_Type="text/plain"), "no such path"),
     "another name": (answer("421 Misdirected", b"{}", **JSON), "relay.status_hosts"),
-    "a busy store": (
-        answer("503 Busy", b'{"status": "unavailable", "reason": "the disk is full"}', **JSON),
-        "the disk is full",
-    ),
+    "a busy store": (wrong({"reason": "the disk is full"}, "503 Busy"), "the disk is full"),
     "no JSON": (answer("200 OK", b"{", **JSON), "not JSON"),
     "a number": (wrong(7), "not that of a relay"),
     "a list": (wrong([]), "not that of a relay"),
     "nothing in it": (wrong({"deliveries": 1, "refusals": 1}), "not that of a relay"),
-    "wrong types": (
-        wrong({"deliveries": [{"id": {}}], "refusals": [{}], "unmapped": [{}]}),
-        "not that of a relay",
-    ),
+    "wrong types": (wrong({"deliveries": [{"id": {}}], "refusals": [{}]}), "not that of a relay"),
+    "wrong services": (wrong({"unmapped": [{}]}), "not that of a relay"),
     "a gigabyte": (endless, "larger than"),
     "slow": (slow, "did not come in time"),
     "cut": (lambda *_: None, "connection closed"),

@@ -115,9 +115,8 @@ def test_a_server_reads_its_mirror(kind: str, address: str, repository: Reposito
         verdict = why(receiver, key, "d02")
     assert verdict["reason"] == "3 new commits with a lead time"
     # The commits stay in the store until a server names no mirror for the repository.
-    ran = command(
-        "metrics", "--store", address, "--json", *(f"--{k}={v}" for k, v in PERIOD.items()), cwd=tmp_path
-    )
+    options = [f"--{name}={text}" for name, text in PERIOD.items()]
+    ran = command("metrics", "--store", address, "--json", *options, cwd=tmp_path)
     assert lead_times(json.loads(ran.stdout)) == pytest.approx(ANSWERS["production"][1])
     with in_thread(at(address)) as receiver:
         key, web = receiver.key("again", "read"), ANSWERS["web"][0]
@@ -192,7 +191,5 @@ def lead_times(answer: Mapping[str, Any]) -> tuple[float, ...]:
 
 
 def why(receiver: Receiver, key: str, id_: str, **question: str) -> dict[str, Any]:
-    verdicts = receiver.get(key, "/api/metrics/why", id=id_, **PERIOD, **question).json()["events"][0][
-        "verdicts"
-    ]
-    return next(verdict for verdict in verdicts if verdict["figure"] == "changeLeadTime")
+    (event,) = receiver.get(key, "/api/metrics/why", id=id_, **PERIOD, **question).json()["events"]
+    return next(verdict for verdict in event["verdicts"] if verdict["figure"] == "changeLeadTime")

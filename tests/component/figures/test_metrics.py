@@ -17,6 +17,7 @@ from tests.support.figures.worked.expected import QUESTIONS, WHY, expected
 
 pytestmark = pytest.mark.parametrize("kind", KINDS)
 
+PERIOD = {"from": "2026-03-16", "to": "2026-04-06", "now": QUESTIONS["shop"]["now"]}
 BERLIN = FigureSettings(timezone="Europe/Berlin", window=timedelta(hours=72))
 
 
@@ -41,34 +42,23 @@ def ask(receiver: Receiver, key: str, **query: str) -> dict[str, Any]:
 def test_figures_are_those_worked_by_hand(receiver: Receiver, key: str) -> None:
     """The server answers each question with the numbers of the derivation, as the OpenAPI document says."""
     for name, question in QUESTIONS.items():
-        answer = ask(receiver, key, **question)
-        shaped("FiguresAnswer", answer)
+        answer = shaped("FiguresAnswer", ask(receiver, key, **question))
         alike(answer["figures"], expected(name))
         assert answer["definitions"] == "2026-2"
 
 
 def test_each_event_says_why(receiver: Receiver, key: str) -> None:
     """Pages of reasons hold every event of the period once, with the words of the table."""
-    question = {
-        "repo": "Larkspur/Shop",
-        "from": "2026-03-16",
-        "to": "2026-04-06",
-        "now": QUESTIONS["shop"]["now"],
-    }
+    question = {"repo": "Larkspur/Shop", **PERIOD}
     found: dict[str, str] = {}
-    after = ""
-    while True:
-        page = receiver.get(
-            key, "/api/metrics/why", **question, limit="7", **({"after": after} if after else {})
-        )
-        answer = page.json()
-        shaped("JudgedEvents", answer)
+    after: dict[str, str] = {}
+    while after.get("after", "") is not None:
+        page = receiver.get(key, "/api/metrics/why", **question, limit="7", **after)
+        answer = shaped("JudgedEvents", page.json())
         for event in answer["events"]:
             assert event["id"] not in found
             found[event["id"]] = " ".join(verdict["word"] for verdict in event["verdicts"])
-        after = answer["next"]
-        if after is None:
-            break
+        after = {"after": answer["next"]}
     elsewhere = {"l1", "l2", "i25", "i26", "i38"}
     before_or_later = {"d01", "d02", "d15", "i36", "i40"}
     assert found == {id_: words for id_, words in WHY.items() if id_ not in elsewhere | before_or_later}
@@ -79,10 +69,9 @@ def test_each_event_says_why(receiver: Receiver, key: str) -> None:
 
 def test_reasons_without_a_repository_are_those_of_all(receiver: Receiver, key: str) -> None:
     """A question that names no repository finds the events of each."""
-    period = {"from": "2026-03-16", "to": "2026-04-06", "now": QUESTIONS["shop"]["now"], "limit": "1000"}
     found = [
-        {event["id"] for event in receiver.get(key, "/api/metrics/why", **period, **repo).json()["events"]}
-        for repo in ({}, {"repo": "larkspur/shop"}, {"repo": "larkspur/ledger"})
+        {one["id"] for one in receiver.get(key, "/api/metrics/why", **PERIOD, **asked).json()["events"]}
+        for asked in ({"limit": "1000"}, {"repo": "larkspur/shop"}, {"repo": "larkspur/ledger"})
     ]
     assert all(found)
     assert found[0] == found[1] | found[2]
@@ -95,32 +84,6 @@ def test_a_header_asks_for_csv(receiver: Receiver, key: str) -> None:
     by_header = requests.get(url, headers=headers, params=question, timeout=10)
     assert by_header.headers["content-type"] == "text/csv; charset=utf-8"
     assert by_header.text == receiver.get(key, "/api/metrics", **question, format="csv").text
-
-
-WRONG = (
-    ("/api/metrics", "from=yesterday", "from: expected a date like 2026-03-04 or a time"),
-    ("/api/metrics", "from=2026-03-02&to=2026-03-01", "to: expected a time after from"),
-    ("/api/metrics", "from=2999-03-01", "from: expected a time up to now"),
-    ("/api/metrics/why", "from=2025-01-01&now=2020-01-01", "from: expected a time up to now"),
-    ("/api/metrics/prometheus", "from=2999-03-01&to=2999-03-02", "from: expected a time up to now"),
-    ("/api/metrics", "now=2026-03-02T00:00:00", "now: expected a date like"),
-    ("/api/metrics", "now=9999-01-01", "now: expected a time up to 20"),
-    ("/api/metrics/why", "now=2999-01-01", "now: expected a time up to 20"),
-    ("/api/metrics", "window=3", "query: expected one of repo, environment, service, team, from, to, now"),
-    ("/api/metrics", "format=xml", "format: expected one of json, csv, got 'xml'"),
-    ("/api/metrics", "format=", "format: expected one of json, csv, got ''"),
-    ("/api/metrics/why", "after=x", "after: expected the `next` of the page before, got 'x'"),
-    ("/api/metrics/why", "limit=0", "limit: expected a whole number from 1 to 1000, got '0'"),
-    ("/api/metrics/prometheus", "format=csv", "query: expected one of repo"),
-)
-
-
-def test_a_wrong_question_is_refused(receiver: Receiver, key: str) -> None:
-    """A wrong question is answered 400, with the name of the wrong parameter."""
-    for path, query, detail in WRONG:
-        answer = receiver.get(key, f"{path}?{query}")
-        assert (query, answer.status_code) == (query, 400)
-        assert answer.json()["detail"].startswith(detail)
 
 
 def test_figures_are_for_keys_that_may_read(receiver: Receiver, key: str) -> None:
@@ -148,23 +111,14 @@ def test_every_event_has_its_detail(receiver: Receiver, key: str) -> None:
     """Each event, deploy and incident is answered as the OpenAPI document says."""
     names = {"deployed": ("deploys", "DeployDetail"), "incidentStarted": ("incidents", "IncidentDetail")}
     for body in worked()[:40]:
-        found = receiver.get(key, f"/api/events/{body['id']}").json()
-        shaped("EventDetail", found)
+        found = shaped("EventDetail", receiver.get(key, f"/api/events/{body['id']}").json())
         assert found["event"]["id"] == body["id"]
         if body["kind"] in names:
             path, schema = names[body["kind"]]
-            detail = receiver.get(key, f"/api/{path}/{body['id']}").json()
-            shaped(schema, detail)
-            assert {name: detail[name] for name in ("event", "related")} == {
-                name: found[name] for name in ("event", "related")
-            }
-    for path in (
-        "/api/events/none",
-        "/api/deploys/none",
-        f"/api/deploys/{body['id']}x",
-        "/api/incidents/none",
-    ):
-        assert receiver.get(key, path).status_code == 404
+            detail = shaped(schema, receiver.get(key, f"/api/{path}/{body['id']}").json())
+            assert (detail["event"], detail["related"]) == (found["event"], found["related"])
+    for path in ("events/none", "deploys/none", f"deploys/{body['id']}x", "incidents/none"):
+        assert receiver.get(key, f"/api/{path}").status_code == 404
     future = receiver.get(key, f"/api/events/{body['id']}", now="2999-01-01")
     assert (future.status_code, "now: expected a time up to" in future.text) == (400, True)
     unread = receiver.get(receiver.key("sender"), f"/api/events/{body['id']}")

@@ -40,11 +40,8 @@ def names(repository: Repository, between: Between) -> tuple[set[str], set[str]]
 def check_answers(repository: Repository, path: Path) -> None:
     """Check that the mirror of the repository at *path* gives the right answers."""
     mirror, shas = Mirror(path), repository.shas
-    assert mirror.commits([shas["m1"], shas["h1"][:7], "0" * 40]) == {
-        shas["m1"]: shas["m1"],
-        shas["h1"][:7]: shas["h1"],
-        "0" * 40: None,
-    }
+    known = {shas["m1"]: shas["m1"], shas["h1"][:7]: shas["h1"], "0" * 40: None}
+    assert mirror.commits([*known]) == known
     found = mirror.between(shas["r1"], shas["h1"])
     assert names(repository, found) == ({"h1"}, {"q1", "r1"})
     assert names(repository, mirror.between(shas["c2"], shas["s2"]))[0] == {"p1", "p2", "c3", "s1", "s2"}
@@ -83,12 +80,8 @@ def test_a_branch_cannot_pass_for_a_commit(made: Repository) -> None:
     made.git("update-ref", f"refs/heads/{one[:8]}", other)
     made.git("update-ref", f"refs/heads/{one}", other)
     made.git("update-ref", "refs/heads/abcdef1", other)
-    assert Mirror(made.path).commits([one, one[:8], one[:9], "abcdef1"]) == {
-        one: one,
-        one[:8]: None,
-        one[:9]: one,
-        "abcdef1": None,
-    }
+    found = {one: one, one[:8]: None, one[:9]: one, "abcdef1": None}
+    assert Mirror(made.path).commits([*found]) == found
 
 
 def test_nothing_of_a_hostile_repository_is_run(made: Repository, tmp_path: Path) -> None:
@@ -171,13 +164,10 @@ def test_an_unreadable_mirror_is_refused_with_the_remedy(made: Repository, tmp_p
     broken = tmp_path / "broken.git"
     made.git("clone", "--quiet", "--mirror", ".", str(broken))
     (broken / "HEAD").unlink()
-    for path, message in (
-        (tmp_path / "none", "expected a git repository that this user can read"),
-        (tmp_path / "empty", "expected a git repository that this user can read"),
-        (broken, "expected a git repository that this user can read"),
-        (shallow, "expected a full history, got a shallow clone; run git fetch --unshallow in it"),
-    ):
-        with pytest.raises(MirrorUnreadable, match=message) as caught:
+    unread = "expected a git repository that this user can read"
+    remedy = "expected a full history, got a shallow clone; run git fetch --unshallow in it"
+    for path in (tmp_path / "none", tmp_path / "empty", broken, shallow):
+        with pytest.raises(MirrorUnreadable, match=remedy if path == shallow else unread) as caught:
             Mirror(path).commits([made.shas["q1"]])
         assert str(caught.value).startswith(f"{path}: ")
     # A folder inside a repository is no repository itself.
@@ -234,14 +224,12 @@ def test_the_mirror_and_pushes_read_globs_alike(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", "--bare", tmp_path], check=True)
     git = ["git", f"--git-dir={tmp_path}"]
     subprocess.run([*git, "fast-import", "--quiet"], input="".join(lines).encode(), check=True)
-    shas = subprocess.run(
-        [*git, "rev-list", "main"], check=True, capture_output=True, text=True
-    ).stdout.split()
-    named = [*git, "show", "--format=", "--name-only", "--no-renames"]
-    told = {
-        one: subprocess.run([*named, one], check=True, capture_output=True, text=True).stdout.split()
-        for one in shas[:-1]
-    }
+
+    def asked(*words: str) -> list[str]:
+        return subprocess.run([*git, *words], check=True, capture_output=True, text=True).stdout.split()
+
+    shas = asked("rev-list", "main")
+    told = {one: asked("show", "--format=", "--name-only", "--no-renames", one) for one in shas[:-1]}
     for pair in itertools.product(GLOBS, GLOBS):
         globs = tuple(map(checked, dict.fromkeys(pair)))
         ahead = Mirror(tmp_path).between(shas[-1], shas[0], *globs).ahead

@@ -53,12 +53,12 @@ def text_of(markup: str, between: str = " ") -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]*>", between, markup)).split())
 
 
-def cells_of(table: str) -> list[list[str]]:
-    """Return the words of each cell of the body of a table, by row."""
+def cells_of(table: str, between: str = " ") -> list[list[str]]:
+    """Return the words of each cell of the body of a table, by row, as `text_of` does."""
     body = table.partition("</thead>")[2].partition("</table>")[0]
     rows = re.findall(r"<tr[^>]*>(.*?)</tr>", body, re.DOTALL)
     cells = (re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in rows)
-    return [list(map(text_of, row)) for row in cells]
+    return [[text_of(cell, between) for cell in row] for row in cells]
 
 
 def owner_of(receiver: Receiver) -> Visitor:
