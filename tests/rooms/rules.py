@@ -1,4 +1,4 @@
-"""Allowed imports: the table, its exemptions with their reasons, and the search for faults.
+"""Allowed imports: the table, and the search for faults. `exemptions.yaml` has what it leaves out.
 
 A room is a folder at the top, or one below `ci-steps`, that holds one package `gitdailies_…`. The
 first rule that fits a module's room and file name holds for it. A room that the table does not name
@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import gitdailies_core
+import yaml
 
 from scripts import structure
 from tests.rooms.reading import Use, imports, impure_calls
@@ -157,64 +158,8 @@ def exempt(path: str, uses: str, reason: str) -> Exemption:
     return Exemption(path, words(uses), reason)
 
 
-CORE_PATH = "core/gitdailies_core"
-EXEMPTIONS = (
-    exempt(
-        f"{CORE_PATH}/ci/sending/sender.py",
-        "threading time http.client now()",
-        "the sender of the one-file steps, on the standard library alone",
-    ),
-    exempt(
-        f"{CORE_PATH}/ci/sending/id_token.py",
-        "subprocess",
-        "asks the program of the platform for the job's ID token",
-    ),
-    exempt(
-        f"{CORE_PATH}/ci/sending/proxy.py", "http.client os urllib.request", "reads the proxy's variables"
-    ),
-    exempt(f"{CORE_PATH}/ci/sending/undelivered.py", "random", "a wait has a random length"),
-    exempt(
-        f"{CORE_PATH}/ci/step.py",
-        "os sys contextlib.suppress now() open() print()",
-        "the step itself: reads the job's environment and the clock, writes to its log",
-    ),
-    exempt(
-        f"{CORE_PATH}/ci/platforms/__init__.py",
-        "importlib.import_module pkgutil import_module(…)",
-        "a CI platform is found by its module",
-    ),
-    exempt(f"{CORE_PATH}/ci/deploys/checkout.py", "os", "finds the checkout that the job deployed"),
-    exempt(
-        f"{CORE_PATH}/ci/deploys/git_log.py",
-        "os subprocess time",
-        "asks the checkout's git, the last source of a step's facts",
-    ),
-    exempt(
-        f"{CORE_PATH}/sources/registry.py",
-        "importlib.metadata",
-        "finding installed adapters reads their metadata",
-    ),
-    exempt(
-        f"{CORE_PATH}/values/lenient_times.py",
-        "zoneinfo.ZoneInfo zoneinfo.ZoneInfoNotFoundError",
-        "a tool's time may be of a named zone, and the system has the table of zones",
-    ),
-    exempt(
-        f"{CORE_PATH}/contract/checks.py",
-        "importlib.resources iterdir() read_text() read_bytes()",
-        "the checks read the examples of installed adapters",
-    ),
-    exempt(
-        f"{CORE_PATH}/contract/proofs.py",
-        "importlib.resources read_text() read_bytes()",
-        "the checks read the signature vectors of installed adapters",
-    ),
-    exempt(
-        "command-line/gitdailies_cli/main.py",
-        "import_module(…)",
-        "a subcommand's module is imported when it runs, by its name in a table",
-    ),
-)
+LISTED = yaml.safe_load(Path(__file__).with_name("exemptions.yaml").read_text("utf-8"))
+EXEMPTIONS = tuple(exempt(path, **one) for path, one in LISTED.items())
 
 
 @cache

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from gitdailies_connection.relay import client
 
-from tests.support.dora.running import at, in_thread
+from tests.support.dora.running import in_thread
 from tests.support.dora.visitor import Visitor, owner_of
 from tests.support.dora.with_relay import KEY_FILE, STATUS_KEY, address_of
 from tests.support.empty_stores import DORA
@@ -67,8 +67,7 @@ def pages_over(url: str, folder: Path) -> Iterator[Visitor]:
     """Serve pages that ask a relay at *url*, and visit them as an owner."""
     (folder / KEY_FILE).write_text(STATUS_KEY + "\n")
     DORA.put(folder / "dora.db")
-    relays = [address_of(url, folder)]
-    with in_thread(at(f"sqlite:{folder / 'dora.db'}"), relays=relays) as receiver:
+    with in_thread(folder / "dora.db", relays=[address_of(url, folder)]) as receiver:
         yield owner_of(receiver)
 
 
@@ -118,19 +117,14 @@ def test_a_key_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         assert server.requests == []
 
 
-def test_without_a_relay_the_page_says_how_to_connect_one(tmp_path: Path) -> None:
+def test_without_a_relay_the_page_says_how_to_connect_one(owner: Visitor) -> None:
     """Without a relay the pages are there, and show the two lines that connect one."""
-    DORA.put(tmp_path / "dora.db")
-    with in_thread(at(f"sqlite:{tmp_path / 'dora.db'}")) as receiver:
-        visitor = owner_of(receiver)
-        page = visitor.get("/deliveries")
-        assert page.status_code == 200
-        assert "status_key: {file: relay-status-key}" in page.text
-        assert "relay: {url:" in page.text
-        assert visitor.get("/deliveries/refused").status_code == 200
-        assert visitor.get("/settings/services").status_code == 200
-        assert visitor.get("/deliveries/relay/d1").status_code == 404
-        assert visitor.post("/deliveries/relay/d1/replay", form="/events").status_code == 404
+    page = owner.get("/deliveries")
+    assert page.status_code == 200
+    assert "status_key: {file: relay-status-key}" in page.text
+    assert "relay: {url:" in page.text
+    assert [owner.get(path).status_code for path in PATHS] == [200, 404, 200, 200]
+    assert owner.post("/deliveries/relay/d1/replay", form="/events").status_code == 404
 
 
 def test_several_relays_are_told_apart(tmp_path: Path) -> None:
@@ -145,7 +139,7 @@ def test_several_relays_are_told_apart(tmp_path: Path) -> None:
     DORA.put(tmp_path / "dora.db")
     with serving(nothing) as server:
         relays = [address_of(root(server), tmp_path, "eu"), address_of("http://127.0.0.1:1", tmp_path, "us")]
-        with in_thread(at(f"sqlite:{tmp_path / 'dora.db'}"), relays=relays) as receiver:
+        with in_thread(tmp_path / "dora.db", relays=relays) as receiver:
             visitor = owner_of(receiver)
             first = visitor.get("/deliveries")
             assert (first.status_code, "No deliveries yet" in first.text) == (200, True)

@@ -155,17 +155,8 @@ def test_check_names_what_has_no_events_at_the_server(tmp_path: Path) -> None:
         key = receiver.key("all", "send", "read")
         assert receiver.post(key, worked()).status_code == 202
         receiver.get(key, "/api/metrics")
-        (tmp_path / "gitdailies.yml").write_text(
-            f"gitdailies: {{url: {receiver.url}/webhooks, key: {{env: KEY}}}}\n"
-            "repositories:\n  larkspur/ledger: {was: [larkspur/books]}\n"
-            "  larkspur/store: {was: [larkspur/shop]}\n"
-            "services:\n  checkout-api: {repo: larkspur/checkout-api}    # of gitdailies demo\n"
-            "  store: {repo: larkspur/store}\n  shop: {repo: larkspur/stor}\n"
-            "  books: {repo: larkspur/books}\n  '*': {repo: 'x/{slug}'}\n"
-            "  wabs: {repo: larkspur/store, service: Webs}\n  wub: {repo: larkspur/store, service: WEB}\n"
-            "teams:\n  pay:\n    repos: [larkspur/ledgr]\n"
-            "    services: ['larkspur/store: api', 'larkspur/shop: wob']\n"
-        )
+        text = Path(__file__).with_name("names.yml").read_text().replace("URL", receiver.url)
+        (tmp_path / "gitdailies.yml").write_text(text)
         ran = [
             ended("check", "--json", folder=tmp_path, environ={"PATH": "/usr/bin:/bin", "KEY": key, **more})
             for more in ({}, {"GITDAILIES_READ_KEY": key})

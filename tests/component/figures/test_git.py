@@ -25,17 +25,12 @@ from tests.support.databases import KINDS
 from tests.support.dora.running import Receiver, at, in_thread
 from tests.support.figures.asking import deploy
 from tests.support.figures.git.events import ANSWERS, BROUGHT, DEPLOYS, HOUR, PERIOD, REPO, WEB_ALONE, deploys
-from tests.support.figures.git.repository import Repository, week
+from tests.support.figures.git.repository import Repository
 from tests.support.machine import command
 from tests.support.processes import eventually
 
 NOW = to_us(datetime.fromisoformat("2026-03-06T00:00:00Z"))
 SETTINGS = FigureSettings()
-
-
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    return week(tmp_path_factory.mktemp("git") / "work")
 
 
 def commits(path: Path, events: list[dict[str, Any]]) -> dict[str, GitCommits]:

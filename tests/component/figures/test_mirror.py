@@ -14,22 +14,17 @@ from gitdailies_dora.figures.history.ancestry import Between
 from gitdailies_dora.mirrors import repository as module
 from gitdailies_dora.mirrors.repository import Mirror, MirrorUnreadable
 
-from tests.support.figures.git.repository import Repository, week
+from tests.support.figures.git.repository import Repository
 
 HOSTILE_NAMES = [*["--help", "-h", "HEAD", "main", "HEAD^{commit}"], "a" * 6, "g" * 40, "a" * 65]
 HOSTILE_NAMES += ["", "\n", "deadbeef\n"]
 
 
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    return week(tmp_path_factory.mktemp("original") / "work")
-
-
 @pytest.fixture
-def made(original: Repository, tmp_path: Path) -> Repository:
+def made(repository: Repository, tmp_path: Path) -> Repository:
     """A repository of the week that a test may change."""
-    shutil.copytree(original.path, tmp_path / "work")
-    return Repository(tmp_path / "work", dict(original.shas))
+    shutil.copytree(repository.path, tmp_path / "work")
+    return Repository(tmp_path / "work", dict(repository.shas))
 
 
 def names(repository: Repository, between: Between) -> tuple[set[str], set[str]]:

@@ -17,13 +17,8 @@ from gitdailies_dora.mirrors.worker import MirrorWorker
 from tests.component.figures.test_git import answered, why
 from tests.support.dora.running import in_thread
 from tests.support.figures.git.events import ANSWERS, HOUR, REPO, deploys
-from tests.support.figures.git.repository import Repository, week
+from tests.support.figures.git.repository import Repository
 from tests.support.processes import eventually
-
-
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    return week(tmp_path_factory.mktemp("git") / "work")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
@@ -24,18 +24,19 @@ from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.timestamps import to_us, utc_now
 
 from tests.component.figures.test_git import answered
-from tests.support.databases import KINDS, opened
+from tests.support.databases import KINDS
 from tests.support.dora.running import Receiver, at, in_thread, settings_of
 from tests.support.empty_stores import DORA
 from tests.support.figures.asking import worked
 from tests.support.figures.git.events import ANSWERS, REPO, WEB_ALONE, deploys
-from tests.support.figures.git.repository import week
+from tests.support.figures.git.repository import Repository
 from tests.support.figures.worked.expected import QUESTIONS
 from tests.support.loops import in_loop
 from tests.support.machine import Process, command
 from tests.support.processes import eventually
 from tests.support.servers import free_port
 
+on_each = pytest.mark.parametrize("kind", KINDS)
 TABLES = ("figures_deploys", "figures_incidents")
 BERLIN = FigureSettings(timezone="Europe/Berlin")
 OTHER = FigureSettings(
@@ -45,12 +46,6 @@ OTHER = FigureSettings(
     count_same_commit=True,
     hotfix=("fix/*",),
 )
-
-
-@pytest.fixture(params=KINDS)
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
-    with opened(str(request.param), tmp_path, "gitdailies_webhooks") as found:
-        yield found
 
 
 def figures(receiver: Receiver, key: str) -> list[dict[str, Any]]:
@@ -73,6 +68,7 @@ def settled(database: Database, settings: FigureSettings) -> list[list[Any]]:
     return eventually(there)
 
 
+@on_each
 def test_a_reload_answers_as_a_start_does(database: Callable[[], Database]) -> None:
     """After a reload, figures and rows are those of a server started with the settings, there and back."""
     with in_thread(database(), settings=BERLIN) as receiver:
@@ -92,6 +88,7 @@ def test_a_reload_answers_as_a_start_does(database: Callable[[], Database]) -> N
         assert figures(receiver, key) == reloaded != before
 
 
+@on_each
 def test_requests_during_a_reload_use_the_old_or_the_new_settings(database: Callable[[], Database]) -> None:
     """While settings change again and again, no answer mixes them; the rows are those of the last ones."""
     odd: list[dict[str, Any]] = []
@@ -157,9 +154,8 @@ async def test_a_request_of_earlier_settings_deletes_no_rows(tmp_path: Path) -> 
         await app.stop()
 
 
-def test_mirrors_are_added_and_removed(tmp_path: Path) -> None:
+def test_mirrors_are_added_and_removed(repository: Repository, tmp_path: Path) -> None:
     """A mirror that is added gives lead times without a restart; one that is removed no longer does."""
-    repository = week(tmp_path / "work")
     with in_thread(tmp_path / "w.db") as receiver:
         key = receiver.key("all", "deployed", "read")
         assert receiver.post(key, deploys(repository.shas)).status_code == 202
@@ -173,10 +169,9 @@ def test_mirrors_are_added_and_removed(tmp_path: Path) -> None:
 
 @in_loop
 async def test_a_mirror_that_is_removed_during_its_last_write_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows that the earlier worker handed to the writer are deleted too, even if they are written late."""
-    repository = week(tmp_path / "work")
     with in_thread(tmp_path / "w.db") as receiver:
         assert receiver.post(receiver.key("all", "deployed"), deploys(repository.shas)).status_code == 202
     writes, may_write = threading.Event(), threading.Event()
