@@ -326,8 +326,8 @@ def test_an_open_page_renews_its_figures_and_nothing_else(tab: Tab, alone: Recei
     wait([200, 304])
     expect(page.locator("[data-touched]")).to_have_count(1)
     before = place.locator(".value").first.inner_text()
-    place = {"repo": "larkspur/ledger", "environment": "production"}
-    sent = [deploy(f"new-{at}", datetime(2026, 4, 2, 10 + at, tzinfo=UTC), **place) for at in range(9)]
+    where = {"repo": "larkspur/ledger", "environment": "production"}
+    sent = [deploy(f"new-{at}", datetime(2026, 4, 2, 10 + at, tzinfo=UTC), **where) for at in range(9)]
     assert alone.post(alone.key("more"), sent).status_code == 202
     page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
     page.clock.run_for(60_000)

@@ -72,7 +72,7 @@ def take(page: Page, name: str) -> None:
     data = (IMAGES / f"{name}.png").read_bytes()
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     size = [int.from_bytes(data[at : at + 4], "big") for at in (16, 20)]
-    assert size == list((page.viewport_size or {}).values())
+    assert page.viewport_size == {"width": size[0], "height": size[1]}
     assert len(data) <= LARGEST
 
 

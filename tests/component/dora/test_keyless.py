@@ -177,10 +177,11 @@ def test_only_deploys(github: HostileProvider, receiver: Receiver) -> None:
     """A token neither reads, corrects nor deletes, and says so; whoever sends a wrong one is listed."""
     bearer = token("github", github.issuer)
     assert send(receiver, bearer, {**DEPLOY, "id": "d-1"}).status_code == 202
-    given = {"headers": {"authorization": f"Bearer {bearer}"}, "json": {"outcome": "failed", "reason": "x"}}
+    headers, outcome = {"authorization": f"Bearer {bearer}"}, {"outcome": "failed", "reason": "x"}
     asked = ("GET events", "GET metrics", "DELETE events/d-1", "PUT deploys/d-1/outcome")
     for method, path in (one.split() for one in asked):
-        answer = requests.request(method, f"{receiver.url}/api/{path}", timeout=30, **given)
+        url = f"{receiver.url}/api/{path}"
+        answer = requests.request(method, url, headers=headers, json=outcome, timeout=30)
         assert answer.status_code == 403, answer.text
         assert "a job may only report deploys with its ID token" in answer.text
     send(receiver, token("github", github.issuer, {"aud": "https://elsewhere.example"}))

@@ -60,7 +60,7 @@ def extras() -> list[dict[str, Any]]:
     ]
 
 
-def _deploy(id_: str, at: datetime, repo: str, **more: object) -> dict[str, Any]:
+def _deploy(id_: str, at: datetime, repo: str, **more: str) -> dict[str, Any]:
     given = {"repo": f"larkspur/{repo}", "environment": "production", "run": f"ci:{id_}"}
     return deploy(id_, at, **{**given, **more})
 

@@ -370,8 +370,8 @@ def test_cookies_and_headers_behind_tls(tmp_path: Path) -> None:
         token = re.search(r'name="form_token" value="(\w+)"', page.text)[1]
         form = {"form_token": token, "name": "Kim", "password": PASSWORD, "again": PASSWORD}
         for origin, status in ((receiver.url, 403), ("https://dora.example.com", 303)):
-            sent = {"headers": {"cookie": cookie.split(";")[0], "origin": origin}, "allow_redirects": False}
-            answer = requests.post(receiver.url + link, data=form, timeout=10, **sent)
+            headers, url = {"cookie": cookie.split(";")[0], "origin": origin}, receiver.url + link
+            answer = requests.post(url, form, headers=headers, timeout=10, allow_redirects=False)
             assert answer.status_code == status
         assert "Max-Age=604800" in answer.headers["set-cookie"]
 

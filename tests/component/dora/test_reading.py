@@ -4,6 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -214,7 +215,7 @@ def test_a_large_store_is_listed_in_little_memory(tmp_path: Path) -> None:
         assert receiver.get(key, "/api/metrics").status_code == 200
         _multiply(tmp_path / "w.db", ROWS)
         before = _peak_kilobytes(process.pid)
-        asked = {"headers": {"webhook-key": key}, "stream": True, "timeout": 120}
+        asked: dict[str, Any] = {"headers": {"webhook-key": key}, "stream": True, "timeout": 120}
         with requests.get(f"{receiver.url}/api/events?limit=1000000", **asked) as answer:
             raw = b"".join(answer.iter_content(1 << 20))
         grown = _peak_kilobytes(process.pid) - before
