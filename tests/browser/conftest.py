@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from gitdailies_dora.accounts.people_store import invite_owner
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.support.dora.running import Receiver, in_thread
 from tests.support.dora.visitor import PASSWORD
@@ -31,42 +31,13 @@ LOOKS: dict[str, Look] = {
     "large": ("light", 1920),
 }
 every_look = short_and_long("looks", short=2, long=len(LOOKS))
-_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+_ARGUMENTS = ["--no-sandbox", "--no-first-run", "--disable-background-networking"]
+_ARGUMENTS += [f"--disable-{what}" for what in ("gpu", "quic", "component-update", "sync")]
 
 
-# Columns that are cut off, of tables other than those of numbers; and dots that hang over the edge.
-_OUTSIDE = """() => [
-  ...document.querySelectorAll(".scroll table:not(.numbers) :is(th, td), .timeline circle")
-].filter(part => {
-  const inner = part.getBoundingClientRect();
-  const outer = part.closest(".scroll, .timeline").getBoundingClientRect();
-  return inner.width > 0 && (inner.right > outer.right + 0.5 || inner.left < outer.left - 0.5);
-}).map(part => part.outerHTML)"""
-
-# The size of each text as it is drawn, in px: the letters of a drawing are scaled with it.
-SIZES = """() => {
-  const found = {};
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const part = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || !part.checkVisibility()) continue;
-    if (part.closest(".aside, title")) continue;
-    const drawing = part.closest("svg");
-    const scale = drawing ? drawing.getScreenCTM().a : 1;
-    const size = parseFloat(getComputedStyle(part).fontSize) * scale;
-    found[drawing ? "drawn" : "written"] ??= [];
-    found[drawing ? "drawn" : "written"].push([size, walker.currentNode.data.trim()]);
-  }
-  return found;
-}"""
+def script(name: str) -> str:
+    """Read a function for the browser from the folder `scripts`."""
+    return Path(__file__).with_name("scripts").joinpath(f"{name}.js").read_text("utf-8")
 
 
 # Not longer: while it is open, an event loop of its own runs in this thread, and asyncio.run refuses to.
@@ -76,7 +47,7 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
     name = "chromium" if request.config.option.markexpr == "long" else "chromium-headless-shell"
     path = os.environ.get("GITDAILIES_TEST_CHROMIUM") or program(name)
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
+        running = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
         yield running
         running.close()
 
@@ -129,7 +100,8 @@ class Tab:
             if wide > width:
                 self.faults.append(f"{name}, {look}: expected a page {width} wide, got {wide}")
             self.faults += [f"{name}, {look}: outside of its frame: {part}" for part in self.outside()]
-            small = [one for sizes in self.page.evaluate(SIZES).values() for one in sizes if one[0] < 11.95]
+            drawn = self.page.evaluate(script("sizes")).values()
+            small = [one for sizes in drawn for one in sizes if one[0] < 11.95]
             self.faults += [f"{name}, {look}: expected letters of 12 px, got {one}" for one in small]
         self.page.set_viewport_size({"width": 1280, "height": 900})
 
@@ -141,7 +113,7 @@ class Tab:
 
     def outside(self) -> list[str]:
         """Return the cells and dots that lie outside of their frame."""
-        return self.page.evaluate(_OUTSIDE)
+        return self.page.evaluate(script("outside"))
 
 
 @pytest.fixture
@@ -160,14 +132,12 @@ def tab(browser: Browser, tmp_path: Path, looks: int) -> Iterator[Tab]:
     context.set_default_timeout(20_000)
     page, faults = context.new_page(), []
     page.on("pageerror", lambda error: faults.append(f"script: {error}"))
-    page.on(
-        "console",
-        lambda line: (
+
+    def logged(line: ConsoleMessage) -> None:
+        if line.type == "error" and "status of 4" not in line.text:
             faults.append(f"console: {line.text}")
-            if line.type == "error" and "status of 4" not in line.text
-            else None
-        ),
-    )
+
+    page.on("console", logged)
     yield Tab(page, pictures, faults, dict(islice(LOOKS.items(), looks)))
     context.close()
     assert faults == [], "\n".join(faults)
@@ -194,6 +164,12 @@ def cookies_of_owner(browser: Browser, receiver: Receiver) -> list[Any]:
     with browser.new_context() as context:
         become_owner(context.new_page(), receiver)
         return context.cookies()
+
+
+def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("button", name="Sign in").click()
 
 
 def join(page: Page, name: str) -> None:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from gitdailies_dora.accounts.people_store import invite_owner
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Tab, every_look, join
+from tests.browser.conftest import Tab, become_owner, every_look
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver
 from tests.support.dora.with_relay import pages_and_relay
@@ -39,9 +38,7 @@ class Walk:
 @pytest.fixture
 def walk(tmp_path: Path, tab: Tab) -> Iterator[Walk]:
     with pages_and_relay(tmp_path) as (relay, receiver):
-        tab.page.goto(receiver.url + invite_owner(receiver.store))
-        join(tab.page, "Kim Larkspur")
-        tab.page.wait_for_url(re.compile(re.escape(receiver.url)))
+        become_owner(tab.page, receiver)
         yield Walk(tab, receiver, relay)
         tab.page.goto("about:blank")
 

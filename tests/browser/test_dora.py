@@ -1,6 +1,7 @@
 """The DORA page in Chromium: filters in the address, numbers under charts, events behind marks."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -9,20 +10,21 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Tab, become_owner, cookies_of_owner, every_look, serving
+from tests.browser.conftest import Tab, become_owner, cookies_of_owner, every_look, script, serving, sign_in
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver
-from tests.support.dora.visitor import PASSWORD
-from tests.support.figures.asking import worked
+from tests.support.figures.asking import deploy, worked
 
 SHOP = "/dora?repo=larkspur/shop&from=2026-03-01&to=2026-04-06&now=2026-04-05T12:00:00Z"
-TITLES = [
-    "Deployment frequency",
-    "Change lead time",
-    "Failed deployment recovery time",
-    "Deployment rework rate",
-    "Change fail rate",
-]
+# Each card, and a column of its table that adds up to a number of its figure.
+CARDS = {
+    "Deployment frequency": ("Deploys", "deploymentFrequency", "deploys"),
+    "Change lead time": ("Commits", "changeLeadTime", "commits"),
+    "Failed deployment recovery time": ("Recovered", "failedDeploymentRecoveryTime", "recovered"),
+    "Deployment rework rate": ("Rework", "deploymentReworkRate", "rework"),
+    "Change fail rate": ("Settled", "changeFailRate", "settled"),
+}
+TITLES = list(CARDS)
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +81,7 @@ def test_each_chart_has_a_table_that_adds_up(shop: Tab, receiver: Receiver) -> N
     page.goto(receiver.url + SHOP)
     expect(page.locator("svg.chart")).to_have_count(5)
     figures = metrics_of(receiver, SHOP)["figures"]
-    for title, heading, figure, number in (
-        ("Deployment frequency", "Deploys", "deploymentFrequency", "deploys"),
-        ("Change lead time", "Commits", "changeLeadTime", "commits"),
-        ("Change fail rate", "Settled", "changeFailRate", "settled"),
-        ("Failed deployment recovery time", "Recovered", "failedDeploymentRecoveryTime", "recovered"),
-        ("Deployment rework rate", "Rework", "deploymentReworkRate", "rework"),
-    ):
+    for title, (heading, figure, number) in CARDS.items():
         assert sum(map(int, column(page, title, heading))) == figures[figure][number] > 0
     assert "–" in column(page, "Deployment rework rate", "Rate"), "a ratio of nothing is no 0"
 
@@ -107,9 +103,7 @@ def test_filters_are_in_the_address(shop: Tab, receiver: Receiver) -> None:
     shared = page.url
     page.context.clear_cookies()
     page.goto(shared)
-    page.get_by_label("Name").fill("Kim Larkspur")
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, "Kim Larkspur")
     assert page.url == shared
     expect(page.get_by_label("Repository")).to_have_value("LARKSPUR/Shop")
     page.get_by_role("link", name="365 days").click()
@@ -155,15 +149,10 @@ def test_a_chart_is_one_tab_stop(shop: Tab, receiver: Receiver) -> None:
     plot, read = place.locator(".plot"), place.locator("output")
     assert plot.evaluate("plot => plot.querySelectorAll('a, button, [tabindex]').length") == 0
     plot.focus()
-    page.keyboard.press("Home")
     titles = place.locator(".field title").evaluate_all("all => all.map(title => title.textContent)")
-    expect(read).to_have_text(titles[0])
-    page.keyboard.press("ArrowRight")
-    expect(read).to_have_text(titles[1])
-    page.keyboard.press("End")
-    expect(read).to_have_text(titles[-1])
-    page.keyboard.press("ArrowLeft")
-    expect(read).to_have_text(titles[-2])
+    for key, at in {"Home": 0, "ArrowRight": 1, "End": -1, "ArrowLeft": -2}.items():
+        page.keyboard.press(key)
+        expect(read).to_have_text(titles[at])
     page.keyboard.press("Escape")
     expect(read).to_have_text("")
     page.keyboard.press("Tab")
@@ -179,18 +168,13 @@ def test_the_timeline_is_one_tab_stop(shop: Tab, receiver: Receiver) -> None:
     events = page.locator("svg.timeline a")
     assert events.count() > 3
     page.get_by_role("link", name="Skip to the list").focus()
-    page.keyboard.press("Tab")
-    expect(events.first).to_be_focused()
-    page.keyboard.press("ArrowRight")
-    expect(events.nth(1)).to_be_focused()
-    page.keyboard.press("End")
-    expect(events.last).to_be_focused()
-    page.keyboard.press("ArrowLeft")
-    expect(events.nth(events.count() - 2)).to_be_focused()
+    for key, at in {"Tab": 0, "ArrowRight": 1, "End": -1, "ArrowLeft": -2}.items():
+        page.keyboard.press(key)
+        expect(events.nth(at)).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.locator("#listed summary")).to_be_focused()
     page.keyboard.press("Shift+Tab")
-    expect(events.nth(events.count() - 2)).to_be_focused()
+    expect(events.nth(-2)).to_be_focused()
     page.keyboard.press("Home")
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: url != receiver.url + SHOP)
@@ -225,17 +209,6 @@ def test_every_number_of_a_chart_is_in_its_table(shop: Tab, receiver: Receiver, 
     assert told > 0
 
 
-# Pairs of words of one drawing, where one is written over the other.
-_OVERLAPS = """() => Array.from(document.querySelectorAll("svg")).flatMap((svg) => {
-  const words = Array.from(svg.querySelectorAll("text")).filter((one) => one.textContent.trim());
-  const places = words.map((one) => one.getBoundingClientRect()).filter((one) => one.width);
-  const over = (one, other) => one.left < other.right && other.left < one.right
-    && one.top + 3 < other.bottom && other.top + 3 < one.bottom;
-  return places.flatMap((one, at) => places.slice(at + 1).filter((other) => over(one, other)
-  ).map(() => svg.getAttribute("aria-label") || svg.getAttribute("class")));
-})"""
-
-
 @pytest.mark.parametrize(
     "since", ["2026-03-30", "2026-03-01", "2026-01-05", "2025-04-06", "2023-04-06", "1990-01-01"]
 )
@@ -244,11 +217,9 @@ def test_no_label_is_written_over_another(shop: Tab, receiver: Receiver, since: 
     page = shop.page
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 900})
-        page.goto(
-            f"{receiver.url}/dora?repo=larkspur/shop&from={since}&to=2026-04-06&now=2026-04-05T12:00:00Z"
-        )
+        page.goto(receiver.url + SHOP.replace("2026-03-01", since))
         expect(page.locator("g.ticks text:visible").first).to_be_visible()
-        assert page.evaluate(_OVERLAPS) == [], width
+        assert page.evaluate(script("overlaps")) == [], width
 
 
 def test_an_empty_page_tells_what_to_do(tab: Tab, alone: Receiver) -> None:
@@ -355,16 +326,8 @@ def test_an_open_page_renews_its_figures_and_nothing_else(tab: Tab, alone: Recei
     wait([200, 304])
     expect(page.locator("[data-touched]")).to_have_count(1)
     before = place.locator(".value").first.inner_text()
-    sent = [
-        body(
-            "deploy",
-            id=f"new-{at}",
-            repo="larkspur/ledger",
-            time=f"2026-04-02T1{at}:00:00Z",
-            commitSHA=f"{at}" * 40,
-        )
-        for at in range(9)
-    ]
+    where = {"repo": "larkspur/ledger", "environment": "production"}
+    sent = [deploy(f"new-{at}", datetime(2026, 4, 2, 10 + at, tzinfo=UTC), **where) for at in range(9)]
     assert alone.post(alone.key("more"), sent).status_code == 202
     page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
     page.clock.run_for(60_000)

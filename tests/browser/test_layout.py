@@ -1,18 +1,14 @@
 """The overview and the page of a repository at five widths and on paper: all is in sight and readable."""
 
 import pytest
+from gitdailies_core.values.times import text_of as text
 from playwright.sync_api import Page
 
-from tests.browser.conftest import SIZES, Tab
-from tests.browser.test_pictures import NOW, half_a_year, text
+from tests.browser.conftest import Tab, script
+from tests.browser.test_pictures import NOW, half_a_year
 from tests.support.dora.running import Receiver
 
 WIDTHS = (390, 768, 1024, 1440, 1920)
-# What a person sees of a cell, as a part of its width.
-_SEEN = """cells => cells.map(cell => {
-  const inner = cell.getBoundingClientRect(), outer = cell.closest(".scroll").getBoundingClientRect();
-  return (Math.min(inner.right, outer.right) - Math.max(inner.left, outer.left)) / inner.width;
-})"""
 
 
 @pytest.fixture
@@ -32,7 +28,7 @@ def test_letters_have_one_size_at_every_width(page: Page, receiver: Receiver, re
     page.goto(f"{receiver.url}/dora?now={text(NOW)}{repo}")
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        found = page.evaluate(SIZES)
+        found = page.evaluate(script("sizes"))
         assert [one for one in found["written"] if one[0] < 12] == []
         assert [one for one in found.get("drawn", []) if not 11.95 <= one[0] <= 14.3] == [], width
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -44,7 +40,7 @@ def test_the_ends_of_the_table_and_the_first_number_are_in_sight(page: Page, rec
     for width in WIDTHS[1:]:
         page.set_viewport_size({"width": width, "height": 900})
         for end in ("first", "last"):
-            seen = page.locator(f".rows tbody tr > :{end}-child").evaluate_all(_SEEN)
+            seen = page.locator(f".rows tbody tr > :{end}-child").evaluate_all(script("seen"))
             assert min(seen) > 0.99, (width, end)
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
@@ -61,9 +57,8 @@ def test_a_phone_has_a_few_lines_for_a_repository(page: Page, receiver: Receiver
         box = row.bounding_box()
         assert box is not None
         assert box["height"] < 130
-        labels = row.locator("td[data-label]:visible").evaluate_all(
-            "all => all.map(one => one.dataset.label)"
-        )
+        cells = row.locator("td[data-label]:visible")
+        labels = cells.evaluate_all("all => all.map(one => one.dataset.label)")
         assert labels == ["deploys", "lead time", "fail rate", "recovery", "rework", "open now"]
 
 
@@ -73,7 +68,7 @@ def test_paper_has_every_column_and_no_button(page: Page, receiver: Receiver) ->
     page.emulate_media(media="print")
     page.set_viewport_size({"width": 718, "height": 1040})
     assert page.evaluate("document.documentElement.scrollWidth") <= 718
-    cells = page.locator(".rows :is(th, td):visible").evaluate_all(_SEEN)
+    cells = page.locator(".rows :is(th, td):visible").evaluate_all(script("seen"))
     assert len(cells) >= 7 * 6
     assert min(cells) > 0.99
     assert page.locator("button:visible, nav:visible").count() == 0

@@ -8,10 +8,9 @@ import pytest
 from gitdailies_dora.accounts.people_store import invite_owner
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Tab, become_owner, every_look, join, serving
+from tests.browser.conftest import Tab, become_owner, every_look, join, serving, sign_in
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver
-from tests.support.dora.visitor import PASSWORD
 
 SETTINGS = ("Settings", "API Access", "Manage Incoming Webhooks")
 
@@ -22,18 +21,20 @@ def follow(page: Page, *words: str) -> None:
         expect(page.get_by_role("heading", level=1)).to_have_text(word)
 
 
+def create_key(page: Page, name: str) -> None:
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Create key").click()
+
+
 def test_the_documented_way_to_a_key_and_back(owner: Tab, receiver: Receiver) -> None:
     """A key made on the pages is seen once, works, and is refused from the moment it is deleted."""
     page = owner.page
     page.get_by_role("button", name="Sign out").click()
-    page.get_by_label("Name").fill("kim larkspur")
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, "kim larkspur")
     follow(page, *SETTINGS)
     expect(page.get_by_role("heading", name="Webhook keys")).to_be_visible()
     page.get_by_role("link", name="Create key").click()
-    page.get_by_label("Name").fill("checkout-api on GitHub")
-    page.get_by_role("button", name="Create key").click()
+    create_key(page, "checkout-api on GitHub")
 
     key = page.locator("#key").inner_text()
     assert re.fullmatch(r"gdk_[0-9A-Za-z]{38}", key)
@@ -58,8 +59,7 @@ def test_the_copy_button_copies_the_key(owner: Tab, receiver: Receiver) -> None:
     page = owner.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=receiver.url)
     page.goto(receiver.url + "/settings/api-access/incoming-webhooks/new-key")
-    page.get_by_label("Name").fill("ci")
-    page.get_by_role("button", name="Create key").click()
+    create_key(page, "ci")
     page.get_by_role("button", name="Copy the key").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == page.locator("#key").inner_text()
@@ -72,7 +72,7 @@ def test_the_first_event_shows_up_by_itself(owner: Tab, receiver: Receiver) -> N
     expect(owner.page.get_by_role("link", name="Checkout returns 502")).to_be_visible()
 
 
-def test_everything_works_without_a_script(browser, receiver: Receiver) -> None:
+def test_everything_works_without_a_script(browser: Browser, receiver: Receiver) -> None:
     """With scripts switched off the way to a key, and to the newest event, is the same."""
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
@@ -80,8 +80,7 @@ def test_everything_works_without_a_script(browser, receiver: Receiver) -> None:
     join(page, "Kim")
     follow(page, *SETTINGS)
     page.get_by_role("link", name="Create key").click()
-    page.get_by_label("Name").fill("ci")
-    page.get_by_role("button", name="Create key").click()
+    create_key(page, "ci")
     assert receiver.post(page.locator("#key").inner_text(), body("deploy")).status_code == 202
     expect(page.get_by_role("button", name=re.compile("Copy"))).to_have_count(0)
     page.get_by_role("link", name="Connect").click()
@@ -117,9 +116,8 @@ def furniture(
         key = receiver.key("checkout-api on GitHub")
         receiver.key("dashboards", "read")
         receiver.key("status page", "incidentStarted", "incidentResolved")
-        receiver.post(
-            receiver.key("a key with a name of many words, for one pipeline of many"), body("deploy")
-        )
+        long = receiver.key("a key with a name of many words, for one pipeline of many")
+        receiver.post(long, body("deploy"))
         with browser.new_context() as context:
             page = context.new_page()
             become_owner(page, receiver)
@@ -188,11 +186,9 @@ def test_every_page_looks_right_to_axe(furnished: Tab, url: str) -> None:
         page.goto(url + path)
         furnished.look(name)
     page.goto(f"{url}{MANAGE}/new-key")
-    page.get_by_label("Name").fill("dashboards")
-    page.get_by_role("button", name="Create key").click()
+    create_key(page, "dashboards")
     furnished.look("key-new-refused")
-    page.get_by_label("Name").fill("relay")
-    page.get_by_role("button", name="Create key").click()
+    create_key(page, "relay")
     furnished.look("key-once")
     page.goto(url + "/settings/people")
     page.get_by_role("button", name="Create link").click()
@@ -273,9 +269,7 @@ def test_the_way_in_looks_right_to_axe(tab: Tab, receiver: Receiver) -> None:
     join(page, "Kim")
     page.get_by_role("button", name="Sign out").click()
     tab.look("sign-in")
-    page.get_by_label("Name").fill("Kim")
-    page.get_by_label("Password", exact=True).fill("something else")
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, "Kim", "something else")
     expect(page.get_by_role("alert")).to_have_text("The name or the password is wrong.")
     tab.look("sign-in-refused")
     page.goto(link)

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gitdailies_core.values.times import text_of as text
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Tab
+from tests.browser.conftest import Tab, script
 from tests.support.dora.running import Receiver
 from tests.support.machine import command
 
@@ -25,21 +26,6 @@ IMAGES = ROOT / "docs" / "images"
 WANTED = os.environ.get("GITDAILIES_DOCS_PICTURES")
 LARGEST = 200_000
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
-# Puts the card of the change fail rate beside a terminal with the given text, at twice the size of both.
-BESIDE = """text => {
-  const card = document.querySelector("#changeFailRate").closest("section");
-  const terminal = document.createElement("pre");
-  terminal.textContent = text;
-  Object.assign(terminal.style, {
-    background: "#14181f", color: "#dde5ee", borderRadius: "10px", padding: "14px", margin: "0",
-    fontSize: "13px", lineHeight: "1.85", whiteSpace: "pre-wrap",
-  });
-  document.body.replaceChildren(terminal, card);
-  Object.assign(document.body.style, {
-    zoom: "2", minHeight: "0", alignContent: "start", display: "grid", gridTemplateColumns: "1fr 296px",
-    gap: "14px", padding: "14px", margin: "0",
-  });
-}"""
 # How many days lie between two deploys, and which of them failed.
 REPOS = {
     "larkspur/checkout-api": (2, {5, 19, 23, 33, 48, 53, 61, 66, 72, 80}),
@@ -65,15 +51,8 @@ def half_a_year() -> Iterator[dict[str, Any]]:
                 start = at + timedelta(minutes=19 if count % 5 else 17 * 60)
                 title = "Checkout returns 502 for card payments"
                 yield {**incident, "kind": "incidentStarted", "time": text(start), "title": title}
-                yield {
-                    **incident,
-                    "kind": "incidentResolved",
-                    "time": text(start + timedelta(minutes=40 + count)),
-                }
-
-
-def text(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
+                over = text(start + timedelta(minutes=40 + count))
+                yield {**incident, "kind": "incidentResolved", "time": over}
 
 
 @pytest.fixture
@@ -91,13 +70,9 @@ def take(page: Page, name: str) -> None:
         Path(WANTED).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=Path(WANTED) / f"{name}.png")
     data = (IMAGES / f"{name}.png").read_bytes()
-    size = page.viewport_size
-    assert size is not None
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
-    assert (int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")) == (
-        size["width"],
-        size["height"],
-    )
+    size = [int.from_bytes(data[at : at + 4], "big") for at in (16, 20)]
+    assert page.viewport_size == {"width": size[0], "height": size[1]}
     assert len(data) <= LARGEST
 
 
@@ -134,7 +109,7 @@ def test_a_figure_has_a_reason_beside_it(page: Page, receiver: Receiver) -> None
 
     page.goto(f"{receiver.url}/dora?now={text(NOW)}")
     page.set_viewport_size({"width": 1680, "height": 876})
-    page.evaluate(BESIDE, f"$ gitdailies why {asked}\n{said}")
+    page.evaluate(script("beside"), f"$ gitdailies why {asked}\n{said}")
     card = page.locator("body > section")
     expect(card).to_contain_text(re.compile(r"about \d+ % failed, between \d+ and \d+ %"))
     expect(card).to_contain_text("had an incident within 24 h")

@@ -1,13 +1,12 @@
 """A walk through the pages: from the figures to a failed deploy, its incident, a correction, and back."""
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Tab, cookies_of_owner, every_look
-from tests.support.dora.made_up_week import TEAMS, events_of
+from tests.support.dora.made_up_week import TEAMS, events_of, last_monday
 from tests.support.dora.running import Receiver, in_thread
 from tests.support.empty_stores import DORA
 from tests.support.figures.asking import deploy, ended, started
@@ -122,11 +121,10 @@ def test_the_pages_of_an_event_look_right(history: Tab, receiver: Receiver) -> N
 
 def test_the_comparison_of_two_teams_looks_right(browser: Browser, tab: Tab, tmp_path: Path) -> None:
     """Chosen in the form of the overview: nothing for axe, and on paper the values without the form."""
-    monday = (datetime.now(UTC) - timedelta(days=datetime.now(UTC).weekday() + 7)).replace(hour=0, minute=0)
     DORA.put(tmp_path / "dora.db")
     page = tab.page
     with in_thread(tmp_path / "dora.db", teams=TEAMS) as running:
-        assert running.post(running.key("all", "send"), events_of(monday)).status_code == 202
+        assert running.post(running.key("all", "send"), events_of(last_monday())).status_code == 202
         page.context.add_cookies(cookies_of_owner(browser, running))
         page.goto(f"{running.url}/dora")
         page.get_by_label("Team", exact=True).select_option(label="Storefront")

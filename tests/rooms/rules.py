@@ -1,4 +1,4 @@
-"""Allowed imports: the table, its exemptions with their reasons, and the search for faults.
+"""Allowed imports: the table, and the search for faults. `exemptions.yaml` has what it leaves out.
 
 A room is a folder at the top, or one below `ci-steps`, that holds one package `gitdailies_…`. The
 first rule that fits a module's room and file name holds for it. A room that the table does not name
@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import gitdailies_core
+import yaml
 
 from tests.rooms import structure
 from tests.rooms.reading import Use, imports, impure_calls
@@ -90,6 +91,9 @@ READ_BY_SOURCES = words(
     prefix="gitdailies_connection.",
 )
 
+# What a server with a store, a log and metrics is made of.
+STORES = words("alembic orjson prometheus_client psycopg sqlalchemy structlog")
+
 RULES = (
     Rule("core", "*", PURE, pure=True),
     # The past is read where a vendor's words are known, and only there; no step is made from it.
@@ -105,74 +109,22 @@ RULES = (
         | CORE_EXPORTS
         | READ_BY_SOURCES
         # A repository's address, the messages about deploys, and what images tell.
-        | {
-            "gitdailies_core.ci.job.git_url",
-            "gitdailies_core.sources.deploy_messages",
-            "gitdailies_core.sources.images",
-            "cryptography",
-            "yaml",
-        },
+        | words("ci.job.git_url sources.deploy_messages sources.images", prefix="gitdailies_core.")
+        | words("cryptography yaml"),
         pure=True,
     ),
     # libpq reads the address of a store, where it is installed.
-    Rule(
-        "connection",
-        "postgresql_address",
-        ANY_STDLIB | CORE | {"psycopg", "psycopg.conninfo"},
-    ),
-    Rule("connection", "*", ANY_STDLIB | CORE | {"jsonschema", "msgspec", "requests", "urllib3", "yaml"}),
-    Rule(
-        "server",
-        "*",
-        ANY_STDLIB
-        | CORE
-        | CONNECTION
-        | {
-            "alembic",
-            "greenlet",
-            "httptools",
-            "orjson",
-            "prometheus_client",
-            "psycopg",
-            "sqlalchemy",
-            "structlog",
-        },
-    ),
-    Rule(
-        "relay",
-        "*",
-        ANY_STDLIB
-        | ROOMS_BELOW
-        | {
-            "alembic",
-            "msgspec",
-            "orjson",
-            "prometheus_client",
-            "psycopg",
-            "sqlalchemy",
-            "starlette",
-            "structlog",
-        },
-    ),
+    Rule("connection", "postgresql_address", ANY_STDLIB | CORE | words("psycopg psycopg.conninfo")),
+    Rule("connection", "*", ANY_STDLIB | CORE | words("jsonschema msgspec requests urllib3 yaml")),
+    Rule("server", "*", ANY_STDLIB | CORE | CONNECTION | STORES | words("greenlet httptools")),
+    Rule("relay", "*", ANY_STDLIB | ROOMS_BELOW | STORES | words("msgspec starlette")),
     Rule(
         "dora",
         "*",
         ANY_STDLIB
         | ROOMS_BELOW
-        | {
-            "alembic",
-            "anyio",
-            "argon2",
-            "jinja2",
-            "joserfc",
-            "markdown_it",
-            "markupsafe",
-            "msgspec",
-            "numpy",
-            "psycopg",
-            "sqlalchemy",
-        }
-        | {"orjson", "prometheus_client", "sqlalchemy", "starlette", "structlog"},
+        | STORES
+        | words("anyio argon2 jinja2 joserfc markdown_it markupsafe msgspec numpy starlette"),
     ),
     # A row's meaning, order and cut are decided without a file, a clock or a network.
     *(
@@ -185,22 +137,8 @@ RULES = (
         "*",
         ANY_STDLIB
         | ROOMS_BELOW
-        | {
-            "gitdailies_history",
-            "gitdailies_relay",
-            "gitdailies_sources",
-            "gitdailies_dora",
-            "anyio",
-            "click",
-            "markdown_it",
-            "mcp",
-            "mcp_types",
-            "msgspec",
-            "requests",
-            "rich",
-            "structlog",
-            "uvloop",
-        },
+        | words("history relay sources dora", prefix="gitdailies_")
+        | words("anyio click markdown_it mcp mcp_types msgspec requests rich structlog uvloop"),
     ),
     # The others are CI platforms. Their past is read as their steps would have reported it.
     Rule("*", "*", PURE | CORE_VALUES | CI_DECISIONS | {"gitdailies_core.events.dialect"}, pure=True),
@@ -220,64 +158,8 @@ def exempt(path: str, uses: str, reason: str) -> Exemption:
     return Exemption(path, words(uses), reason)
 
 
-CORE_PATH = "core/gitdailies_core"
-EXEMPTIONS = (
-    exempt(
-        f"{CORE_PATH}/ci/sending/sender.py",
-        "threading time http.client now()",
-        "the sender of the one-file steps, on the standard library alone",
-    ),
-    exempt(
-        f"{CORE_PATH}/ci/sending/id_token.py",
-        "subprocess",
-        "asks the program of the platform for the job's ID token",
-    ),
-    exempt(
-        f"{CORE_PATH}/ci/sending/proxy.py", "http.client os urllib.request", "reads the proxy's variables"
-    ),
-    exempt(f"{CORE_PATH}/ci/sending/undelivered.py", "random", "a wait has a random length"),
-    exempt(
-        f"{CORE_PATH}/ci/step.py",
-        "os sys contextlib.suppress now() open() print()",
-        "the step itself: reads the job's environment and the clock, writes to its log",
-    ),
-    exempt(
-        f"{CORE_PATH}/ci/platforms/__init__.py",
-        "importlib.import_module pkgutil import_module(…)",
-        "a CI platform is found by its module",
-    ),
-    exempt(f"{CORE_PATH}/ci/deploys/checkout.py", "os", "finds the checkout that the job deployed"),
-    exempt(
-        f"{CORE_PATH}/ci/deploys/git_log.py",
-        "os subprocess time",
-        "asks the checkout's git, the last source of a step's facts",
-    ),
-    exempt(
-        f"{CORE_PATH}/sources/registry.py",
-        "importlib.metadata",
-        "finding installed adapters reads their metadata",
-    ),
-    exempt(
-        f"{CORE_PATH}/values/lenient_times.py",
-        "zoneinfo.ZoneInfo zoneinfo.ZoneInfoNotFoundError",
-        "a tool's time may be of a named zone, and the system has the table of zones",
-    ),
-    exempt(
-        f"{CORE_PATH}/contract/checks.py",
-        "importlib.resources iterdir() read_text() read_bytes()",
-        "the checks read the examples of installed adapters",
-    ),
-    exempt(
-        f"{CORE_PATH}/contract/proofs.py",
-        "importlib.resources read_text() read_bytes()",
-        "the checks read the signature vectors of installed adapters",
-    ),
-    exempt(
-        "command-line/gitdailies_cli/main.py",
-        "import_module(…)",
-        "a subcommand's module is imported when it runs, by its name in a table",
-    ),
-)
+LISTED = yaml.safe_load(Path(__file__).with_name("exemptions.yaml").read_text("utf-8"))
+EXEMPTIONS = tuple(exempt(path, **one) for path, one in LISTED.items())
 
 
 @cache

@@ -1,12 +1,13 @@
 """A field of a delivery has one home: the class of its answer, from which all JSON is written and read."""
 
-import ast
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 from gitdailies_connection.relay import answers
 from gitdailies_connection.relay.answers import RelayAnswer
+
+from tests.rooms.reading import strings
 
 ROOT = Path(__file__).resolve().parents[2]
 USERS = (
@@ -37,10 +38,4 @@ def test_no_code_writes_or_reads_a_name_in_json_by_hand() -> None:
     """Commands, API and pages know a field by its attribute, which mypy checks, and never by its text."""
     known = names()
     assert {"receivedAt", "lookedBackTo", "openIncidents"} <= known
-    texts = (
-        (path.name, node.value)
-        for path in files()
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    )
-    assert [(name, text) for name, text in texts if text in known] == []
+    assert [(path.name, text) for path in files() for text in strings(path) if text in known] == []

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from gitdailies_cli.main import COMMANDS
 
 from tests.rooms.reading import strings
@@ -20,62 +21,8 @@ ADAPTERS = set(PROJECT["entry-points"]["gitdailies.adapters"])
 # The indentation of a planted line: at the end of the module, or inside a function.
 INSIDE = "\n\n\ndef planted() -> None:\n    {}\n"
 
-PLANTS = [
-    ("pagerduty-adapter/gitdailies_pagerduty/adapter.py", "import os", "os"),
-    ("datadog-adapter/gitdailies_datadog/adapter.py", "from time import time", "time.time"),
-    ("pagerduty-adapter/gitdailies_pagerduty/table.py", "import yaml", "yaml"),
-    (
-        "squadcast-adapter/gitdailies_squadcast/adapter.py",
-        "import gitdailies_pagerduty",
-        "gitdailies_pagerduty",
-    ),
-    (
-        "pagerduty-adapter/gitdailies_pagerduty/adapter.py",
-        "from gitdailies_core.sources import registry",
-        "gitdailies_core.sources.registry",
-    ),
-    (
-        "pagerduty-adapter/gitdailies_pagerduty/adapter.py",
-        "from gitdailies_pagerduty import reader",
-        "reader",
-    ),
-    (
-        "pagerduty-adapter/gitdailies_pagerduty/adapter.py",
-        "from gitdailies_core import retry",
-        "gitdailies_core.retry",
-    ),
-    ("pagerduty-adapter/gitdailies_pagerduty/adapter.py", "import gitdailies_core", "gitdailies_core"),
-    ("datadog-adapter/gitdailies_datadog/adapter.py", "NOW = Request.now()", "now()"),
-    ("core/gitdailies_core/events/events.py", "import yaml", "yaml"),
-    ("core/gitdailies_core/incidents/state_machine.py", "NOW = datetime.now()", "now()"),
-    ("core/gitdailies_core/values/times.py", "TODAY = datetime.today()", "today()"),
-    ("core/gitdailies_core/retry.py", "TEXT = open('seen')", "open()"),
-    ("core/gitdailies_core/events/schema.py", "from pathlib import Path", "pathlib.Path"),
-    ("core/gitdailies_core/incidents/decision.py", "print('seen')", "print()"),
-    ("core/gitdailies_core/incidents/routing.py", "import gitdailies_relay", "gitdailies_relay"),
-    ("core/gitdailies_core/sources/registry.py", "import os", "os"),
-    ("core/gitdailies_core/contract/checks.py", "TEXT = open('seen')", "open()"),
-    ("core/gitdailies_core/ci/step.py", "import requests", "requests"),
-    ("core/gitdailies_core/ci/platforms/__init__.py", "TEXT = open('seen')", "open()"),
-    ("connection/gitdailies_connection/http/sender.py", "import click", "click"),
-    ("server/gitdailies_server/storage/sqlite.py", "import gitdailies_relay", "gitdailies_relay"),
-    ("relay/gitdailies_relay/intake/app.py", "import_module('gitdailies_datadog')", "gitdailies_datadog"),
-    ("relay/gitdailies_relay/intake/app.py", "__import__(name)", "import_module(…)"),
-    ("relay/gitdailies_relay/intake/app.py", "import gitdailies_dora", "gitdailies_dora"),
-    ("history/gitdailies_history/files/rows.py", "import os", "os"),
-    ("history/gitdailies_history/files/formats.py", "TEXT = open('seen')", "open()"),
-    ("history/gitdailies_history/sending/sending.py", "import gitdailies_relay", "gitdailies_relay"),
-    ("dora/gitdailies_dora/api/app.py", "import gitdailies_relay", "gitdailies_relay"),
-    ("dora/gitdailies_dora/api/app.py", "from scripts import join", "scripts.join"),
-    ("command-line/gitdailies_cli/main.py", "import gitdailies_squadcast", "gitdailies_squadcast"),
-    ("github-action/gitdailies_github_action/past.py", "import os", "os"),
-    (
-        "github-action/gitdailies_github_action/past.py",
-        "from gitdailies_core.ci import step",
-        "gitdailies_core.ci.step",
-    ),
-    ("ci-history/gitdailies_ci_history/octopus.py", "import requests", "requests"),
-]
+PLANTED = yaml.safe_load(Path(__file__).with_name("planted.yaml").read_text("utf-8"))
+PLANTS = [(path, line, used) for path, lines in PLANTED.items() for line, used in lines.items()]
 
 
 def test_every_import_is_allowed() -> None:
@@ -157,14 +104,19 @@ def test_no_room_but_its_own_names_an_adapter() -> None:
     )
 
 
+def loaded_by(module: str) -> set[str]:
+    """Return the modules that are there once *module* is imported."""
+    listed = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout))
+
+
 def test_the_command_imports_a_room_only_when_a_subcommand_runs() -> None:
     """`gitdailies --help` loads neither the relay nor the server, no store and no HTTP client."""
-    listed = "import json, sys; import gitdailies_cli.main; print(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True)
     heavy = {"gitdailies_relay", "gitdailies_dora", "gitdailies_server", "gitdailies_connection"}
     heavy |= HEAVY - {"rich"}
 
-    assert heavy & set(json.loads(done.stdout)) == set()
+    assert heavy & loaded_by("gitdailies_cli.main") == set()
 
 
 # They read or write YAML.
@@ -176,30 +128,22 @@ HEAVY |= {"numpy", "rich", "structlog", "urllib3"}
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_a_subcommand_loads_what_is_slow_only_when_it_uses_it(name: str) -> None:
     """The help of a subcommand, and a run that sends nothing, wait for no HTTP client and no store."""
-    module = f"gitdailies_cli.{COMMANDS[name][0]}"
-    listed = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True)
+    unused = HEAVY - ({"yaml"} if name in READERS else set())
 
-    assert (HEAVY - ({"yaml"} if name in READERS else set())) & set(json.loads(done.stdout)) == set()
+    assert unused & loaded_by(f"gitdailies_cli.{COMMANDS[name][0]}") == set()
 
 
-@pytest.mark.parametrize(
-    ("server", "unused"),
-    [
-        # Relays may be shown, and people signed in by a provider.
-        (
-            "gitdailies_dora",
-            {"requests", "urllib3", "sqlalchemy", "alembic", "joserfc", "markdown_it", "yaml", "jsonschema"},
-        ),
-        ("gitdailies_relay", {"sqlalchemy", "alembic", "psycopg", "numpy", "jinja2"}),
-    ],
-)
-def test_a_server_loads_what_is_slow_only_when_it_uses_it(server: str, unused: set[str]) -> None:
+# Relays may be shown, and people signed in by a provider.
+UNUSED = {
+    "gitdailies_dora": "requests urllib3 sqlalchemy alembic joserfc markdown_it yaml jsonschema",
+    "gitdailies_relay": "sqlalchemy alembic psycopg numpy jinja2",
+}
+
+
+@pytest.mark.parametrize("server", UNUSED)
+def test_a_server_loads_what_is_slow_only_when_it_uses_it(server: str) -> None:
     """A server whose settings ask for no more starts without an HTTP client, and without migrations."""
-    listed = f"import json, sys, {server}.server; print(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True)
-
-    assert unused & set(json.loads(done.stdout)) == set()
+    assert {*UNUSED[server].split()} & loaded_by(f"{server}.server") == set()
 
 
 def test_figures_start_no_threads() -> None:
@@ -212,31 +156,24 @@ def test_figures_start_no_threads() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("command", "unused", "said"),
     [
-        ("deploy", "--repo", "larkspur/ledger", "--sha", "a" * 40, "--dry-run"),
-        ("incident", "start", "INC-7", "--repo", "larkspur/ledger", "--dry-run"),
+        (f"deploy --repo larkspur/ledger --sha {'a' * 40}", HEAVY, '"larkspur/ledger"'),
+        ("incident start INC-7 --repo larkspur/ledger", HEAVY, '"larkspur/ledger"'),
+        ("history import deploys.csv", {"requests", "urllib3"}, "1 event of 1 row; nothing was sent"),
     ],
-    ids=lambda arguments: arguments[0],
+    ids=["deploy", "incident", "history import"],
 )
-def test_a_dry_run_loads_nothing_that_sends(arguments: tuple[str, ...]) -> None:
-    """`--dry-run` prints the event, without the time that an HTTP client takes to load."""
-    run = f"import sys; from gitdailies_cli.main import main\ntry: main({list(arguments)!r})\nfinally: "
-    listed = f"{run}print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True)
-
-    assert '"larkspur/ledger"' in done.stdout
-    assert done.stderr.endswith("[]\n")
-
-
-def test_an_import_that_sends_nothing_loads_no_http_client(tmp_path: Path) -> None:
-    """`gitdailies history import --dry-run` reads and counts rows without what sends them."""
-    rows = tmp_path / "deploys.csv"
-    rows.write_text(f"kind,repo,commitSHA,time\ndeployed,larkspur/ledger,{'a' * 40},2026-03-04T09:00:00Z\n")
+def test_a_dry_run_loads_nothing_that_sends(
+    command: str, unused: set[str], said: str, tmp_path: Path
+) -> None:
+    """`--dry-run` prints what would be sent, without the time that an HTTP client takes to load."""
+    deploy = f"deployed,larkspur/ledger,{'a' * 40},2026-03-04T09:00:00Z\n"
+    (tmp_path / "deploys.csv").write_text(f"kind,repo,commitSHA,time\n{deploy}")
     run = "import sys; from gitdailies_cli.main import main\ntry: main(sys.argv[1:])\nfinally: "
-    listed = f"{run}print({{'requests', 'urllib3'}} & set(sys.modules), file=sys.stderr)"
-    line = [sys.executable, "-c", listed, "history", "import", str(rows), "--dry-run"]
+    listed = f"{run}print(sorted({unused!r} & set(sys.modules)), file=sys.stderr)"
+    line = [sys.executable, "-c", listed, *command.split(), "--dry-run"]
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=True)
 
-    assert "1 event of 1 row; nothing was sent" in done.stdout + done.stderr
-    assert done.stderr.endswith("set()\n")
+    assert said in done.stdout + done.stderr
+    assert done.stderr.endswith("[]\n")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,11 +20,14 @@ from msgspec import convert
 
 from tests.support.databases import KINDS
 from tests.support.dora.running import Receiver
-from tests.support.dora.visitor import Visitor
+from tests.support.dora.visitor import Visitor, joined
+from tests.support.dora.visitor import text_of as words_of
 from tests.support.figures.asking import REPO
+from tests.support.processes import eventually
 
 pytestmark = pytest.mark.parametrize("kind", KINDS)
 
+text_of = partial(words_of, between="")
 # Hours after the deploys of some days: most incidents come soon after one.
 HOURS = {2: 1, 4: 2, 6: 1, 9: 3, 11: 20, 15: 22, 18: 1, 20: 15, 22: 2, 25: 2}
 SINCE = f"{datetime.now(UTC) - timedelta(days=60):%Y-%m-%d}"
@@ -43,9 +47,8 @@ def history() -> Iterator[dict[str, Any]]:
         return f"{first + timedelta(days=day, hours=hour):%Y-%m-%dT%H:%M:%SZ}"
 
     def deployed(id_: str, day: int, hour: float = 0, **more: str) -> dict[str, Any]:
-        return (
-            {"kind": "deployed", "id": id_, "commitSHA": f"{day:040x}", "time": at(day, hour)} | place | more
-        )
+        own = {"kind": "deployed", "id": id_, "commitSHA": f"{day:040x}", "time": at(day, hour)}
+        return own | place | more
 
     for day in range(40):
         yield deployed(f"d{day}", day)
@@ -69,19 +72,13 @@ def key(receiver: Receiver) -> str:
 
 
 def fail_rate(receiver: Receiver, key: str) -> dict[str, Any]:
-    found: dict[str, Any] = receiver.get(key, "/api/metrics", repo=REPO, **{"from": SINCE}).json()
-    rate: dict[str, Any] = found["figures"]["changeFailRate"]
-    return rate
+    found = receiver.get(key, "/api/metrics", repo=REPO, **{"from": SINCE}).json()
+    return found["figures"]["changeFailRate"]
 
 
 def day(number: int) -> str:
     """Return the date of the deploys of a day of the history."""
     return f"{datetime.now(UTC) - timedelta(days=42 - number):%Y-%m-%d}"
-
-
-def text_of(page: str) -> str:
-    """Return the text of a page, without the line breaks and the markup in it."""
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", page)).replace("\u00a0", " ").split())
 
 
 def test_the_rate_is_the_same_in_every_form(receiver: Receiver, owner: Visitor, key: str) -> None:
@@ -134,10 +131,8 @@ def test_what_may_have_failed_is_shown_so_and_decided(receiver: Receiver, owner:
     assert "May have failed, going by time alone: incident I9" in text_of(page)
     assert re.findall(r'name="what" value="((?:not-)?failed)"', page) == ["failed", "not-failed"]
     assert "may have failed" not in owner.get("/deploys/d4").text
-    refused = owner.post(
-        "/corrections", form="/deploys/d9", event="d9", what="failed", reason="", back="/dora"
-    )
-    assert refused.status_code == 400
+    refused = {"event": "d9", "what": "failed", "reason": "", "back": "/dora"}
+    assert owner.post("/corrections", form="/deploys/d9", **refused).status_code == 400
     for id_, what in (("d9", "failed"), ("d11", "not-failed")):
         sent = {"event": id_, "what": what, "reason": "we looked", "back": "/dora"}
         assert owner.post("/corrections", form=f"/deploys/{id_}", **sent).status_code == 303
@@ -186,9 +181,9 @@ def test_a_fix_forward_is_shown_as_inferred_and_decided(receiver: Receiver, owne
 def test_the_card_explains_how_chance_was_taken_off(receiver: Receiver, owner: Visitor, key: str) -> None:
     """The sentence has the numbers of the page, and the strip has a dot for each incident of the pool."""
     chance = f"{fail_rate(receiver, key)['byChance']:.0f}"
-    for query, css in ((f"{PERIOD}&repo={REPO}", "strip"), (PERIOD, "strip")):
+    for query in (f"{PERIOD}&repo={REPO}", PERIOD):
         page = owner.get(f"/dora?{query}").text
-        (strip,) = re.findall(rf'<svg class="{css}".*?</svg>', page, re.DOTALL)
+        (strip,) = re.findall(r'<svg class="strip".*?</svg>', page, re.DOTALL)
         # Nine are linked by time alone; the one that names its cause is not among them.
         assert strip.count("<circle") == 9
         # One sentence is about incidents, the other about deploys, with the number of the line at the top.
@@ -210,16 +205,13 @@ def test_the_card_says_what_to_do(receiver: Receiver, owner: Visitor, key: str) 
         assert "Decide on" not in owner.get(f"/dora?{query}&view=wall").text
         # Nothing is decided about a moment in the past.
         assert "Decide on" not in owner.get(f"/dora?{query}&now={datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}").text
-    link = re.search(r"/join/[\w-]+", owner.post("/settings/people", role="reader").text)[0]
-    (reader := Visitor(receiver)).join(link, "Rea")
-    read = text_of(reader.get(f"/dora?{PERIOD}").text)
+    read = text_of(joined(receiver, owner, "reader").get(f"/dora?{PERIOD}").text)
     assert ("Members decide on the 8 that may have failed." in read, "you decide" in read) == (True, False)
     card = page.partition('<h2 id="changeFailRate">')[2].partition("</section>")[0]
     shown, _, folded = card.partition("Numbers by")
     assert re.findall("<dt>([^<]+)", shown) == ["Unlinked incidents"]
-    assert {"By chance, about", "May have failed", "Unlinked, but not with a window of 72 h"} <= {
-        *re.findall("<dt>([^<]+)", folded)
-    }
+    names = {"By chance, about", "May have failed", "Unlinked, but not with a window of 72 h"}
+    assert names <= {*re.findall("<dt>([^<]+)", folded)}
 
 
 def test_each_chart_of_the_rate_says_what_is_certain(receiver: Receiver, owner: Visitor, key: str) -> None:
@@ -229,10 +221,8 @@ def test_each_chart_of_the_rate_says_what_is_certain(receiver: Receiver, owner: 
     for more in ("", "&view=wall", f"&repo={REPO}", f"&repo={REPO}&view=wall"):
         page = owner.get(f"/dora?{PERIOD}{more}").text
         # Walls have no room for captions.
-        assert (
-            len(note.findall(re.sub(r'<p class="caption">.*?</p>', "", page) if "wall" in more else page))
-            == 1
-        )
+        seen = re.sub(r'<p class="caption">.*?</p>', "", page) if "wall" in more else page
+        assert len(note.findall(seen)) == 1
         # Of the first days, both failures are certain.
         certain = text_of(owner.get(f"/dora?{PERIOD}&to={day(5)}{more}").text)
         assert ("2 of 6 failed" in certain, note.search(certain)) == (True, None)
@@ -271,8 +261,8 @@ def test_only_what_is_certain_is_drawn_if_nothing_else_counts(
     query = f"/dora?{PERIOD}&repo={REPO}"
     assert pale.search(owner.get(query).text)
     receiver.reload(replace(DoraSettings(), failures="evidence"))
-    page = owner.get(query).text
-    assert "2 of 42 failed: 2 for certain; single weeks" in page
+    said = "2 of 42 failed: 2 for certain; single weeks"
+    page = eventually(lambda: text if said in (text := owner.get(query).text) else "")
     assert "the share of settled deploys that failed for certain." in page
     assert not pale.search(page)
 

@@ -3,21 +3,23 @@
 import html
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from gitdailies_connection.config.sections.settings import DoraSettings, TeamSettings
+from gitdailies_core.values.times import text_of as text_of_moment
 
 from tests.component.dora.test_numbers_open import Lists, check, main_of, unopened
 from tests.support.databases import KINDS
-from tests.support.dora.made_up_week import TEAMS, events_of
+from tests.support.dora.made_up_week import TEAMS, events_of, last_monday
 from tests.support.dora.running import Receiver, at, in_thread
-from tests.support.dora.visitor import Visitor, text_of
+from tests.support.dora.visitor import Visitor, cells_of, text_of
+from tests.support.figures.asking import deploy
 
 pytestmark = pytest.mark.parametrize("kind", KINDS)
 
-NOW = datetime.now(UTC)
-MONDAY = (NOW - timedelta(days=NOW.weekday() + 7)).replace(hour=0, minute=0, second=0, microsecond=0)
+MONDAY = last_monday()
 SINCE = f"{MONDAY - timedelta(days=40):%Y-%m-%d}"
 BOTH = f"/dora?team=store&with=pay&from={SINCE}"
 
@@ -30,24 +32,14 @@ def receiver(address: str) -> Iterator[Receiver]:
         yield running
 
 
-def slow_deploys() -> list[dict[str, object]]:
-    """Return deploys of Payments whose commits waited for nine days, in weeks before the made-up ones."""
-    found: list[dict[str, object]] = []
+def slow_deploys() -> Iterator[dict[str, Any]]:
+    """Yield deploys of Payments whose commits waited for nine days, in weeks before the made-up ones."""
     for number in range(60):
         time = MONDAY - timedelta(days=30) + timedelta(hours=number)
         sha = f"{number + 1:040x}"
-        found.append(
-            {
-                "kind": "deployed",
-                "id": f"slow-{number}",
-                "repo": "larkspur/pay",
-                "environment": "production",
-                "commitSHA": sha,
-                "time": time.isoformat(),
-                "commits": [{"sha": sha, "time": (time - timedelta(days=9)).isoformat()}],
-            }
-        )
-    return found
+        commits = [{"sha": sha, "time": text_of_moment(time - timedelta(days=9))}]
+        place = {"repo": "larkspur/pay", "environment": "production"}
+        yield deploy(f"slow-{number}", time, sha, commits=commits, **place)
 
 
 def card(page: str, name: str) -> str:
@@ -107,8 +99,6 @@ def test_what_the_charts_do_not_show_is_said(receiver: Receiver, owner: Visitor)
     assert "fewer than 6 whole weeks to compare" in card(page, "deploymentFrequency")
     assert "Recoveries by a remedy alone are not drawn." in card(page, "failedDeploymentRecoveryTime")
     receiver.reload(DoraSettings(window_hours=12, teams=(*TEAMS, TeamSettings("mail", "Mail", ("mail/*",)))))
-    while not receiver.logged("dora settings reloaded"):
-        owner.get("/events")
     page = main_of(owner.get(BOTH).text)
     assert re.search(
         r"from what you saw before: [-\d]+ [:\d]+ the window [^,]*\. What changed", text_of(page)
@@ -147,22 +137,14 @@ def test_an_export_has_both(owner: Visitor) -> None:
     assert [group["by"] for group in found["groups"]] == [{"team": "store"}, {"team": "pay"}]
 
 
-def rows(page: str) -> list[list[str]]:
-    body = page.partition("<table")[2].partition("</table>")[0].partition("</thead>")[2]
-    return [
-        list(map(text_of, re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)))
-        for row in re.findall(r"<tr[^>]*>(.*?)</tr>", body, re.DOTALL)
-    ]
-
-
 def test_rows_may_be_teams_or_in_one_order(owner: Visitor) -> None:
     """Teams alone, sorted as repositories are; and repositories of all teams, in one order."""
     teams = owner.get("/dora?rows=teams&sort=lead&days=60").text
-    assert next(row[0] for row in rows(teams)) == "Payments (2)"
-    assert {row[0] for row in rows(teams)} == {"Payments (2)", "Storefront (2)", "Platform (1)"}
+    assert next(row[0] for row in cells_of(teams)) == "Payments (2)"
+    assert {row[0] for row in cells_of(teams)} == {"Payments (2)", "Storefront (2)", "Platform (1)"}
     page = owner.get("/dora?days=60").text
     assert re.search(r'class="interval"[^>]* aria-label="1 to 2 of 5\d failed"', page), "a range has its line"
-    flat = [row[0] for row in rows(owner.get("/dora?rows=repositories&sort=name&days=60").text)]
+    flat = [row[0] for row in cells_of(owner.get("/dora?rows=repositories&sort=name&days=60").text)]
     assert flat == sorted(flat)
     assert len(flat) == 5
     assert "Sort within each team by" in owner.get("/dora?days=60").text

@@ -7,13 +7,12 @@ import pytest
 import requests
 from gitdailies_connection.config.sections.settings import DoraSettings
 from gitdailies_dora.accounts.audit import read_audit
-from gitdailies_dora.api.openapi import document
 from gitdailies_dora.sql.database import transaction
-from jsonschema import Draft202012Validator
 
 from tests.support.databases import KINDS
 from tests.support.dora.running import Receiver
-from tests.support.dora.visitor import Visitor, owner_of
+from tests.support.dora.shapes import shaped
+from tests.support.dora.visitor import Visitor
 from tests.support.figures.asking import deploy, ended, started
 
 pytestmark = pytest.mark.parametrize("kind", KINDS)
@@ -53,9 +52,7 @@ def failed(receiver: Receiver, key: str) -> dict[str, bool]:
     found = {}
     for id_ in (FIRST, "d2"):
         answer = receiver.get(key, "/api/deploys/" + id_.replace("/", "%2F")).json()
-        schema = {"$ref": "#/components/schemas/DeployDetail", "components": document()["components"]}
-        Draft202012Validator(schema).validate(answer)
-        found[id_] = answer["state"] == "failed"
+        found[id_] = shaped("DeployDetail", answer)["state"] == "failed"
     figures = receiver.get(key, "/api/metrics", **ASKED).json()["figures"]["changeFailRate"]
     assert figures["failed"] == sum(found.values())
     return found
@@ -131,27 +128,17 @@ def test_a_correction_goes_with_its_event(receiver: Receiver, key: str) -> None:
     assert failed(receiver, key) == {FIRST: False, "d2": True}
 
 
-def members(receiver: Receiver) -> tuple[Visitor, Visitor]:
-    """Return an owner and a member who are signed in."""
-    owner, member = owner_of(receiver), Visitor(receiver)
-    page = owner.post("/settings/people", role="member").text
-    member.join("/join/" + page.partition("/join/")[2].partition("<")[0], "Vic")
-    return owner, member
-
-
 def correct(visitor: Visitor, **fields: str) -> requests.Response:
     sent = {"event": START, "reason": "a drill", "back": PAGE, **fields}
     return visitor.post("/corrections", form=PAGE, **sent)
 
 
-def test_a_member_corrects_on_the_page(receiver: Receiver, key: str) -> None:
+def test_a_member_corrects_on_the_page(receiver: Receiver, key: str, owner: Visitor, member: Visitor) -> None:
     """Every member sees the form, corrects with a reason, and can undo it; the audit trail says who did."""
-    owner, member = members(receiver)
     assert "Change the attribution" in member.get(PAGE).text
     assert "corrects how they are counted" in owner.get("/settings/people").text
     for role in ("member", "owner"):
-        link = re.search(r"/join/[\w-]+", owner.post("/settings/people", role=role).text)[0]
-        assert "corrects how they are counted" in Visitor(receiver).get(link).text, role
+        assert "corrects how they are counted" in member.get(owner.invitation(role)).text, role
     answer = correct(member, what="deploy", deploy=f" {FIRST} ")
     assert answer.status_code == 303
     assert failed(receiver, key) == {FIRST: True, "d2": False}
@@ -178,9 +165,8 @@ def test_a_member_corrects_on_the_page(receiver: Receiver, key: str) -> None:
     assert lines == [("Vic", "correction.undone", START), ("Vic", "correction.made", START)]
 
 
-def test_the_form_of_an_incident_is_open_and_marks_what_holds(receiver: Receiver, key: str) -> None:
+def test_the_form_of_an_incident_is_open_and_marks_what_holds(key: str, member: Visitor) -> None:
     """Each choice begins with its time, the present one is marked, and Undo is in the message."""
-    _, member = members(receiver)
 
     def marked() -> list[str]:
         options = re.findall(r'<label class="option">.*?<span>(.*?)</label>', member.get(PAGE).text)
@@ -194,15 +180,12 @@ def test_the_form_of_an_incident_is_open_and_marks_what_holds(receiver: Receiver
     assert f'name="back" value="{PAGE}#correction-title"' in page
     correct(member, what="no-deploy")
     assert marked() == ["No deploy caused it now"]
-    (notice,) = re.findall(
-        r'<div class="notice"><p>Vic decided on.*?</div>', member.get(PAGE).text, re.DOTALL
-    )
-    assert "Undo the correction" in notice
+    notice = member.get(PAGE).text.partition('<div class="notice"><p>Vic decided on')[2]
+    assert "Undo the correction" in notice.partition("</div>")[0]
 
 
-def test_a_reader_corrects_nothing(receiver: Receiver, key: str) -> None:
+def test_a_reader_corrects_nothing(receiver: Receiver, key: str, owner: Visitor, member: Visitor) -> None:
     """A reader sees no form, and a form of theirs is refused. A viewer of earlier versions is a member."""
-    owner, member = members(receiver)
     owner.post("/settings/people/2/role", "/settings/people/2", role="reader")
     for page in (PAGE, "/review", "/events", "/dora"):
         assert member.get(page).status_code == 200
@@ -212,21 +195,19 @@ def test_a_reader_corrects_nothing(receiver: Receiver, key: str) -> None:
         member.post("/corrections/undo", form=PAGE, event=START, back=PAGE),
         member.post("/review/acknowledge", form=PAGE, line="1", back=PAGE),
     ]
-    assert [(one.status_code, "For members and owners only" in one.text) for one in refused] == [
-        (403, True)
-    ] * 3
+    for one in refused:
+        assert (one.status_code, "For members and owners only" in one.text) == (403, True)
     with transaction(receiver.store) as session:
         session.execute("UPDATE people SET role = 'viewer' WHERE id = 2")
     assert '<td data-label="role">member</td>' in owner.get("/settings/people").text
     assert correct(member, what="no-deploy").status_code == 303
 
 
-def test_owners_may_keep_corrections_to_themselves(receiver: Receiver, key: str) -> None:
+def test_owners_may_keep_corrections_to_themselves(
+    receiver: Receiver, key: str, owner: Visitor, member: Visitor
+) -> None:
     """With `corrections: owners`, a member sees no form, and a form of theirs is refused."""
-    owner, member = members(receiver)
     receiver.reload(DoraSettings(corrections="owners"))
-    while not receiver.logged("dora settings reloaded"):
-        member.get("/events")
     assert "Change the attribution" not in member.get(PAGE).text
     assert "Member: sees figures and events</label>" in owner.get("/settings/people").text
     assert correct(member, what="no-deploy").status_code == 403
@@ -235,9 +216,8 @@ def test_owners_may_keep_corrections_to_themselves(receiver: Receiver, key: str)
     assert failed(receiver, key) == {FIRST: False, "d2": False}
 
 
-def test_a_form_that_lacks_something_corrects_nothing(receiver: Receiver, key: str) -> None:
+def test_a_form_that_lacks_something_corrects_nothing(receiver: Receiver, key: str, owner: Visitor) -> None:
     """A correction without a choice or a reason is refused beside its field."""
-    owner, _ = members(receiver)
     for given, field in (({"what": ""}, "what"), ({"what": "no-deploy", "reason": ""}, "reason")):
         answer = correct(owner, **given)
         assert (answer.status_code, f'id="{field}-error"' in answer.text) == (400, True)
@@ -254,11 +234,8 @@ def test_rework_is_said_beside_the_outcome(receiver: Receiver, key: str) -> None
         return figures["rework"], failed(receiver, key)["d2"]
 
     assert put(receiver, key, "/api/deploys/d2/outcome", outcome="failed", reason="carts").status_code == 200
-    assert put(receiver, key, said, rework=True, reason="the cart").json() == {
-        "status": "corrected",
-        "id": "d2",
-        "what": "rework",
-    }
+    corrected = put(receiver, key, said, rework=True, reason="the cart").json()
+    assert corrected == {"status": "corrected", "id": "d2", "what": "rework"}
     assert rework() == (1, True)
     assert receiver.get(key, "/api/deploys/d2").json()["reworkCorrection"]["reason"] == "the cart"
     assert put(receiver, key, said, rework=False, reason="planned").json()["what"] == "not-rework"
@@ -270,9 +247,8 @@ def test_rework_is_said_beside_the_outcome(receiver: Receiver, key: str) -> None
     assert put(receiver, key, "/api/deploys/e/rework", rework=True, reason="no deploy").status_code == 404
 
 
-def test_what_a_form_did_is_said_once(receiver: Receiver, key: str) -> None:
+def test_what_a_form_did_is_said_once(key: str, owner: Visitor) -> None:
     """The page after the undo of a correction says so at its top; when it is loaded again, no more."""
-    owner, _ = members(receiver)
     assert correct(owner, event=START, what="no-deploy", reason="a drill").status_code == 303
     said = '<p class="notice done" role="status">'
     assert owner.post("/corrections/undo", form=PAGE, event=START, back=PAGE).status_code == 303

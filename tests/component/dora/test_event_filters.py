@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 from gitdailies_connection.config.sections.settings import DoraSettings, TeamSettings
-from gitdailies_dora.api.openapi import document
 from gitdailies_dora.derived.model import rows
-from jsonschema import Draft202012Validator
 
-from tests.component.dora.test_corrections import members, put
+from tests.component.dora.test_corrections import put
 from tests.support.dora.running import Receiver, in_thread
-from tests.support.dora.visitor import Visitor
+from tests.support.dora.shapes import shaped
+from tests.support.dora.visitor import Visitor, owner_of
 from tests.support.figures.asking import deploy, ended, started
 
 TEAMS = (
@@ -42,8 +41,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Receiver,
         key = receiver.key("lead", "send", "read", "correct")
         assert receiver.post(key, HISTORY).status_code == 202
         assert put(receiver, key, "/api/incidents/drill/dismissal", reason="a drill").status_code == 200
-        owner, _ = members(receiver)
-        yield receiver, key, owner
+        yield receiver, key, owner_of(receiver)
 
 
 def listed(receiver: Receiver, key: str, **asked: str) -> list[str]:
@@ -91,9 +89,7 @@ def test_the_list_and_the_page_have_the_same_filters(served: tuple[Receiver, str
         assert (asked, listed(receiver, key, **asked, order="happened")) == (asked, ids)
         query = "&".join(f"{name}={text}" for name, text in asked.items())
         assert (asked, shown(owner, f"/events?{query}")) == (asked, ids)
-    first = receiver.get(key, outcome="open", limit="1").json()
-    schema = {"$ref": "#/components/schemas/EventList", "components": document()["components"]}
-    Draft202012Validator(schema).validate(first)
+    first = shaped("EventList", receiver.get(key, outcome="open", limit="1").json())
     rest = receiver.get(key, outcome="open", limit="1", after=str(first["next"])).json()
     assert [event["id"] for event in (*first["events"], *rest["events"])] == ["alone", "staged"]
     assert rest["next"] is None
@@ -102,23 +98,18 @@ def test_the_list_and_the_page_have_the_same_filters(served: tuple[Receiver, str
 def test_the_result_says_what_the_filter_asks(served: tuple[Receiver, str, Visitor]) -> None:
     """In a list of open incidents, each result says that it is open, and what it is linked to."""
     _, _, owner = served
-    for outcome, result in (
-        ("open", "open, unlinked"),
-        ("unlinked", "open, unlinked"),
-        ("failed", "may have failed"),
-    ):
+    results = {"open": "open, unlinked", "unlinked": "open, unlinked", "failed": "may have failed"}
+    for outcome, result in results.items():
         page = owner.get(f"/events?outcome={outcome}").text
         found = re.findall(r'<td class="result">(?:<span[^>]*>)?([^<]*)', page)
         assert (outcome, set(found)) == (outcome, {result})
 
 
+FAILED = "outcome: expected one of failed, failed-for-certain, "
 WRONG = (
     ({"team": "pays"}, "team: expected one of pay, shop, none, got 'pays'"),
-    ({"outcome": "fialed"}, "outcome: expected one of failed, failed-for-certain, "),
-    (
-        {"outcome": "open", "kind": "deployed"},
-        "outcome: expected one of failed, failed-for-certain, ",
-    ),
+    ({"outcome": "fialed"}, FAILED),
+    ({"outcome": "open", "kind": "deployed"}, FAILED),
     ({"outcome": "open", "kind": "incidentResolved"}, "outcome: events of the kind incidentResolved have"),
 )
 
@@ -168,11 +159,9 @@ def test_an_outcome_waits_for_the_rows(
 def test_without_teams_there_is_nothing_to_choose(tmp_path: Path) -> None:
     """A server without teams says so, and its page has no choice of teams."""
     with in_thread(tmp_path / "w.db") as receiver:
-        owner, _ = members(receiver)
+        owner = owner_of(receiver)
         assert 'name="team"' not in owner.get("/events").text
         answer = receiver.get(receiver.key("reader", "read"), team="pay")
         assert answer.json()["detail"] == "team: gitdailies.yml has no teams, got 'pay'"
         receiver.reload(DoraSettings(teams=TEAMS))
-        while not receiver.logged("dora settings reloaded"):
-            owner.get("/events")
         assert "Payments" in owner.get("/events").text

@@ -4,11 +4,9 @@ import html
 import re
 from typing import Any
 
-import pytest
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import utc_now
 
-from tests.component.dora.test_corrections import members
 from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import Visitor
 from tests.support.dora.visitor import text_of as text
@@ -17,19 +15,12 @@ from tests.support.figures.asking import deploy, ended, started
 ODD_IDS = ("a/b", "..", ".", "a?b=c#d", "a%2Fb", "<b>&amp;", "cause", "x/cause")
 
 
-@pytest.fixture
-def people(receiver: Receiver) -> tuple[Visitor, Visitor]:
-    """An owner and a member."""
-    return members(receiver)
-
-
 def send(receiver: Receiver, *events: dict[str, Any]) -> None:
     assert receiver.post(receiver.key("ci"), list(events)).status_code == 202
 
 
-def test_ids_of_every_form_have_a_page(receiver: Receiver, people: tuple[Visitor, Visitor]) -> None:
+def test_ids_of_every_form_have_a_page(receiver: Receiver, owner: Visitor) -> None:
     """Each link of the list leads to the page of its event, whatever characters the id has."""
-    owner, _ = people
     send(
         receiver,
         *(deploy(id_, f"0{n}T08:00:00") for n, id_ in enumerate(ODD_IDS, 1)),
@@ -50,24 +41,19 @@ def test_ids_of_every_form_have_a_page(receiver: Receiver, people: tuple[Visitor
 
 
 def test_a_member_sees_no_body_no_key_and_no_delete(
-    receiver: Receiver, people: tuple[Visitor, Visitor]
+    receiver: Receiver, owner: Visitor, member: Visitor
 ) -> None:
     """What was received as it was, the name of the key and the deletion are for owners."""
-    owner, member = people
     send(receiver, {**deploy("d1", "02T08:00:00"), "environment": "production", "team": "a field of our own"})
     for visitor, sees in ((owner, True), (member, False)):
         page = visitor.get("/deploys/d1").text
-        assert [word in page for word in ("a field of our own", "with the key “ci”", "Delete event")] == [
-            sees
-        ] * 3
+        for word in ("a field of our own", "with the key “ci”", "Delete event"):
+            assert (word in page) is sees, word
         assert "What it counts for" in page
 
 
-def test_a_heading_is_short_and_the_whole_commit_is_below_it(
-    receiver: Receiver, people: tuple[Visitor, Visitor]
-) -> None:
+def test_a_heading_is_short_and_the_whole_commit_is_below_it(receiver: Receiver, owner: Visitor) -> None:
     """A deploy is headed by the beginning of its commit, which is whole in a place that can be copied."""
-    owner, _ = people
     sha = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
     send(receiver, deploy("d1", "02T08:00:00", sha))
     page = owner.get("/deploys/d1").text
@@ -78,9 +64,8 @@ def test_a_heading_is_short_and_the_whole_commit_is_below_it(
     assert f" {sha[:12]} · " in re.search("<title>(.*?)</title>", page)[1]
 
 
-def test_each_state_has_its_sentence(receiver: Receiver, people: tuple[Visitor, Visitor]) -> None:
+def test_each_state_has_its_sentence(receiver: Receiver, owner: Visitor) -> None:
     """Pending, repeated, remedied, open, merged, reopened and unlinked: each is said in a sentence."""
-    owner, _ = people
     now = text_of(utc_now())
     send(
         receiver,
@@ -116,10 +101,9 @@ def test_each_state_has_its_sentence(receiver: Receiver, people: tuple[Visitor, 
     advice = owner.get("/deploys/again").text.partition("What to do: ")[2]
     assert '<a href="/settings/figures">' in advice.partition("</dd>")[0], "where the setting is"
     # Times of the reasons are in the page's zone, as all others.
-    for path, reason in (
-        ("/deploys/again", "deploy aaaaaaaaaaaa of 2026-03-02 08:00 UTC"),
-        ("/deploys/young", "outside the rate until 20"),
-    ):
+    reasons = {"again": "deploy aaaaaaaaaaaa of 2026-03-02 08:00 UTC", "young": "outside the rate until 20"}
+    for path, reason in reasons.items():
+        path = f"/deploys/{path}"
         counted = text(owner.get(path).text).partition("What it counts for")[2].partition("For owners")[0]
         assert reason in counted, path
         assert re.search(r"\d\dT\d\d:", counted) is None, path
@@ -129,9 +113,8 @@ def test_each_state_has_its_sentence(receiver: Receiver, people: tuple[Visitor, 
     assert '<a href="/incidents/open">' in owner.get("/incidents/twice").text
 
 
-def test_the_list_has_its_filters_in_the_address(receiver: Receiver, people: tuple[Visitor, Visitor]) -> None:
+def test_the_list_has_its_filters_in_the_address(receiver: Receiver, owner: Visitor) -> None:
     """Dates, text and order select and sort; a list goes on with Older, and a wrong filter is named."""
-    owner, _ = people
     days = [deploy(f"d{n:02}", f"{n % 28 + 1:02}T08:00:00") for n in range(60)]
     send(receiver, *days, started("s", "15T08:30:00", title="Checkout fails"))
 
@@ -149,26 +132,22 @@ def test_the_list_has_its_filters_in_the_address(receiver: Receiver, people: tup
     assert 'No event matches. <a href="/events">Show all events</a>.' in owner.get("/events?q=nothing").text
     several = text(owner.get("/events?q=nothing&kind=deployed").text)
     assert "Show all events , or try it without the kind , without the search ." in several
-    for query, fault in (
-        ("from=soon", 'from-error" role="alert">Expected a date'),
-        ("order=up", "order: expected one of"),
-    ):
+    faults = {"from=soon": 'from-error" role="alert">Expected a date', "order=up": "order: expected one of"}
+    for query, fault in faults.items():
         answer = owner.get(f"/events?{query}")
         assert (answer.status_code, fault in answer.text) == (400, True)
 
 
 def commits_of(page: str) -> list[str]:
     """The last column of the table of commits: whether each counts."""
-    return [
-        text(row).split(" ", 1)[1] for row in re.findall(r'<tr><th scope="row">(.*?)</tr>', page, re.DOTALL)
-    ]
+    rows = re.findall(r'<tr><th scope="row">(.*?)</tr>', page, re.DOTALL)
+    return [text(row).split(" ", 1)[1] for row in rows]
 
 
 def test_commits_of_a_deploy_whose_new_ones_are_unknown_do_not_count(
-    receiver: Receiver, people: tuple[Visitor, Visitor]
+    receiver: Receiver, owner: Visitor
 ) -> None:
     """Page, interface and verdict agree about a first deploy, and about a list that leads to nothing."""
-    owner, _ = people
     times = [{"sha": sha * 40, "time": f"2026-03-0{day}T08:00:00Z"} for sha, day in (("b", 2), ("a", 1))]
     send(
         receiver,
@@ -186,11 +165,8 @@ def test_commits_of_a_deploy_whose_new_ones_are_unknown_do_not_count(
         assert [(one["new"], one["leadTimeSeconds"]) for one in detail["commits"]] == [(False, None)]
 
 
-def test_a_commit_outside_of_the_service_was_not_here_before(
-    receiver: Receiver, people: tuple[Visitor, Visitor]
-) -> None:
+def test_a_commit_outside_of_the_service_was_not_here_before(receiver: Receiver, owner: Visitor) -> None:
     """The page and the interface say that it touches nothing of the service."""
-    owner, _ = people
     listed = [{"sha": sha * 40, "time": "2026-03-03T08:00:00Z", "outside": sha == "c"} for sha in "bc"]
     send(
         receiver,
@@ -204,11 +180,8 @@ def test_a_commit_outside_of_the_service_was_not_here_before(
     assert [(one["new"], one["outside"]) for one in detail["commits"]] == [(True, False), (False, True)]
 
 
-def test_a_deploy_shows_the_list_that_it_has_from_another_report(
-    receiver: Receiver, people: tuple[Visitor, Visitor]
-) -> None:
+def test_a_deploy_shows_the_list_that_it_has_from_another_report(receiver: Receiver, owner: Visitor) -> None:
     """Its page and the interface have the commits that its lead time is of."""
-    owner, _ = people
     listed = [{"sha": "b" * 40, "time": "2026-03-03T08:00:00Z"}]
     send(
         receiver,
@@ -224,20 +197,15 @@ def test_a_deploy_shows_the_list_that_it_has_from_another_report(
     assert "Commits None is listed." in text(owner.get("/deploys/d4").text)
 
 
-def test_a_correction_offers_deploys_that_can_be_told_apart(
-    receiver: Receiver, people: tuple[Visitor, Visitor]
-) -> None:
+def test_a_correction_offers_deploys_that_can_be_told_apart(receiver: Receiver, owner: Visitor) -> None:
     """Beside the commit of a deploy there are its message or title, its version and its run, where known."""
+    told = {"message": "Retry cards once", "version": "2026.3.1"}
     send(
         receiver,
-        {
-            **deploy("d1", "02T08:00:00", run="ci:71", environment="production"),
-            "message": "Retry cards once",
-            "version": "2026.3.1",
-        },
+        {**deploy("d1", "02T08:00:00", run="ci:71", environment="production"), **told},
         {**deploy("d2", "02T09:00:00", environment="production"), "title": "Release 44"},
         started("s1", "02T10:00:00", "INC-1"),
     )
-    page = text(people[0].get("/incidents/s1").text)
+    page = text(owner.get("/incidents/s1").text)
     assert "Retry cards once, 2026.3.1, ci:71, 2 h earlier" in page
     assert "Release 44" in page

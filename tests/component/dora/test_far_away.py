@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -20,8 +20,8 @@ from tests.support.empty_stores import DORA
 from tests.support.slow_link import SlowLink, slow_link
 
 MOST = 6
-MONDAY = (datetime.now(UTC) - timedelta(days=datetime.now(UTC).weekday() + 14)).replace(hour=0, minute=0)
-EVENTS = made_up_week.events_of(MONDAY.replace(second=0, microsecond=0))
+MONDAY = made_up_week.last_monday() - timedelta(weeks=1)
+EVENTS = made_up_week.events_of(MONDAY)
 ROLLED_BACK = f"pay-{MONDAY + timedelta(days=2, hours=13):%m%d%H%M}"
 USUAL, START, END = EVENTS[0]["id"], "INC-20-shop-start", "INC-20-shop-end"
 API = (

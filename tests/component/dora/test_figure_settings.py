@@ -12,48 +12,24 @@ from gitdailies_dora.accounts.audit import setting_changes
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.sql.database import ReadPool
 
+from tests.support.dora import running
 from tests.support.dora.running import Receiver, at, in_thread
-from tests.support.dora.visitor import Visitor
+from tests.support.dora.visitor import Visitor, cells_of
+from tests.support.figures.asking import deploy
 from tests.support.processes import eventually
 
-FILE = """\
-dora:
-  window_hours: 48
-  production: [live, "prod-*"]
-  deploys:
-    hotfix: [hotfix/*]
-teams:
-  pay:
-    name: Payments
-    repos: [larkspur/pay-*]
-repositories:
-  larkspur/shop:
-    was: [larkspur/store]
-    services:
-      api:
-        paths: [api/**]
-"""
 PAGE = "/settings/figures"
 WINDOW = "dora.window_hours: how long after a deploy an incident may be attributed to it"
 
 
 def rows(page: str, caption: str) -> list[tuple[str, ...]]:
-    """Return the text of each cell of the table that is labeled by *caption*, by row."""
-    table = page[page.index(f'aria-labelledby="{caption}"') :].partition("</table>")[0]
-    found = re.findall(r"<tr>(.*?)</tr>", table.partition("<tbody>")[2], re.DOTALL)
-    return [
-        tuple(
-            " ".join(html.unescape(re.sub(r"<[^>]+>", "", cell)).split())
-            for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
-        )
-        for row in found
-    ]
+    """Return the words of each cell of the table that is labeled by *caption*, by row."""
+    return list(map(tuple, cells_of(page.partition(f'aria-labelledby="{caption}"')[2], "")))
 
 
-def test_each_setting_is_shown_with_its_line(receiver: Receiver, owner: Visitor, tmp_path: Path) -> None:
+def test_each_setting_is_shown_with_its_line(receiver: Receiver, owner: Visitor) -> None:
     """Each setting that makes the figures is there with its value, and the file and line, or the default."""
-    file = tmp_path / "gitdailies.yml"
-    file.write_text(FILE)
+    file = Path(running.__file__).with_name("figure_settings.yml")
     receiver.reload(load_dora(file))
     found = [row[:3] for row in rows(owner.get(PAGE).text, "in-force")]
     assert found == [
@@ -79,13 +55,8 @@ def test_a_change_is_audited_with_both_values_and_marked(receiver: Receiver, own
     """A reload with another window is a line of the trail, and is named and marked beside the figures."""
     now = datetime.now(UTC)
     events = [
-        {
-            "kind": "deployed",
-            "repo": repo,
-            "commitSHA": f"{hours:040}",
-            "time": (now - timedelta(hours=hours)).isoformat().replace("+00:00", "Z"),
-        }
-        for repo, hours in (("larkspur/shop", 30), ("larkspur/shop", 60), ("larkspur/ledger", 40))
+        deploy(f"d{hours}", now - timedelta(hours=hours), repo=f"larkspur/{repo}")
+        for repo, hours in (("shop", 30), ("shop", 60), ("ledger", 40))
     ]
     assert receiver.post(receiver.key("ci"), events).status_code == 202
     pages = "/dora?days=7", "/dora?days=7&repo=larkspur/shop"
@@ -121,9 +92,8 @@ def test_a_change_is_audited_with_both_values_and_marked(receiver: Receiver, own
 
 def test_a_page_of_a_repository_leaves_out_settings_of_others(receiver: Receiver, owner: Visitor) -> None:
     """A mirror that was added is named on the page of its repository, and on the overview."""
-    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    event = {"kind": "deployed", "repo": "larkspur/shop", "commitSHA": "a" * 40, "time": now}
-    assert receiver.post(receiver.key("ci"), [event, {**event, "repo": "larkspur/ledger"}]).status_code == 202
+    deploys = [deploy(name, datetime.now(UTC), repo=f"larkspur/{name}") for name in ("shop", "ledger")]
+    assert receiver.post(receiver.key("ci"), deploys).status_code == 202
     mirrors = {repo: Path("mirror.git") for repo in ("Larkspur/Shop", "larkspur/ledger")}
     receiver.reload(replace(DoraSettings(), mirrors=mirrors))
     names = {"the mirror of Larkspur/Shop", "the mirror of larkspur/ledger"}

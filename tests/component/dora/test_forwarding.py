@@ -14,6 +14,8 @@ from tests.support.dora.running import Receiver, in_thread
 from tests.support.dora.visitor import PASSWORD, Visitor
 
 GUESSES = 80
+PROXY = (parse_network("127.0.0.1"),)
+ELSEWHERE = (parse_network("10.0.0.0/8"),)
 
 
 def guess(receiver: Receiver, forwarded: str) -> int:
@@ -22,7 +24,7 @@ def guess(receiver: Receiver, forwarded: str) -> int:
 
 def test_a_guesser_slows_nobody_else_behind_a_trusted_proxy(tmp_path: Path) -> None:
     """Of two clients of one proxy only the guesser is slowed, whatever addresses it put into the header."""
-    with in_thread(tmp_path / "w.db", trusted_proxies=(parse_network("127.0.0.1"),)) as receiver:
+    with in_thread(tmp_path / "w.db", trusted_proxies=PROXY) as receiver:
         assert [guess(receiver, f"192.0.2.{n}, 198.51.100.7") for n in range(GUESSES)][-1] == 429
         # On a slow machine one guess is allowed again meanwhile.
         assert 429 in [guess(receiver, "192.0.2.200, 198.51.100.7") for _ in range(3)]
@@ -32,7 +34,7 @@ def test_a_guesser_slows_nobody_else_behind_a_trusted_proxy(tmp_path: Path) -> N
 
 def test_wrong_passwords_count_for_their_visitor(tmp_path: Path) -> None:
     """Ten wrong passwords of one visitor leave another one behind the same proxy free to sign in."""
-    with in_thread(tmp_path / "w.db", trusted_proxies=(parse_network("127.0.0.1"),)) as receiver:
+    with in_thread(tmp_path / "w.db", trusted_proxies=PROXY) as receiver:
         one, other = Visitor(receiver), Visitor(receiver)
         one.session.headers["x-forwarded-for"] = "198.51.100.7"
         other.session.headers["x-forwarded-for"] = "198.51.100.8"
@@ -40,10 +42,6 @@ def test_wrong_passwords_count_for_their_visitor(tmp_path: Path) -> None:
         statuses = [one.sign_in("Kim", f"wrong password {n}").status_code for n in range(11)]
         assert (statuses[0], statuses[-1]) == (401, 429)
         assert other.sign_in("Kim", "wrong password").status_code == 401
-
-
-PROXY = (parse_network("127.0.0.1"),)
-ELSEWHERE = (parse_network("10.0.0.0/8"),)
 
 
 def through_tls(

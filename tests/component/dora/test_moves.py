@@ -12,7 +12,7 @@ from gitdailies_dora.sql.database import transaction
 
 from tests.support.databases import KINDS
 from tests.support.dora.running import Receiver
-from tests.support.dora.visitor import Visitor
+from tests.support.dora.visitor import Visitor, joined
 from tests.support.figures.asking import deploy, ended, started
 
 pytestmark = pytest.mark.parametrize("kind", KINDS)
@@ -115,8 +115,7 @@ def test_a_moved_event_that_is_deleted_comes_back_as_it_is_sent(receiver: Receiv
     """A deleted event takes its correction along, so that the same id may be sent for another repository."""
     move(receiver, key)
     for id_ in ("s1", "e1"):
-        url = f"{receiver.url}/api/events/{id_}"
-        assert requests.delete(url, headers={"webhook-key": key}, timeout=30).status_code == 200
+        assert receiver.delete(key, id_).status_code == 200
     receiver.post(key, started("s1", "04T09:10:00", incident="Q1", **SEARCH))
     assert receiver.events(key, repo=WRONG)[-1]["id"] == "s1"
 
@@ -161,6 +160,12 @@ def test_a_short_name_is_enough_and_an_unknown_one_is_named(
     assert "service: no event has &#39;search&#39;; did you mean search-frontend" in shown
 
 
+def undo_of(page: str) -> dict[str, str]:
+    """Return the fields of the form that undoes a move."""
+    form = page.partition("Undo the move")[0]
+    return dict(re.findall(r'name="(repo|incident|undo)" value="([^"]*)"', form))
+
+
 def test_the_page_moves_and_moves_back(receiver: Receiver, owner: Visitor, key: str) -> None:
     """The overview leads to the page, which asks before a new name, moves, says so, and undoes it."""
     overview = owner.get("/dora?from=2026-03-01&to=2026-04-01").text
@@ -178,8 +183,7 @@ def test_the_page_moves_and_moves_back(receiver: Receiver, owner: Visitor, key: 
     asked = owner.post("/events/move", to="larkspur/shop-serch", **given)
     assert asked.status_code == 400
     assert "larkspur/shop-serch has no deploys; did you mean larkspur/shop-search;" in asked.text
-    done = owner.post("/events/move", to="Shop-Search", **given)
-    shown = owner.get(done.headers["location"]).text
+    shown = owner.submit("/events/move", to="Shop-Search", **given)
     assert "2 incidents of larkspur/shop-saerch count for" in shown
     assert counted(receiver, key) == AFTER
     incident = owner.get("/incidents/s1").text
@@ -192,26 +196,17 @@ def test_the_page_moves_and_moves_back(receiver: Receiver, owner: Visitor, key: 
     owner.post("/events/move", to=RIGHT, **third)
     page = owner.get(html.unescape(undo)).text
     assert "2 incidents of larkspur/shop-saerch count for" in page, "those of the same move"
-    fields = dict(
-        re.findall(r'name="(repo|incident|undo)" value="([^"]*)"', page.partition("Undo the move")[0])
-    )
-    back = owner.post("/events/move", form=link, **fields)
+    page = owner.submit("/events/move", form=link, **undo_of(page))
     assert counted(receiver, key)[WRONG]["events"] == 3, "the other move stays"
-    page = owner.get(back.headers["location"]).text
     assert "The move is undone." in page
-    fields = dict(
-        re.findall(r'name="(repo|incident|undo)" value="([^"]*)"', page.partition("Undo the move")[0])
-    )
-    owner.post("/events/move", form=link, **fields)
+    owner.post("/events/move", form=link, **undo_of(page))
     assert counted(receiver, key) == BEFORE
     assert owner.get("/settings/audit").text.count("moved back the incidents of") == 2
 
 
 def test_a_reader_is_led_to_nothing_that_is_refused(receiver: Receiver, owner: Visitor, key: str) -> None:
     """From the first page on, no link answers 403, and no form but their own account's is shown."""
-    reader = Visitor(receiver)
-    link = re.search(r"/join/[\w-]+", owner.post("/settings/people", role="reader").text)[0]
-    assert reader.join(link, "Rea").status_code == 303
+    reader = joined(receiver, owner, "reader")
     overview = "/dora?from=2026-03-01&to=2026-04-01"
     text = reader.get(overview).text
     assert f"{WRONG} has incidents and no deploys; did you mean {RIGHT}" in text

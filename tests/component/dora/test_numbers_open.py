@@ -7,19 +7,21 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from gitdailies_dora.pages.frame.event_links import COUNTED
 
 from tests.support.databases import KINDS
-from tests.support.dora.made_up_week import TEAMS, events_of
+from tests.support.dora.made_up_week import TEAMS, events_of, last_monday
 from tests.support.dora.running import at, in_thread
 from tests.support.dora.visitor import Visitor, owner_of
+from tests.support.figures.asking import deploy, ended, started
 
 pytestmark = pytest.mark.parametrize("kind", KINDS)
 
 NOW = datetime.now(UTC)
-MONDAY = (NOW - timedelta(days=NOW.weekday() + 7)).replace(hour=0, minute=0, second=0, microsecond=0)
+MONDAY = last_monday()
 # A count of events in a sentence.
 _COUNT = re.compile(
     r".{0,20}(?<![\w.,:–-])[1-9][\d,]*\s"
@@ -29,58 +31,49 @@ _COUNT = re.compile(
 _READ_OUT = (r"([\d,]+) deploys? in ", r"([\d,]+) of [\d,]+ (?:failed|rework)", r"of ([\d,]+) recovered")
 
 
-def extras() -> list[dict[str, object]]:
+def extras() -> list[dict[str, Any]]:
     """Return what the made-up week lacks: deploys of today, repeats, services, fixes, and what is unknown."""
     recent = NOW - timedelta(hours=9)
-    day = MONDAY + timedelta(days=3)
+
+    def at(hours: int, minutes: int = 0) -> datetime:
+        """A moment of Thursday, or after it."""
+        return MONDAY + timedelta(days=3, hours=hours, minutes=minutes)
+
     return [
-        *(
-            _deploy(f"today-{hours}", NOW - timedelta(hours=hours), repo="larkspur/cart", service="api")
-            for hours in (1, 3, 5, 8)
-        ),
-        _incident("bad-today", NOW - timedelta(hours=2), repo="larkspur/cart", service="api"),
-        _deploy("twice-1", recent, repo="larkspur/ledger", commitSHA="ab" * 20),
-        _deploy("twice-2", recent + timedelta(minutes=5), repo="larkspur/ledger", commitSHA="ab" * 20),
+        *(_deploy(f"today-{n}", NOW - timedelta(hours=n), "cart", service="api") for n in (1, 3, 5, 8)),
+        *_incident("bad-today", NOW - timedelta(hours=2), "cart", service="api"),
+        _deploy("twice-1", recent, "ledger", commitSHA="ab" * 20),
+        _deploy("twice-2", recent + timedelta(minutes=5), "ledger", commitSHA="ab" * 20),
         # A fix forward: a deploy between the start and the end of an incident of an earlier one.
-        _deploy("broken", day + timedelta(hours=1), repo="larkspur/auth"),
-        _incident("slow", day + timedelta(hours=1, minutes=10), repo="larkspur/auth"),
-        _deploy("fix", day + timedelta(hours=1, minutes=30), repo="larkspur/auth"),
-        _end("slow", day + timedelta(hours=1, minutes=40), repo="larkspur/auth"),
+        _deploy("broken", at(1), "auth"),
+        *_incident("slow", at(1, 10), "auth", at(1, 40)),
+        _deploy("fix", at(1, 30), "auth"),
         # Merged into another: nothing times the recovery.
-        _deploy("merged-deploy", day + timedelta(hours=4), repo="larkspur/auth"),
-        _incident("merged", day + timedelta(hours=4, minutes=5), repo="larkspur/auth"),
-        _end(
-            "merged",
-            day + timedelta(hours=4, minutes=9),
-            repo="larkspur/auth",
-            mergedInto="slow",
-            resolution="merged",
-        ),
+        _deploy("merged-deploy", at(4), "auth"),
+        *_incident("merged", at(4, 5), "auth", at(4, 9), merged="slow"),
         # Of no deploy in 24 h, but in 72 h.
-        _incident("late", MONDAY + timedelta(days=6, hours=20), repo="larkspur/ledger"),
-        _end("late", MONDAY + timedelta(days=6, hours=21), repo="larkspur/ledger"),
-        _deploy("qa", recent, repo="larkspur/ledger", environment="qa"),
-        _deploy("named", day + timedelta(hours=7), repo="larkspur/shop", commitSHA="cd" * 20),
-        _incident("by-name", day + timedelta(hours=7, minutes=2), repo="larkspur/shop", causedBy="cd" * 20),
-        _end("by-name", day + timedelta(hours=7, minutes=20), repo="larkspur/shop"),
-        _deploy("hot", day + timedelta(hours=8), repo="larkspur/ledger", type="hotfix"),
+        *_incident("late", at(92), "ledger", at(93)),
+        _deploy("qa", recent, "ledger", environment="qa"),
+        _deploy("named", at(7), "shop", commitSHA="cd" * 20),
+        *_incident("by-name", at(7, 2), "shop", at(7, 20), causedBy="cd" * 20),
+        _deploy("hot", at(8), "ledger", type="hotfix"),
     ]
 
 
-def _deploy(id_: str, at: datetime, **more: object) -> dict[str, object]:
-    sha = f"{abs(hash(id_)):040x}"[-40:]
-    given = {"kind": "deployed", "id": id_, "commitSHA": sha, "time": at.isoformat()}
-    return {**given, "environment": "production", "run": f"ci:{id_}", **more}
+def _deploy(id_: str, at: datetime, repo: str, **more: str) -> dict[str, Any]:
+    given = {"repo": f"larkspur/{repo}", "environment": "production", "run": f"ci:{id_}"}
+    return deploy(id_, at, **{**given, **more})
 
 
-def _incident(id_: str, at: datetime, **more: object) -> dict[str, object]:
-    given = {"kind": "incidentStarted", "id": f"{id_}-start", "incidentId": id_, "time": at.isoformat()}
-    return {**given, "environment": "production", **more}
-
-
-def _end(id_: str, at: datetime, **more: object) -> dict[str, object]:
-    given = {"kind": "incidentResolved", "id": f"{id_}-end", "incidentId": id_, "time": at.isoformat()}
-    return {**given, "environment": "production", **more}
+def _incident(
+    id_: str, at: datetime, repo: str, over: datetime | None = None, merged: str = "", **more: object
+) -> Iterator[dict[str, Any]]:
+    """Yield its start, and if it is *over*, its end, which may be that it was merged into another."""
+    place = {"repo": f"larkspur/{repo}", "environment": "production"}
+    yield started(f"{id_}-start", at, id_, **place, **more)
+    if over:
+        end = {"mergedInto": merged, "resolution": "merged"} if merged else {}
+        yield ended(f"{id_}-end", over, id_, **place, **end)
 
 
 @pytest.fixture

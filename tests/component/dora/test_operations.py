@@ -21,10 +21,10 @@ from gitdailies_server import readiness
 from gitdailies_server.readiness import Readiness
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.databases import KINDS, postgresql_url
+from tests.support.databases import KINDS
 from tests.support.dora.payloads import body
-from tests.support.dora.running import Receiver, at, in_thread
-from tests.support.empty_stores import DORA
+from tests.support.dora.running import Receiver, in_thread
+from tests.support.loops import in_loop
 from tests.support.processes import eventually
 from tests.support.servers import free_port
 
@@ -72,32 +72,25 @@ def test_readiness_really_writes(busy: Receiver, store: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_readiness_changes_nothing(kind: str, tmp_path: Path) -> None:
+def test_readiness_changes_nothing(kind: str, receiver: Receiver) -> None:
     """Probes of a new and of a used store leave events and figures as they are."""
-    with postgresql_url(DORA) as url:
-        location = at(url if kind == "postgresql" else f"sqlite:{tmp_path / 'w.db'}")
-        with in_thread(location) as receiver:
-            key = receiver.key("ci", "send", "read")
-            for number in range(3):
-                assert receiver.post(key, body("deploy", id=f"d-{number}")).status_code == 202
-                assert status(f"{receiver.url}/readyz") == 200
-            assert len(receiver.events(key)) == 3
+    key = receiver.key("ci", "send", "read")
+    for number in range(3):
+        assert receiver.post(key, body("deploy", id=f"d-{number}")).status_code == 202
+        assert status(f"{receiver.url}/readyz") == 200
+    assert len(receiver.events(key)) == 3
 
 
-def test_a_server_that_stops_is_not_ready(store: Path) -> None:
+@in_loop
+async def test_a_server_that_stops_is_not_ready(store: Path) -> None:
     """From the moment it begins to stop it says so, although its store can still be written."""
-
-    async def probes() -> list[str]:
-        opened = open_store(store)
-        opened.start()
-        probe = Readiness(opened)
-        before = await probe.fault()
-        probe.stopping = True
-        after = await probe.fault()
-        await opened.close()
-        return [before, after]
-
-    assert asyncio.run(probes()) == ["", "the server is stopping"]
+    opened = open_store(store)
+    opened.start()
+    probe = Readiness(opened)
+    assert await probe.fault() == ""
+    probe.stopping = True
+    assert await probe.fault() == "the server is stopping"
+    await opened.close()
 
 
 def test_a_table_that_is_gone_is_no_fault_of_the_probe(busy: Receiver, store: Path) -> None:
@@ -110,26 +103,23 @@ def test_a_table_that_is_gone_is_no_fault_of_the_probe(busy: Receiver, store: Pa
         assert status(f"{busy.status_url}/metrics") == 200
 
 
-def test_what_was_given_up_before_it_began_is_not_stored(
+@in_loop
+async def test_what_was_given_up_before_it_began_is_not_stored(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sender that was refused sends again. What waited behind a slow commit then counts once."""
     monkeypatch.setattr(event_store, "ANSWER_SECONDS", 0.2)
-
-    async def written() -> list[str]:
-        opened, done, slow = open_store(store), list[str](), threading.Event()
-        opened.start()
-        first = asyncio.create_task(opened.write(lambda _: slow.wait(30), patient=True))
-        await asyncio.sleep(0)
-        with pytest.raises(StoreTimeout):
-            await opened.write(lambda _: done.append("refused"))
-        slow.set()
-        await first
-        await opened.write(lambda _: done.append("again"))
-        await opened.close()
-        return done
-
-    assert asyncio.run(written()) == ["again"]
+    opened, done, slow = open_store(store), list[str](), threading.Event()
+    opened.start()
+    first = asyncio.create_task(opened.write(lambda _: slow.wait(30), patient=True))
+    await asyncio.sleep(0)
+    with pytest.raises(StoreTimeout):
+        await opened.write(lambda _: done.append("refused"))
+    slow.set()
+    await first
+    await opened.write(lambda _: done.append("again"))
+    await opened.close()
+    assert done == ["again"]
 
 
 def test_requests_events_and_commits_are_counted(busy: Receiver) -> None:

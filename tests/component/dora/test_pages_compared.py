@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gitdailies_core.values.times import text_of as text
+
 from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import Visitor
 from tests.support.dora.visitor import text_of as shown
@@ -31,10 +33,6 @@ def failed(repo: str, hours_ago: float) -> list[dict[str, Any]]:
     ]
 
 
-def text(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")
-
-
 def post(receiver: Receiver, events: list[dict[str, Any]]) -> str:
     key = receiver.key("all", "send", "read")
     assert receiver.post(key, events).status_code == 202
@@ -54,18 +52,12 @@ def alike() -> Iterator[dict[str, Any]]:
 def test_repositories_that_differ_by_nothing_are_not_accused(receiver: Receiver, owner: Visitor) -> None:
     """One deploy of one that failed is no fail rate that clearly differs from the common one."""
     key = post(receiver, [*alike()])
-    page = shown(owner.get("/dora?days=30").text)
-    assert (
-        "Among 21 repositories, no fail rate differs from the common rate by more than chance explains"
-        in page
-    )
+    said = "Among 21 repositories, no fail rate differs from the common rate by more than chance explains"
+    assert said in shown(owner.get("/dora?days=30").text)
     broken = [one for hours in range(30, 60) for one in failed("larkspur/broken", hours * 3)]
     assert receiver.post(key, broken).status_code == 202
-    page = shown(owner.get("/dora?days=30").text)
-    assert (
-        "The fail rate of 1 of 22 repositories clearly differs from the common rate: larkspur/broken ."
-        in page
-    )
+    said = "The fail rate of 1 of 22 repositories clearly differs from the common rate: larkspur/broken ."
+    assert said in shown(owner.get("/dora?days=30").text)
 
 
 def waits(repo: str, minutes: int) -> Iterator[dict[str, Any]]:
@@ -135,19 +127,16 @@ def test_a_column_has_one_unit(receiver: Receiver, owner: Visitor) -> None:
 
 def test_the_last_day_that_a_person_picks_counts(receiver: Receiver, owner: Visitor) -> None:
     """The last day of a form is in the period, and the form shows it again; an address keeps its meaning."""
-    post(
-        receiver,
-        [{**deploy("larkspur/shop", 0), "time": f"2026-03-{day}T12:00:00Z"} for day in ("01", "30", "31")],
-    )
+    days = ("01", "30", "31")
+    post(receiver, [{**deploy("larkspur/shop", 0), "time": f"2026-03-{day}T12:00:00Z"} for day in days])
     for page in ("/dora?from=2026-03-01&through=2026-03-31", "/dora?from=2026-03-01&to=2026-04-01"):
         found = owner.get(page).text
         assert 'name="through" value="2026-03-31"' in found
         assert "3 deploys" in shown(found) or "Deploys 3" in shown(found)
     listed = owner.get("/events?from=2026-03-01&through=2026-03-31").text
     assert 'name="through" value="2026-03-31"' in listed
-    assert (
-        listed.count("<time") == owner.get("/events?from=2026-03-01&to=2026-04-01").text.count("<time") >= 3
-    )
+    until = owner.get("/events?from=2026-03-01&to=2026-04-01").text
+    assert listed.count("<time") == until.count("<time") >= 3
     assert "Deploys 2" in shown(owner.get("/dora?from=2026-03-01&to=2026-03-31").text)
     wrong = owner.get("/dora?through=soon")
     assert wrong.status_code == 400

@@ -13,7 +13,7 @@ from gitdailies_server.storage.database import transaction
 
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver
-from tests.support.dora.visitor import Visitor, owner_of
+from tests.support.dora.visitor import Visitor, joined, owner_of
 from tests.support.dora.with_relay import STATUS_KEY, pages_and_relay
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import ENDED_AT, pagerduty, signed
@@ -31,11 +31,25 @@ class Both:
     receiver: Receiver
     owner: Visitor
 
+    @property
+    def file(self) -> Path:
+        return self.relay.store.parent / "gitdailies.yml"
+
     def member(self) -> Visitor:
-        page = self.owner.post("/settings/people", role="member").text
-        visitor = Visitor(self.receiver)
-        visitor.join(re.search(r"/join/[\w-]+", page)[0], "Vic")
-        return visitor
+        return joined(self.receiver, self.owner)
+
+    def begin(self, *incidents: str, service: str = "attic") -> None:
+        """Have incidents of a service begin at PagerDuty."""
+        for incident in incidents:
+            pagerduty("incident.triggered", incident, service=service).post(self.relay.url)
+
+    def shows(self, path: str, text: str, times: int = 1) -> str:
+        """Open a page until it has a text at least so many times."""
+        return eventually(lambda: page if (page := self.owner.get(path).text).count(text) >= times else "")
+
+    def save(self, **line: str) -> str:
+        """Save a line of services, and return the page that follows."""
+        return self.owner.submit("/settings/services", **line)
 
     def ids(self, query: str = "") -> list[str]:
         return re.findall(r'href="/deliveries/relay/(d\w+)">', self.owner.get(f"/deliveries{query}").text)
@@ -57,9 +71,7 @@ def hostile() -> bytes:
 def test_a_delivery_leads_to_its_event(both: Both) -> None:
     """One that counted is listed as passed on, and a link leads to the event that it became."""
     pagerduty("incident.triggered", "Q1").post(both.relay.url)
-    page = eventually(
-        lambda: text if "the receiver took 1 event" in (text := both.owner.get("/deliveries").text) else ""
-    )
+    page = both.shows("/deliveries", "the receiver took 1 event")
     (event,) = set(re.findall(r'href="(/events/\d+)"', page))
     shown = both.owner.get(event).text
     assert "Checkout returns 502" in shown
@@ -71,9 +83,7 @@ def test_deliveries_show_titles_outcomes_over_time_and_how_soon_they_counted(bot
     """A line has the title of its event, a drawing counts outcomes, and a delivery how soon it counted."""
     for number in (1, 2):
         assert pagerduty("incident.triggered", f"Q{number}").post(both.relay.url).status_code == 202
-    page = eventually(
-        lambda: text if (text := both.owner.get("/deliveries").text).count("Passed on</span>") > 1 else ""
-    )
+    page = both.shows("/deliveries", "Passed on</span>", times=2)
     title = both.receiver.events(both.receiver.key("reading", "read"))[0]["title"]
     assert page.count(f'<span class="under">{html.escape(title)}</span>') == 2
     assert 'aria-label="2 deliveries by time: 2 passed on"' in page
@@ -144,10 +154,7 @@ def test_a_member_sees_outcomes_and_no_body_no_address_no_button(both: Both) -> 
     for hidden in ("escalation_policy", "user-agent", "pagerduty-secret", f"/deliveries/relay/{id_}/"):
         assert hidden not in page, hidden
         assert hidden not in member.get("/deliveries").text
-    assert (
-        re.findall(r'href="/deliveries/relay/(d\w+)"', member.get("/deliveries?q=escalation_policy").text)
-        == []
-    )
+    assert 'href="/deliveries/relay/d' not in member.get("/deliveries?q=escalation_policy").text
     assert both.ids("?q=escalation_policy") == [id_]
     refused = member.get("/deliveries/refused").text
     assert "expected a signature" in refused
@@ -156,7 +163,7 @@ def test_a_member_sees_outcomes_and_no_body_no_address_no_button(both: Both) -> 
 
 def test_a_member_may_not_act(both: Both) -> None:
     """Each action of an owner is refused to a member, also with a right form token, and changes nothing."""
-    pagerduty("incident.triggered", "Q1", service="attic").post(both.relay.url)
+    both.begin("Q1")
     (id_,) = both.ids()
     member = both.member()
     for step in ("replay", "requeue", "discard", "close"):
@@ -170,7 +177,7 @@ def test_a_member_may_not_act(both: Both) -> None:
 
 def test_a_discarded_delivery_has_its_reason_and_an_audit_line(both: Both) -> None:
     """Discarding asks why, is shown with name and reason, and the audit trail names person and delivery."""
-    pagerduty("incident.triggered", "Q1", service="attic").post(both.relay.url)
+    both.begin("Q1")
     (id_,) = both.ids()
     path = f"/deliveries/relay/{id_}/discard"
     asked = both.owner.get(path).text
@@ -179,9 +186,7 @@ def test_a_discarded_delivery_has_its_reason_and_an_audit_line(both: Both) -> No
         assert f"<dd>{fact}</dd>" in asked
     refused = both.owner.post(path, reason=" ")
     assert (refused.status_code, 'aria-describedby="reason-hint reason-error"' in refused.text) == (422, True)
-    done = both.owner.post(path, reason=f"a drill {MARKUP}")
-    assert done.status_code == 303
-    page = both.owner.get(done.headers["location"]).text
+    page = both.owner.submit(path, reason=f"a drill {MARKUP}")
     assert "Discarded by Kim" in page
     assert MARKUP not in page
     trail = both.owner.get("/settings/audit").text
@@ -190,8 +195,7 @@ def test_a_discarded_delivery_has_its_reason_and_an_audit_line(both: Both) -> No
 
 def test_all_that_fit_are_acted_on_after_their_number_was_shown(both: Both) -> None:
     """The page shows the number; what fits otherwise meanwhile is counted again; then all are discarded."""
-    for incident in ("Q1", "Q2", "Q3"):
-        pagerduty("incident.triggered", incident, service="attic").post(both.relay.url)
+    both.begin("Q1", "Q2", "Q3")
     path = "/deliveries/actions?action=discard&outcome=unmapped&relay=relay"
     form = both.owner.get(path).text
     assert "Discard 3 deliveries?" in form
@@ -205,24 +209,22 @@ def test_all_that_fit_are_acted_on_after_their_number_was_shown(both: Both) -> N
     assert again.status_code == 409
     assert "Discard 2 deliveries?" in again.text
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', again.text))
-    done = both.owner.post("/deliveries/actions", form=path, **{**fields, "reason": "a drill"})
-    assert "Discarded 2 deliveries." in both.owner.get(done.headers["location"]).text
+    done = both.owner.submit("/deliveries/actions", form=path, **{**fields, "reason": "a drill"})
+    assert "Discarded 2 deliveries." in done
     assert both.ids("?outcome=unmapped") == []
 
 
 def test_an_action_reads_a_bounded_number_of_bodies(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     """A search reads a limited number of bodies, and the page says that more may match."""
-    for incident in ("Q1", "Q2", "Q3", "Q4"):
-        pagerduty("incident.triggered", incident, service="attic").post(both.relay.url)
+    both.begin("Q1", "Q2", "Q3", "Q4")
     path = "/deliveries/actions?action=discard&outcome=unmapped&q="
     assert "Discard 4 deliveries?" in (whole := both.owner.get(f"{path}attic").text)
     assert "may match" not in whole
     monkeypatch.setattr(deliveries, "MOST_BODIES_FOR_ACTION", 3)
     assert "Discard 3 deliveries?" in (some := both.owner.get(f"{path}attic").text)
     assert "More deliveries may match. These are the oldest 3. Repeat this" in some
-    assert (
-        "No delivery matches among the oldest; choose a later start" in both.owner.get(f"{path}cellar").text
-    )
+    some = both.owner.get(f"{path}cellar").text
+    assert "No delivery matches among the oldest; choose a later start" in some
     # A body that is not read for another reason does not count.
     assert "No delivery matches. <a" in both.owner.get(f"{path}attic&service=cellar").text
     monkeypatch.setattr(deliveries, "MOST_BODIES_FOR_ACTION", 5)
@@ -231,15 +233,12 @@ def test_an_action_reads_a_bounded_number_of_bodies(both: Both, monkeypatch: pyt
 
 def test_a_wrong_filter_is_named_beside_its_field(both: Both) -> None:
     """A filter that the relay does not take is a mistake in the form, not a fault of the relay."""
-    for query, said in (
-        ("outcome=lost", "Expected one of passed_on, "),
-        ("source=none", "Expected "),
-        ("from=yesterday", "Expected "),
-    ):
+    wrong = {"outcome=lost": "one of passed_on, ", "source=none": "", "from=yesterday": ""}
+    for query, said in wrong.items():
         name = query.partition("=")[0]
         page = both.owner.get(f"/deliveries?{query}")
         assert page.status_code == 400, query
-        assert f'<p class="error" id="{name}-error" role="alert">{said}' in page.text, query
+        assert f'<p class="error" id="{name}-error" role="alert">Expected {said}' in page.text, query
         assert "The request to the relay" not in page.text
         assert "No deliver" not in page.text
     act = both.owner.get("/deliveries/actions?action=replay&outcome=lost")
@@ -252,9 +251,7 @@ def test_wrong_requests_are_listed_with_what_to_do(both: Both) -> None:
     key = both.receiver.key("ci")
     assert both.receiver.post(key, {**body("deploy"), "repo": "zzz"}).status_code == 422
     assert both.receiver.post("gdk_unknown", body("deploy")).status_code == 401
-    page = eventually(
-        lambda: text if "expected a signature" in (text := both.owner.get("/deliveries/refused").text) else ""
-    )
+    page = both.shows("/deliveries/refused", "expected a signature")
     assert "Compare the secret at the tool" in page
     assert re.search(r'keys/\d+">ci</a>', page)
     assert "repo: expected" in page
@@ -267,8 +264,7 @@ def test_wrong_requests_are_listed_with_what_to_do(both: Both) -> None:
 
 def test_a_service_is_mapped_by_form(both: Both) -> None:
     """An owner saves a line; what waited counts and is shown, and the audit trail has a line."""
-    for incident in ("Q1", "Q2"):
-        pagerduty("incident.triggered", incident, service=MARKUP).post(both.relay.url)
+    both.begin("Q1", "Q2", service=MARKUP)
     page = both.owner.get("/settings/services").text
     assert "Not mapped yet: 1 service" in page
     assert "never</td>" in page, "no event was ever seen"
@@ -277,9 +273,7 @@ def test_a_service_is_mapped_by_form(both: Both) -> None:
     assert wrong.status_code == 422
     assert "services" in wrong.text
     assert MARKUP not in wrong.text
-    done = both.owner.post("/settings/services", service=MARKUP, repo="larkspur/attic")
-    assert done.status_code == 303
-    shown = both.owner.get(done.headers["location"]).text
+    shown = both.save(service=MARKUP, repo="larkspur/attic")
     assert "counts for larkspur/attic. Replayed 2 deliveries. It gave 2 events." in shown
     assert ">Undo<" not in shown, "what was counted stays"
     (edit,) = re.findall(r'It cannot be undone[^<]*<a href="([^"]*)">edit it<', shown)
@@ -293,7 +287,7 @@ def test_a_service_is_mapped_by_form(both: Both) -> None:
 def press(owner: Visitor, page: str, button: str, **more: str) -> str:
     """Press the one button of a form of the notice of a change; return the page that follows."""
     address, fields = form_of(page, button)
-    return owner.get(owner.post(address, **fields, **more).headers["location"]).text
+    return owner.submit(address, **fields, **more)
 
 
 def form_of(page: str, button: str) -> tuple[str, dict[str, str]]:
@@ -309,26 +303,23 @@ def form_of(page: str, button: str) -> tuple[str, dict[str, str]]:
 @pytest.mark.parametrize("service", ["worker", '""'])
 def test_an_undo_is_followed_by_a_redo_and_nothing_else(both: Both, service: str) -> None:
     """However often the button is pressed, the line is one that a person chose, service included."""
-    file = both.relay.store.parent / "gitdailies.yml"
     wanted = f"{{repo: larkspur/platform, environment: production, service: {service}}}"
-    given = {"service": "search", "change": "edit", "form": "/settings/services"}
-    line = {"repo": "larkspur/platform", "environment": "production", "counts_as": service}
-    both.owner.post("/settings/services", **given, **line)
-    assert f"search: {wanted}" in file.read_text()
-    done = both.owner.post("/settings/services", **given, **{**line, "environment": "prod"})
+    line = {"service": "search", "change": "edit", "repo": "larkspur/platform", "counts_as": service}
+    both.save(**line, environment="production")
+    assert f"search: {wanted}" in both.file.read_text()
+    page = both.save(**line, environment="prod")
     changed = wanted.replace("production", "prod")
-    page = both.owner.get(done.headers["location"]).text
     told = "without a service" if service == '""' else "as worker"
     for button, now in (("Undo", wanted), ("Redo", changed)) * 2:
         page = press(both.owner, page, button)
-        assert re.findall(r"  search: (.*)", file.read_text()) == [now]
+        assert re.findall(r"  search: (.*)", both.file.read_text()) == [now]
         environment = "production" if now == wanted else "prod"
         assert f"<p>search counts for larkspur/platform in {environment} {told}." in page
 
 
 def test_an_edited_line_leads_to_its_incidents_and_they_to_the_line(both: Both) -> None:
     """What a wrong line counted is named after the edit, beside Undo; the page of the move names the line."""
-    pagerduty("incident.triggered", "Q1", service="search").post(both.relay.url)
+    both.begin("Q1", service="search")
     eventually(lambda: "/incidents/" in both.owner.get("/events?repo=larkspur/platform").text)
     page = both.owner.get("/events/move?repo=larkspur/platform").text
     (edit,) = re.findall(r'search still count for larkspur/platform: .*?href="([^"]*)">Edit the line', page)
@@ -336,9 +327,7 @@ def test_an_edited_line_leads_to_its_incidents_and_they_to_the_line(both: Both) 
     assert re.findall(r'open id="edited"><summary>Edit<span class="aside"> the line of (\w+)', shown) == [
         "search"
     ]
-    given = {"service": "search", "repo": "larkspur/search", "change": "edit", "form": "/settings/services"}
-    done = both.owner.post("/settings/services", **given)
-    page = both.owner.get(done.headers["location"]).text
+    page = both.save(service="search", repo="larkspur/search", change="edit")
     assert "search counts for larkspur/search." in page
     assert ">Undo<" in page
     (move,) = re.findall(r'<a href="([^"]*)">1 incident</a> still counts for larkspur/platform', page)
@@ -358,64 +347,57 @@ def test_a_wrong_line_is_named_until_it_is_put_right(both: Both) -> None:
         for at, repo in enumerate(("larkspur/platforms", "larkspur/other"), 1)
     ]
     assert both.receiver.post(both.receiver.key("sends", "send"), shipped).status_code == 202
-    pagerduty("incident.triggered", "Q1", service="search").post(both.relay.url)
+    both.begin("Q1", service="search")
     alone = "larkspur/platform has incidents and no deploys"
     eventually(lambda: alone in both.owner.get("/dora").text)
     line = "New incidents of search count for larkspur/platform: "
     assert line in both.owner.get("/dora").text
     assert line in both.member().get("/dora").text
     given = {"repo": "larkspur/platform", "to": "larkspur/platforms", "reason": "a typo"}
-    done = both.owner.post("/events/move", form="/events/move?repo=larkspur/platform", **given)
-    moved = both.owner.get(done.headers["location"]).text
+    moved = both.owner.submit("/events/move", form="/events/move?repo=larkspur/platform", **given)
     assert re.findall(r"search still count for larkspur/platform: .*?>Edit the line<", moved)
     overview = both.owner.get("/dora").text
     assert alone not in overview
     assert re.findall(rf"{line}[^<]*<a href=\"/settings/services\?[^>]*>Edit the line<", overview)
-    edit = {"service": "search", "repo": "larkspur/platforms", "change": "edit", "form": "/settings/services"}
-    both.owner.post("/settings/services", **edit)
+    both.save(service="search", repo="larkspur/platforms", change="edit")
     assert line not in both.owner.get("/dora").text
 
 
 def test_only_the_incidents_of_the_line_are_offered_and_moved(both: Both) -> None:
     """A line by an id leads to the incidents of its service alone; each move is undone by itself."""
     events = both.receiver.key("reading", "read")
-    for number, service in enumerate(("attic", "attic", "web"), 1):
-        pagerduty("incident.triggered", f"Q{number}", service=service).post(both.relay.url)
+    both.begin("Q1", "Q2")
+    both.begin("Q3", service="web")
     for service in ("attic", "web"):
-        line = {"service": f"P-{service}", "name": service, "repo": "larkspur/web", "new": "yes"}
-        both.owner.post("/settings/services", form="/settings/services", **line)
+        both.save(service=f"P-{service}", name=service, repo="larkspur/web", new="yes")
     eventually(lambda: len(both.receiver.events(events, repo="larkspur/web")) == 3)
     given = {"service": "P-attic", "repo": "larkspur/attic", "new": "yes", "change": "edit"}
-    address = both.owner.post("/settings/services", form="/settings/services", **given).headers["location"]
+    address = both.owner.post("/settings/services", **given).headers["location"]
     page = both.owner.get(address).text
     (move,) = re.findall(r'<a href="([^"]*)">2 incidents</a> still count for larkspur/web', page)
     assert "P-web still count" not in both.owner.get(html.unescape(move)).text, "its line is right"
     press(both.owner, page, "Move them to larkspur/attic", new="yes")
     assert "still count" not in both.owner.get(address).text, "the incident of web is where it belongs"
     web = {"repo": "larkspur/web", "service": "web", "to": "larkspur/other", "new": "yes", "reason": "a try"}
-    moved = both.owner.get(both.owner.post("/events/move", form="/events", **web).headers["location"]).text
-    press(both.owner, moved, "Undo the move")
+    press(both.owner, both.owner.submit("/events/move", form="/events", **web), "Undo the move")
     places = {one["incidentId"]: one["repo"] for one in both.receiver.events(events)}
     assert places == {"Q1": "larkspur/attic", "Q2": "larkspur/attic", "Q3": "larkspur/web"}
 
 
 def test_a_line_with_an_id_is_listed_with_the_name_and_keeps_it_as_a_comment(both: Both) -> None:
     """The table shows what the tool calls the service; a removed line comes back with its comment."""
-    file = both.relay.store.parent / "gitdailies.yml"
-    pagerduty("incident.triggered", "Q1", service="attic").post(both.relay.url)
-    line = {"service": "P-attic", "name": "attic", "repo": "larkspur/attic", "new": "yes"}
-    both.owner.post("/settings/services", form="/settings/services", **line)
+    both.begin("Q1")
+    both.save(service="P-attic", name="attic", repo="larkspur/attic", new="yes")
     written = '"P-attic": {repo: larkspur/attic}  # attic'
-    assert written in file.read_text()
+    assert written in both.file.read_text()
     page = both.owner.get("/settings/services").text
     assert '>P-attic</a> <span class="muted">attic</span>' in page
     form = page.partition('<input type="hidden" name="service" value="P-attic">')[2].partition("</form>")[0]
     (name,) = re.findall(r'name="name" value="([^"]*)"', form)
-    given = {"service": "P-attic", "name": name, "change": "remove"}
-    done = both.owner.post("/settings/services", form="/settings/services", **given)
-    assert "P-attic" not in file.read_text()
-    press(both.owner, both.owner.get(done.headers["location"]).text, "Undo")
-    assert written in file.read_text()
+    removed = both.save(service="P-attic", name=name, change="remove")
+    assert "P-attic" not in both.file.read_text()
+    press(both.owner, removed, "Undo")
+    assert written in both.file.read_text()
 
 
 def test_the_overview_and_the_review_say_what_waits_for_a_line(both: Both) -> None:
@@ -423,15 +405,14 @@ def test_the_overview_and_the_review_say_what_waits_for_a_line(both: Both) -> No
     both.receiver.post(both.receiver.key("ci"), body("deploy"))
     pages = ("/dora", "/review")
     assert not any("Figures lack" in both.owner.get(page).text for page in pages)
-    for number, service in enumerate(("attic", "attic", "web"), 1):
-        pagerduty("incident.triggered", f"Q{number}", service=service).post(both.relay.url)
+    both.begin("Q1", "Q2")
+    both.begin("Q3", service="web")
     pagerduty("incident.resolved", "Q1", service="attic", at=ENDED_AT).post(both.relay.url)
     told = 'Figures lack 3 incidents (2 open): 2 services have no line yet. <a href="/settings/services"'
     for page in pages:
         assert told in both.owner.get(page).text
     for service in ("attic", "web"):
-        line = {"service": f"P-{service}", "ignore": "yes"}
-        both.owner.post("/settings/services", form="/settings/services", **line)
+        both.save(service=f"P-{service}", ignore="yes")
     assert not any("Figures lack" in both.owner.get(page).text for page in pages)
 
 
@@ -440,11 +421,9 @@ def test_what_waited_tells_the_truth_after_its_line_is_saved(both: Both) -> None
     for number, word in enumerate(("triggered", "acknowledged", "resolved")):
         at = ENDED_AT if number == 2 else "2026-03-04T10:01:00Z"
         pagerduty(f"incident.{word}", "Q1", service="attic", at=at).post(both.relay.url)
-    line = {"service": "P-attic", "name": "attic", "repo": "larkspur/attic", "new": "yes"}
-    both.owner.post("/settings/services", form="/settings/services", **line)
-    page = eventually(
-        lambda: text if (text := both.owner.get("/deliveries").text).count("Passed on</span>") == 2 else ""
-    )
+    both.save(service="P-attic", name="attic", repo="larkspur/attic", new="yes")
+    page = both.shows("/deliveries", "Passed on</span>", times=2)
+    assert page.count("Passed on</span>") == 2
     for wrong in ("second end", "no line under services"):
         assert wrong not in page
     assert "its end was sent with its start" in page
@@ -453,27 +432,22 @@ def test_what_waited_tells_the_truth_after_its_line_is_saved(both: Both) -> None
 
 def test_a_changed_line_is_undone_by_one_button(both: Both) -> None:
     """An edit, an end of counting and a removal each leave the file as it was after their Undo."""
-    file = both.relay.store.parent / "gitdailies.yml"
-    before = file.read_text()
-    was = {"service": "search", "form": "/settings/services"}
+    before = both.file.read_text()
     for given in ({"repo": "larkspur/search"}, {"ignore": "yes"}, {"change": "remove"}):
-        done = both.owner.post("/settings/services", **{"change": "edit", **was, **given})
-        assert "larkspur/platform" not in next(iter(re.findall(r"  search:.*", file.read_text())), "")
-        page = both.owner.get(done.headers["location"]).text
+        page = both.save(**{"service": "search", "change": "edit", **given})
+        assert "larkspur/platform" not in "".join(re.findall(r"  search:.*", both.file.read_text()))
         press(both.owner, page, "Undo")
         again = both.owner.post("/settings/services", **form_of(page, "Undo")[1])
         assert (again.status_code, "There is nothing to undo." in again.text) == (409, True)
-        assert re.findall(r'^  "?search"?: (.*)', file.read_text(), re.MULTILINE) == [
-            "{repo: larkspur/platform}"
-        ]
-    assert sorted(file.read_text().replace('"search"', "search").split()) == sorted(before.split())
+        (line,) = re.findall(r'^  "?search"?: (.*)', both.file.read_text(), re.MULTILINE)
+        assert line == "{repo: larkspur/platform}"
+    assert sorted(both.file.read_text().replace('"search"', "search").split()) == sorted(before.split())
 
 
 def test_only_an_owner_maps_a_service(both: Both) -> None:
     """A member sees services and no form; a form that is sent anyway, or from elsewhere, writes nothing."""
-    pagerduty("incident.triggered", "Q1", service="attic").post(both.relay.url)
-    file = both.relay.store.parent / "gitdailies.yml"
-    before, member = file.read_bytes(), both.member()
+    both.begin("Q1")
+    before, member = both.file.read_bytes(), both.member()
     page = member.get("/settings/services").text
     assert ("Last arrival" in page, "Last incident" in page) == (True, False)
     assert "attic" in page
@@ -481,16 +455,14 @@ def test_only_an_owner_maps_a_service(both: Both) -> None:
     given = {"form": "/events", "service": "attic", "repo": "larkspur/attic"}
     assert member.post("/settings/services", **given).status_code == 403
     assert both.owner.post("/settings/services", **given, form_token="0" * 64).status_code == 403
-    assert file.read_bytes() == before
+    assert both.file.read_bytes() == before
 
 
 def test_an_example_shows_the_whole_path(both: Both) -> None:
     """An owner sends an example of a source and is led to its delivery; a member has no button."""
     sent = both.owner.post("/deliveries/relay/sources/pagerduty/example", form="/deliveries")
     assert sent.status_code == 303
-    page = eventually(
-        lambda: text if "Sent: answer 202" in (text := both.owner.get(sent.headers["location"]).text) else ""
-    )
+    page = both.shows(sent.headers["location"], "Sent: answer 202")
     assert "An example was sent." in page
     assert "gitdailies erase --repo gitdailies/example takes it back." in page
     assert "The secret matched" in page
@@ -513,15 +485,13 @@ def test_a_source_is_paused_with_a_reason_and_resumed(both: Both) -> None:
     assert '<button class="main">Pause all</button>' in of_all
     refused = both.owner.post("/deliveries/pauses", form=form, action="pause", **given)
     assert (refused.status_code, "Enter a reason." in refused.text) == (422, True)
-    done = both.owner.post("/deliveries/pauses", form=form, action="pause", reason=MARKUP, **given)
-    page = both.owner.get(done.headers["location"]).text
+    page = both.owner.submit("/deliveries/pauses", form=form, action="pause", reason=MARKUP, **given)
     assert "Delivery from pagerduty is paused: &lt;script&gt;" in page
     pagerduty("incident.triggered", "Q1").post(both.relay.url)
     assert both.ids("?outcome=waiting") == both.ids()
     viewed = both.member().get("/deliveries").text
     assert ("is paused" in viewed, "/deliveries/pauses" in viewed) == (True, False)
-    done = both.owner.post("/deliveries/pauses", form=form, action="resume", **given)
-    page = both.owner.get(done.headers["location"]).text
+    page = both.owner.submit("/deliveries/pauses", form=form, action="resume", **given)
     assert ("Resumed." in page, "is paused" in page) == (True, False)
     eventually(lambda: both.ids("?outcome=passed_on"))
     trail = both.owner.get("/settings/audit").text

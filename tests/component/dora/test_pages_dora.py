@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from gitdailies_core.values.times import text_of
 from gitdailies_dora.events.records import change_log
 
 from tests.support.databases import KINDS
 from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import Visitor
+from tests.support.dora.visitor import text_of as words_of
 from tests.support.figures.asking import deploy, worked
 
 on_each = pytest.mark.parametrize("kind", KINDS)
@@ -88,14 +90,9 @@ def test_a_repository_with_several_services_says_that_all_commits_count(
 
     listed = [commit("c", 31), commit("b", 41), commit("a", 51)]
     note = "the latest list does not say which are of its service"
+    first = [ago(50, "a", service="web", commits=listed[2:]), ago(40, "b", service="web", commits=listed[1:])]
     for events, noted in (
-        (
-            [
-                ago(50, "a", service="web", commits=listed[2:]),
-                ago(40, "b", service="web", commits=listed[1:]),
-            ],
-            False,
-        ),
+        (first, False),
         ([ago(45, "a", service="api")], True),
         ([ago(30, "c", service="web", commits=[{**one, "outside": False} for one in listed])], False),
         ([ago(20, "d", service="web", commits=[commit("d", 21), *listed])], True),
@@ -132,7 +129,7 @@ def test_open_incidents_are_those_of_their_list(receiver: Receiver, owner: Visit
     (link,) = re.findall(r'<dd><a href="(/events[^"]*)">3<', page)
     listed = owner.get(html.unescape(link)).text
     assert sorted(set(re.findall(r'<a href="/incidents/[^"]*">(\w+)<', listed))) == ["OLD", "ONE", "TWO"]
-    moment = (datetime.now(UTC) - timedelta(hours=1000)).isoformat().replace("+00:00", "Z")
+    moment = text_of(datetime.now(UTC) - timedelta(hours=1000))
     then = owner.get(f"/dora?repo=larkspur/shop&days=100&now={moment}").text
     assert "outcome=open" not in then
     assert counts_by_figure(then)["failedDeploymentRecoveryTime"]["Open incidents"] == "1"
@@ -146,9 +143,8 @@ def test_what_is_still_counted_is_no_nothing(
     monkeypatch.setattr(change_log, "behind_since", lambda *_: hour_ago)
     key = receiver.key("ci")
     for repos in (("larkspur/shop",), ("larkspur/shop", "larkspur/ledger")):
-        for repo in repos:
-            sent = ago(5000, "a", repo=repo, environment="qa")
-            assert receiver.post(key, sent).status_code == 202
+        sent = [ago(5000, "a", repo=repo, environment="qa") for repo in repos]
+        assert receiver.post(key, sent).status_code == 202
         for view in ("", "&view=wall"):
             page = owner.get(f"/dora?days=7{view}").text
             assert "No deploys" not in page
@@ -164,13 +160,8 @@ def test_what_is_still_counted_is_no_nothing(
 def headlines(page: str) -> dict[str, list[str]]:
     """Return the numbers at the top of each card with what they are of, by the figure's name."""
     cards = re.findall(r'<h2 id="(\w+)">.*?</h2>(.*?)<dl', page, re.DOTALL)
-    return {
-        name: [
-            " ".join(re.sub("<[^>]*>", "", line).split())
-            for line in re.findall(r'<p class="(?:value|line)">(.*?)</p>', top)
-        ]
-        for name, top in cards
-    }
+    line = r'<p class="(?:value|line)">(.*?)</p>'
+    return {name: [words_of(one, "") for one in re.findall(line, top)] for name, top in cards}
 
 
 def test_the_first_days_of_a_user_are_not_misleading(receiver: Receiver, owner: Visitor) -> None:
@@ -180,10 +171,8 @@ def test_the_first_days_of_a_user_are_not_misleading(receiver: Receiver, owner: 
     assert receiver.post(key, ago(5, incident="INC")).status_code == 202
     page = owner.get("/dora?days=7").text
     shown = headlines(page)
-    assert shown["changeFailRate"] == [
-        "0 of 1 failed",
-        "1 too new to tell, 1 failed or may have failed in the last 24 h",
-    ]
+    new = "1 too new to tell, 1 failed or may have failed in the last 24 h"
+    assert shown["changeFailRate"] == ["0 of 1 failed", new]
     assert "Based on a single settled deploy." in page
     assert re.match(r"[12]\.?\d* a day", shown["deploymentFrequency"][0])
     assert "There are events only since" in page
@@ -200,23 +189,17 @@ def test_a_rate_has_its_numbers_beside_it(receiver: Receiver, owner: Visitor) ->
     shown, counts = headlines(page), counts_by_figure(page)
     assert counts["failedDeploymentRecoveryTime"]["Timed by the remedy, without an incident"] == "1"
     (rate,) = shown["changeFailRate"]
-    assert rate.startswith(
-        "about 42 % failed, between 21 and 46 % 24 deploys: 4 failed for certain (1 rolled"
-    )
+    of_all = "about 42 % failed, between 21 and 46 % 24 deploys: 4 failed for certain (1 rolled"
+    assert rate.startswith(of_all)
     assert shown["deploymentReworkRate"] == ["7 of 24 rework, 29 %"]
-    assert [line.split(" by ")[1] for line in shown["failedDeploymentRecoveryTime"]] == [
-        "incidents",
-        "the remedy, without an incident",
-    ]
+    by = [line.split(" by ")[1] for line in shown["failedDeploymentRecoveryTime"]]
+    assert by == ["incidents", "the remedy, without an incident"]
 
 
 def test_markdown_keeps_a_recovery_by_a_remedy_apart(receiver: Receiver) -> None:
     """Where no incident tells a recovery, the column names the deploy that a later one remedied."""
     key = receiver.key("ci", "send", "read")
-    deploys = [
-        deploy("bad", "10T09:00:00", "a" * 40),
-        deploy("good", "10T16:00:00", "b" * 40, type="rollback"),
-    ]
+    deploys = [deploy("bad", "10T09:00:00"), deploy("good", "10T16:00:00", type="rollback")]
     assert receiver.post(key, deploys).status_code == 202
     question = {"by": "repo,service", "from": "2026-03-09", "to": "2026-03-16", "format": "md"}
     markdown = receiver.get(key, "/api/metrics/series", **question).text
@@ -228,36 +211,33 @@ def test_other_environments_are_always_named(receiver: Receiver, owner: Visitor)
     key = receiver.key("ci")
     events = [ago(5, "a"), ago(5, "b", environment="prod-eu"), ago(4, "c", environment="prod-eu")]
     assert receiver.post(key, [*events, ago(3, "d", environment="staging")]).status_code == 202
-    seen = re.findall(r'<p class="seen">(.*?)</p>', owner.get("/dora").text, re.DOTALL)[0]
-    assert re.findall(r">([^<>]+\(\d+\))<", seen) == ["prod-eu (2)", "staging (1)"]
-    assert "not counted here" in seen
-    seen = re.findall(r'<p class="seen">(.*?)</p>', owner.get("/dora?environment=staging").text, re.DOTALL)[0]
-    assert re.findall(r">([^<>]+\(\d+\))<", seen) == ["prod-eu (2)", "production (1)"]
+    named = {"": ["prod-eu (2)", "staging (1)"], "?environment=staging": ["prod-eu (2)", "production (1)"]}
+    for query, others in named.items():
+        (seen,) = re.findall(r'<p class="seen">(.*?)</p>', owner.get(f"/dora{query}").text, re.DOTALL)
+        assert re.findall(r">([^<>]+\(\d+\))<", seen) == others
+        assert query or "not counted here" in seen
 
 
 def ago(hours: float, sha: str = "", incident: str = "", **fields: Any) -> dict[str, Any]:
     """A deploy of a commit, or the start of an incident, some hours ago."""
-    time = (datetime.now(UTC) - timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
+    time = text_of(datetime.now(UTC) - timedelta(hours=hours))
     where = {"repo": "larkspur/shop", "time": time, **fields}
     if incident:
         return {"kind": "incidentStarted", "incidentId": incident, **where}
     return {"kind": "deployed", "commitSHA": sha * 40, **where}
 
 
+UP_TO_NOW, AFTER_FROM = (f'" role="alert">Expected a time {what}' for what in ("up to now", "after from"))
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("from=2999-03-01", 'from-error" role="alert">Expected a time up to now'),
-        ("from=2999-03-01&to=2999-03-02", 'from-error" role="alert">Expected a time up to now'),
+        ("from=2999-03-01", f"from-error{UP_TO_NOW}"),
+        ("from=2999-03-01&to=2999-03-02", f"from-error{UP_TO_NOW}"),
         ("now=2999-03-01", "now: expected a time up to 20"),
-        (
-            "from=2025-01-01&now=2020-01-01",
-            'from-error" role="alert">Expected a time up to now, 2020-01-01T00:00:00Z',
-        ),
-        (
-            "from=2026-03-02&to=2026-03-01",
-            'through-error" role="alert">Expected a time after from, 2026-03-02T00:00:00Z',
-        ),
+        ("from=2025-01-01&now=2020-01-01", f"from-error{UP_TO_NOW}, 2020-01-01T00:00:00Z"),
+        ("from=2026-03-02&to=2026-03-01", f"through-error{AFTER_FROM}, 2026-03-02T00:00:00Z"),
     ],
 )
 def test_an_impossible_period_is_reported(

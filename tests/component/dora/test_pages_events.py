@@ -3,14 +3,17 @@
 import html
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from gitdailies_core.values.times import text_of
 from gitdailies_dora.pages.events.event_view import FIGURES
 from gitdailies_server.storage.timestamps import utc_now
 
 from tests.support.databases import KINDS
+from tests.support.dora import running
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import Visitor
@@ -75,33 +78,25 @@ def test_every_event_of_a_history_has_its_verdicts(kind: str, receiver: Receiver
 
 
 REPO = "larkspur/checkout-api"
+OF_CASES = {
+    "deploy": body("deploy", id="d", time="2026-03-04T08:00:00Z", service=None, commitSHA="a" * 40),
+    "start": body("incident-started", id="s", time="2026-03-04T08:00:01Z", repo=REPO),
+    "end": body("incident-resolved", id="e", time="2026-03-04T09:00:01Z", repo=REPO),
+}
+CASES = yaml.safe_load(Path(running.__file__).with_name("verdicts.yaml").read_text("utf-8"))
 
 
-def deploy(id_: str, time: str, **more: Any) -> dict[str, Any]:
-    return body("deploy", id=id_, time=f"2026-03-{time}Z", service=None, **more)
-
-
-def started(id_: str, time: str, **more: Any) -> dict[str, Any]:
-    return body("incident-started", id=id_, time=f"2026-03-{time}Z", **{"repo": REPO, **more})
-
-
-def ended(id_: str, time: str, **more: Any) -> dict[str, Any]:
-    return body("incident-resolved", id=id_, time=f"2026-03-{time}Z", **{"repo": REPO, **more})
-
-
-DEPLOY = deploy("d", "04T08:00:00", commitSHA="a" * 40)
-START, END = started("s", "04T08:00:01"), ended("e", "04T09:00:01")
-STAGING = {"environment": "staging"}
-UNLINKED = (
-    "Change fail rate: Does not count: unlinked, since there is no deploy of its repository and "
-    "environment in the 72\u00a0h before it (the window is 24\u00a0h)"
-)
+def of_case(event: str | dict[str, dict[str, str]]) -> dict[str, Any]:
+    """Return an event of a case: one of those above, as it is or with other fields."""
+    ((name, changes),) = event.items() if isinstance(event, dict) else [(event, {})]
+    return {**OF_CASES[name], **changes}
 
 
 def test_an_open_incident_asks_for_attention(receiver: Receiver, owner: Visitor) -> None:
     """In the list, an open incident has the same badge with a deploy that caused it as without one."""
-    alone = started("s2", "20T08:00:00", incidentId="ALONE")
-    assert receiver.post(receiver.key("all"), [DEPLOY, START, alone]).status_code == 202
+    alone = {**OF_CASES["start"], "id": "s2", "time": "2026-03-20T08:00:00Z", "incidentId": "ALONE"}
+    events = [OF_CASES["deploy"], OF_CASES["start"], alone]
+    assert receiver.post(receiver.key("all"), events).status_code == 202
     found = re.findall(r'<span class="badge bad">(open, \w+)<', owner.get("/events").text)
     assert found == ["open, unlinked", "open, attributed"]
     page = owner.get(f"/incidents/{alone['id']}").text
@@ -115,76 +110,14 @@ def test_an_open_incident_asks_for_attention(receiver: Receiver, owner: Visitor)
     assert ("Is it over?" in page, "gitdailies incident resolve" in page) == (False, False)
 
 
-@pytest.mark.parametrize(
-    ("events", "beginnings"),
-    [
-        (
-            (DEPLOY, START),
-            [
-                "Change fail rate: Counts: attributed to deploy aaaaaaaaaaaa of 2026-03-04 08:00 UTC, the",
-                "Failed deployment recovery time: Does not count: deploy aaaaaaaaaaaa is not recovered yet",
-            ],
-        ),
-        ((DEPLOY, START, END), ["Failed deployment recovery time: Counts: ends the incident that started"]),
-        (
-            (DEPLOY, started("s", "30T00:00:00", causedBy="a" * 8)),
-            [
-                "Change fail rate: Counts: attributed to deploy aaaaaaaaaaaa of 2026-03-04 08:00 UTC, named",
-                "Failed deployment recovery time: Does not count: deploy aaaaaaaaaaaa is not recovered yet",
-            ],
-        ),
-        (
-            (DEPLOY, started("s", "04T08:00:01", causedBy="b" * 8)),
-            ["Change fail rate: Does not count: unlinked, since no deploy of its repository and environment"],
-        ),
-        (
-            (START,),
-            [UNLINKED],
-        ),
-        (
-            (START, END),
-            ["Failed deployment recovery time: Does not count: ends the incident that started"],
-        ),
-        (
-            (DEPLOY, START, started("s2", "04T08:30:00")),
-            ["Every figure: Does not count: the incident was open already, since 2026-03-04 08:00 UTC"],
-        ),
-        (
-            (DEPLOY, START, END, ended("e2", "04T10:00:00")),
-            ["Every figure: Does not count: the incident was over already"],
-        ),
-        ((END,), ["Every figure: Does not count: no start of it is here"]),
-        (
-            (DEPLOY, START, ended("e", "03T00:00:00")),
-            ["Every figure: Does not count: it comes before the incident's start"],
-        ),
-        (
-            (DEPLOY, started("s", "04T08:00:01", **STAGING), ended("e", "04T09:00:01", environment="live")),
-            ["Every figure: Does not count: the incident started in another environment or service"],
-        ),
-        (
-            (deploy("d", "04T08:00:00", **STAGING), started("s", "04T08:00:01", **STAGING), END),
-            ["Failed deployment recovery time: Counts: ends the incident that started"],
-        ),
-        (
-            (DEPLOY, deploy("r", "04T08:30:00", type="rollback")),
-            [
-                "Deployment frequency: Counts: one deploy",
-                "Change lead time: Does not count: it brought no new commit",
-                "Change fail rate: Counts: neither an incident nor a later deploy",
-                "Failed deployment recovery time: Does not count: it did not fail",
-                "Deployment rework rate: Counts: a rollback; it remedies deploy aaaaaaaaaaaa",
-            ],
-        ),
-    ],
-)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["about"])
 def test_an_event_is_judged_by_all_that_is_here(
-    receiver: Receiver, owner: Visitor, events: tuple[dict[str, Any], ...], beginnings: list[str]
+    receiver: Receiver, owner: Visitor, case: dict[str, Any]
 ) -> None:
     """An event's verdicts use the events that it is attributed to, ends, repeats or undoes, of any time."""
-    assert receiver.post(receiver.key("ci"), list(events)).status_code == 202
-    page = owner.get(f"/events/{len(events)}")
-    shown = verdicts(page.text)
+    assert receiver.post(receiver.key("ci"), [*map(of_case, case["events"])]).status_code == 202
+    page = owner.get(f"/events/{len(case['events'])}")
+    shown, beginnings = verdicts(page.text), case["verdicts"]
     assert page.status_code == 200
     assert len(shown) == len(beginnings), shown
     assert [line[: len(beginning)] for line, beginning in zip(shown, beginnings, strict=True)] == beginnings
@@ -238,12 +171,8 @@ def test_the_page_of_a_deploy_asks_whether_it_was_counted_twice(
     began = utc_now() - timedelta(hours=3)
     times = (began - timedelta(days=1), began - timedelta(hours=9), began, began + timedelta(minutes=minutes))
     own = ({"commitSHA": "c3" * 20}, {"commitSHA": "d4" * 20, "service": "api"}, first, second)
-    common = {
-        "kind": "deployed",
-        "repo": "larkspur/Shop",
-        "environment": "production",
-        "commitSHA": "a1" * 20,
-    }
+    place = {"repo": "larkspur/Shop", "environment": "production"}
+    common = body("public-client", branch=None, commitSHA="a1" * 20, **place)
     deploys = [{**common, "time": text_of(at), **more} for at, more in zip(times, own, strict=True)]
     assert receiver.post(receiver.key("ci"), deploys).status_code == 202
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from gitdailies_connection.config.sections.settings import TeamSettings
 from gitdailies_core.values.deploy_target import EXAMPLE
+from gitdailies_core.values.times import text_of as text_of_moment
 from gitdailies_dora.figures.answers.numbers import ChangeFailRate
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.words import rates
@@ -20,7 +21,7 @@ from msgspec import convert
 from tests.support.databases import KINDS
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver, at, in_thread, settings_of
-from tests.support.dora.visitor import Visitor, owner_of, text_of
+from tests.support.dora.visitor import Visitor, cells_of, owner_of, text_of
 from tests.support.figures.asking import worked
 from tests.support.processes import eventually
 
@@ -48,12 +49,7 @@ def key(receiver: Receiver) -> str:
 
 
 def rows(page: str) -> list[list[str]]:
-    """Return the text of each cell of the table, by row."""
-    body = page[page.index('<table class="rows stacked">') : page.index("</table>")]
-    found = re.findall(r"<tr[^>]*>(.*?)</tr>", body.partition("</thead>")[2], re.DOTALL)
-    return [
-        [text_of(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)] for row in found
-    ]
+    return cells_of(page.partition('<table class="rows stacked">')[2])
 
 
 def test_rows_have_the_numbers_of_the_interface(receiver: Receiver, owner: Visitor, key: str) -> None:
@@ -157,7 +153,7 @@ def many(number: int) -> list[dict[str, str]]:
             "kind": "deployed",
             "repo": f"many/repo-{repo:03}",
             "commitSHA": f"{repo:020}{deploy:020}",
-            "time": (now - timedelta(hours=60, minutes=deploy)).isoformat().replace("+00:00", "Z"),
+            "time": text_of_moment(now - timedelta(hours=60, minutes=deploy)),
         }
         for repo in range(number)
         for deploy in range(3 if repo == 7 else 1)
@@ -199,10 +195,9 @@ def test_little_is_said_of_little(receiver: Receiver, owner: Visitor) -> None:
     page = owner.get("/dora").text
     assert "There are events only since" in page
     assert " of that day until now" in page
-    since = re.compile(
-        r'<p class="line">(?:<a [^>]*>)?2 deploys(?:</a>)? since 20\d\d-\d\d-\d\d 00:00\u00a0UTC</p>'
-    )
-    assert [bool(since.search(owner.get(f"/dora{view}").text)) for view in ("", "?view=wall")] == [True, True]
+    since = r'<p class="line">(?:<a [^>]*>)?2 deploys(?:</a>)? since 20\d\d-\d\d-\d\d 00:00\u00a0UTC</p>'
+    for view in ("", "?view=wall"):
+        assert re.search(since, owner.get(f"/dora{view}").text), view
     assert re.findall(r'<p class="change">(.*?)</p>', page) == ["No earlier value to compare with"] * 5
     assert [row[4] for row in rows(page)[1:]] == ["0 of 1 failed", "0 of 1 failed"]
 
@@ -210,7 +205,7 @@ def test_little_is_said_of_little(receiver: Receiver, owner: Visitor) -> None:
 def test_less_than_a_day_gives_no_rate(receiver: Receiver, owner: Visitor) -> None:
     """Deploys of the first day are counted, on every page and in the interface, and have no rate."""
     key = receiver.key("all", "send", "read")
-    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    now = text_of_moment(datetime.now(UTC))
     first = {"kind": "deployed", "repo": "larkspur/led-1", "commitSHA": "a" * 40, "time": now}
     assert receiver.post(key, first).status_code == 202
     one, one_wall = owner.get("/dora").text, owner.get("/dora?view=wall").text
@@ -249,17 +244,11 @@ def test_cards_have_a_drawing_that_says_its_numbers(receiver: Receiver, owner: V
     """Each of the five cards has one, also on a wall, whose table has fewer rows."""
     for view in ("", "&view=wall"):
         page = owner.get(f"/dora?{QUERY}{view}").text
-        labels = [
-            label for label in re.findall(r'aria-label="([^"]+)"', page) if re.search(" by [a-z]+: ", label)
+        titles = re.findall(r'aria-label="([A-Z][^"]+) by [a-z]+: ', page)
+        assert titles == [
+            *("Deployment frequency", "Change lead time", "Failed deployment recovery time"),
+            *("Deployment rework rate", "Change fail rate"),
         ]
-        titles = [
-            "Deployment frequency",
-            "Change lead time",
-            "Failed deployment recovery time",
-            "Deployment rework rate",
-            "Change fail rate",
-        ]
-        assert [label.partition(" by ")[0] for label in labels if label[0].isupper()] == titles
     assert f'href="/dora?{QUERY}"' in html.unescape(page).replace("%3A", ":")
 
 

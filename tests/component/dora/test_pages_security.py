@@ -2,8 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,13 +24,14 @@ from tests.support.databases import KINDS
 from tests.support.dora.bare import bare_installation
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver, in_thread
-from tests.support.dora.visitor import PASSWORD, Visitor
+from tests.support.dora.visitor import PASSWORD, Visitor, joined
 
 pytestmark = pytest.mark.matrix
 
 MANAGE = "/settings/api-access/incoming-webhooks"
 
 
+PAGES = pages(Site(bare_installation()), {})
 on_each = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -44,7 +43,7 @@ def key_of(owner: Visitor, name: str = "ci", **fields: str) -> str:
 def test_every_page_asks_who_it_is(receiver: Receiver, owner: Visitor, member: Visitor) -> None:
     """A stranger has to sign in, a member sees no page of owners, and a form needs the token of our page."""
     stranger = Visitor(receiver)
-    asked = [page for page in pages(Site(bare_installation()), {}) if page.needs != EVERYONE]
+    asked = [page for page in PAGES if page.needs != EVERYONE]
     assert len(asked) > 20
     for page in asked:
         path = re.sub(r"\{\w+:int\}", "1", page.path)
@@ -105,9 +104,8 @@ def test_a_page_that_renews_itself_keeps_no_session(receiver: Receiver, owner: V
 @on_each
 def test_a_removed_person_is_out_at_once(kind: str, receiver: Receiver, owner: Visitor) -> None:
     """A removed person's session, password and invitations end at once; the last owner cannot be removed."""
-    second = Visitor(receiver)
-    second.join(re.search(r"/join/[\w-]+", owner.post("/settings/people", role="owner").text)[0], "Sam")
-    given = re.search(r"/join/[\w-]+", second.post("/settings/people", role="owner").text)[0]
+    second = joined(receiver, owner, "owner", "Sam")
+    given = second.invitation("owner")
     assert owner.post("/settings/people/2/remove").status_code == 303
     assert second.get("/settings", allow_redirects=False).status_code == 303
     assert Visitor(receiver).sign_in("Sam").status_code == 401
@@ -117,11 +115,9 @@ def test_a_removed_person_is_out_at_once(kind: str, receiver: Receiver, owner: V
 
 def test_the_only_owner_is_not_offered_to_be_removed(receiver: Receiver, owner: Visitor) -> None:
     """The page has no button to remove the only owner, until there is another one."""
-    assert re.findall(r"people/(\d+)/remove|(the only owner)", owner.get("/settings/people").text) == [
-        ("", "the only owner")
-    ]
-    link = re.search(r"/join/[\w-]+", owner.post("/settings/people", role="owner").text)[0]
-    assert Visitor(receiver).join(link, "Sam").status_code == 303
+    offered = re.findall(r"people/(\d+)/remove|(the only owner)", owner.get("/settings/people").text)
+    assert offered == [("", "the only owner")]
+    joined(receiver, owner, "owner", "Sam")
     assert re.findall(r"people/(\d+)/remove", owner.get("/settings/people").text) == ["1", "2"]
 
 
@@ -261,26 +257,21 @@ def test_hostile_text_is_shown_as_text(kind: str, receiver: Receiver, owner: Vis
     url = f"https://[x/{repo}/actions/1"
     assert receiver.post(key, body("deploy", repo=repo, url=url)).status_code == 202
     search = quote(HOSTILE)
+    every = {re.sub(r"\{\w+:int\}", "1", page.path) for page in PAGES if page.method == "GET"}
+    assert {"/connect", "/events/1", "/events/1/delete", f"{MANAGE}/keys/1", "/settings/audit"} <= every
+    of_search = f"/dora?from=2026-03-01&service={search}&repo={search}", f"/events?q={search}&repo={search}"
     for path in (
-        "/connect",
-        "/connect/newest",
+        *every,
         "/dora?from=2026-03-01",
-        f"/dora?from=2026-03-01&service={search}&repo={search}",
-        "/events",
-        "/events/1",
-        "/events/1/delete",
         "/events/2",
-        MANAGE,
-        f"{MANAGE}/keys/1",
-        f"{MANAGE}/keys/1/delete",
-        f"{MANAGE}/new-key",
-        "/settings/audit",
-        f"/events?q={search}&repo={search}",
+        *of_search,
         f"/sign-in?next={search}",
         f"/{search}",
     ):
         page = owner.get(path)
-        assert page.status_code in (200, 404), path
+        assert page.status_code in (200, 400, 404, 410), path
+        if not page.headers["content-type"].startswith("text/html"):
+            continue  # a file, which no browser shows as a page
         assert "<script>alert" not in page.text, path
         assert "<img src=x" not in page.text, path
         assert "unsafe" not in page.headers["content-security-policy"], path
@@ -300,20 +291,16 @@ def test_hidden_characters_are_shown_escaped(receiver: Receiver, owner: Visitor)
 
 def test_no_page_leads_elsewhere_after_signing_in(receiver: Receiver, owner: Visitor) -> None:
     """`next` may name a page of ours and nothing else."""
-    for target in (
+    elsewhere = (
         "https://evil.example",
         "//evil.example",
         "/\\evil.example",
         "javascript:alert(1)",
         "/\t/evil",
-    ):
-        visitor = Visitor(receiver)
-        answer = visitor.post("/sign-in", name="Kim", password=PASSWORD, next=target)
-        assert answer.headers["location"] == "/", target
-    assert (
-        Visitor(receiver).post("/sign-in", name="Kim", password=PASSWORD, next="/events").headers["location"]
-        == "/events"
     )
+    for target in (*elsewhere, "/events"):
+        answer = Visitor(receiver).post("/sign-in", name="Kim", password=PASSWORD, next=target)
+        assert answer.headers["location"] == ("/events" if target == "/events" else "/"), target
 
 
 def test_guessing_passwords_is_slowed(receiver: Receiver, owner: Visitor) -> None:
@@ -345,18 +332,6 @@ def test_names_cannot_be_found_out(receiver: Receiver, owner: Visitor) -> None:
     assert there.status_code == not_there.status_code == 401
 
 
-def test_a_key_in_an_address_is_refused_and_repeated_nowhere(
-    receiver: Receiver, owner: Visitor, log_lines: pytest.CaptureFixture[str]
-) -> None:
-    """A request with a key in its path or query is refused. The key is in no answer and no log."""
-    key = receiver.key("ci")
-    for path in (f"/webhooks?key={key}", f"/events?q={key}", f"/{key}", f"/join/{key}"):
-        answer = owner.get(path)
-        assert answer.status_code in (400, 404, 405, 410), path
-        assert key not in answer.text
-    assert key[8:] not in log_lines.readouterr().err
-
-
 def test_one_time_links_and_passwords_are_in_no_log(
     receiver: Receiver, log_lines: pytest.CaptureFixture[str]
 ) -> None:
@@ -370,12 +345,9 @@ def test_one_time_links_and_passwords_are_in_no_log(
     secrets = [link.rpartition("/")[2], PASSWORD, *visitor.session.cookies.values()]
     assert [secret for secret in secrets if secret in logged] == []
     with transaction(receiver.store) as session:
-        rows = [
-            str(row)
-            for table in ("people", "sessions", "invitations", "audit")
-            for row in session.execute(f"SELECT * FROM {table}").fetchall()
-        ]
-    assert [secret for secret in secrets if any(secret in row for row in rows)] == []
+        tables = ("people", "sessions", "invitations", "audit")
+        rows = str([session.execute(f"SELECT * FROM {table}").fetchall() for table in tables])
+    assert [secret for secret in secrets if secret in rows] == []
 
 
 @on_each
@@ -387,15 +359,9 @@ def test_a_link_is_used_once(kind: str, receiver: Receiver) -> None:
         assert Visitor(receiver).get(link).status_code == 410
 
 
-@contextmanager
-def behind_tls(folder: Path) -> Iterator[Receiver]:
-    with in_thread(folder / "w.db", public="https://dora.example.com") as running:
-        yield running
-
-
 def test_cookies_and_headers_behind_tls(tmp_path: Path) -> None:
     """Behind TLS the cookie is Secure and for one host, HSTS is sent, and forms need the public origin."""
-    with behind_tls(tmp_path) as receiver:
+    with in_thread(tmp_path / "w.db", public="https://dora.example.com") as receiver:
         link = invite_owner(receiver.store)
         page = requests.get(receiver.url + link, timeout=10)
         cookie = page.headers["set-cookie"]
@@ -403,15 +369,9 @@ def test_cookies_and_headers_behind_tls(tmp_path: Path) -> None:
         assert page.headers["strict-transport-security"] == "max-age=31536000"
         token = re.search(r'name="form_token" value="(\w+)"', page.text)[1]
         form = {"form_token": token, "name": "Kim", "password": PASSWORD, "again": PASSWORD}
-        headers = {"cookie": cookie.split(";")[0]}
         for origin, status in ((receiver.url, 403), ("https://dora.example.com", 303)):
-            answer = requests.post(
-                receiver.url + link,
-                data=form,
-                headers={**headers, "origin": origin},
-                timeout=10,
-                allow_redirects=False,
-            )
+            headers, url = {"cookie": cookie.split(";")[0], "origin": origin}, receiver.url + link
+            answer = requests.post(url, form, headers=headers, timeout=10, allow_redirects=False)
             assert answer.status_code == status
         assert "Max-Age=604800" in answer.headers["set-cookie"]
 

@@ -30,11 +30,9 @@ def server(database: Callable[[], Database]) -> Iterator[Receiver]:
 def as_person(receiver: Receiver, name: str, groups: str = "", email: str = "") -> Visitor:
     """A browser behind the proxy, which names the person with each request."""
     visitor = Visitor(receiver)
-    visitor.session.headers.update({"X-Forwarded-User": name, "accept": "text/html"})
-    if groups:
-        visitor.session.headers["X-Forwarded-Groups"] = groups
-    if email:
-        visitor.session.headers["X-Forwarded-Email"] = email
+    named = {"X-Forwarded-User": name, "X-Forwarded-Groups": groups, "X-Forwarded-Email": email}
+    given = {header: text for header, text in named.items() if text}
+    visitor.session.headers.update({"accept": "text/html", **given})
     return visitor
 
 
@@ -90,33 +88,31 @@ def test_nobody_else_is_believed(database: Callable[[], Database]) -> None:
         assert status(forger) == 303
 
 
+def raw(receiver: Receiver, lines: str) -> bytes:
+    """Ask for the page of people with these header lines as they are."""
+    parts = urlsplit(receiver.url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+        asked = f"GET /settings/people HTTP/1.1\r\nHost: {parts.netloc}\r\n{lines}Connection: close\r\n\r\n"
+        connection.sendall(asked.encode())
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
 def test_a_raw_request_of_an_untrusted_peer(database: Callable[[], Database]) -> None:
     """Neither case nor a second header gets a name past the check; it is looked at on the socket."""
     with in_thread(database(), sign_in=WAYS, trusted_proxies=(parse_network("192.0.2.1"),)) as receiver:
-        parts = urlsplit(receiver.url)
         for lines in (
             "x-forwarded-user: kim\r\nX-FORWARDED-USER: kim\r\nX-Forwarded-Groups: platform\r\n",
             "X-Forwarded-User: kim\r\nx-forwarded-groups: platform\r\nForwarded: for=192.0.2.1\r\n",
         ):
-            with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
-                connection.sendall(
-                    f"GET /settings/people HTTP/1.1\r\nHost: {parts.netloc}\r\n{lines}"
-                    "Connection: close\r\n\r\n".encode()
-                )
-                answer = b"".join(iter(lambda: connection.recv(65536), b""))
+            answer = raw(receiver, lines)
             assert answer.startswith(b"HTTP/1.1 303")
             assert b"location: /sign-in" in answer.lower()
 
 
 def test_a_header_that_comes_twice(server: Receiver) -> None:
     """If the proxy passes on a header of the client beside its own, neither is believed."""
-    parts = urlsplit(server.url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
-        connection.sendall(
-            f"GET /settings HTTP/1.1\r\nHost: {parts.netloc}\r\nX-Forwarded-User: kim\r\n"
-            "X-Forwarded-User: vic\r\nX-Forwarded-Groups: platform\r\nConnection: close\r\n\r\n".encode()
-        )
-        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    twice = "X-Forwarded-User: kim\r\nX-Forwarded-User: vic\r\nX-Forwarded-Groups: platform\r\n"
+    answer = raw(server, twice)
     assert answer.startswith(b"HTTP/1.1 403")
     assert b"expected once" in answer
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from tests.support.dora.payloads import body
 from tests.support.dora.running import at, in_thread
 from tests.support.dora.visitor import Visitor
 from tests.support.figures.asking import worked
+from tests.support.loops import in_loop
 from tests.support.processes import eventually
 from tests.unit.dora.test_intake import NOW, read
 
@@ -47,13 +48,11 @@ def no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def started(database: Database, small_events: int = -1) -> AsyncIterator[Readers]:
-    pool = ReadPool(database)
-    found = Readers(database, pool, small_events=small_events)
-    try:
+    with (
+        closing(ReadPool(database)) as pool,
+        closing(Readers(database, pool, small_events=small_events)) as found,
+    ):
         yield found
-    finally:
-        found.close()
-        pool.close()
 
 
 def answer_of_process(session: Any) -> tuple[int, int]:
@@ -90,77 +89,68 @@ def no_table(session: Any) -> None:
     session.execute("SELECT 1 FROM nothing")
 
 
-def test_a_question_about_a_large_store_runs_in_a_process_of_its_own(
+@in_loop
+async def test_a_question_about_a_large_store_runs_in_a_process_of_its_own(
     database: Callable[[], Database],
 ) -> None:
     """It reads the same store, with a lower priority, and the process is used again."""
     create_key(database(), "ci")
-
-    async def run() -> None:
-        async with started(database()) as found:
-            process, keys = await found.ask(answer_of_process)
-            assert (process != os.getpid(), keys) == (True, 1)
-            assert os.getpriority(os.PRIO_PROCESS, process) > os.getpriority(os.PRIO_PROCESS, 0)
-            assert await found.ask(answer_of_process) == (process, 1)
-        async with started(database(), small_events=10) as found:
-            assert await found.ask(answer_of_process) == (os.getpid(), 1)
-
-    asyncio.run(run())
+    async with started(database()) as found:
+        process, keys = await found.ask(answer_of_process)
+        assert (process != os.getpid(), keys) == (True, 1)
+        assert os.getpriority(os.PRIO_PROCESS, process) > os.getpriority(os.PRIO_PROCESS, 0)
+        assert await found.ask(answer_of_process) == (process, 1)
+    async with started(database(), small_events=10) as found:
+        assert await found.ask(answer_of_process) == (os.getpid(), 1)
 
 
-def test_a_question_is_bounded_in_time_and_number(
+@in_loop
+async def test_a_question_is_bounded_in_time_and_number(
     database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that takes too long, and one more than may wait, are refused for now; others are answered."""
     create_key(database(), "ci")
     monkeypatch.setattr(readers, "WAITING", 1)
-
-    async def run() -> None:
-        async with started(database()) as found:
-            first = await two_processes(found)
-            assert len(first) == readers.RUNNING
-            monkeypatch.setattr(readers, "RUN_SECONDS", 2.0)
-            running = [asyncio.create_task(found.ask(slow)) for _ in range(readers.RUNNING)]
-            await asyncio.sleep(0.1)
-            monkeypatch.setattr(readers, "RUN_SECONDS", 300.0)
-            waiting = asyncio.create_task(found.ask(answer_of_process))
-            await asyncio.sleep(0.1)
-            with pytest.raises(Refusal, match="too many questions at once") as refused:
-                await found.ask(answer_of_process)
-            problem = refused.value.problem
-            assert (problem.status, dict(problem.headers)["Retry-After"]) == (503, "10")
-            for late in running:
-                with pytest.raises(Refusal, match="would take longer than"):
-                    await late
-            assert (await waiting)[0] not in first
-            assert not any(map(is_running, first))
-
-    asyncio.run(run())
+    async with started(database()) as found:
+        first = await two_processes(found)
+        assert len(first) == readers.RUNNING
+        monkeypatch.setattr(readers, "RUN_SECONDS", 2.0)
+        running = [asyncio.create_task(found.ask(slow)) for _ in range(readers.RUNNING)]
+        await asyncio.sleep(0.1)
+        monkeypatch.setattr(readers, "RUN_SECONDS", 300.0)
+        waiting = asyncio.create_task(found.ask(answer_of_process))
+        await asyncio.sleep(0.1)
+        with pytest.raises(Refusal, match="too many questions at once") as refused:
+            await found.ask(answer_of_process)
+        problem = refused.value.problem
+        assert (problem.status, dict(problem.headers)["Retry-After"]) == (503, "10")
+        for late in running:
+            with pytest.raises(Refusal, match="would take longer than"):
+                await late
+        assert (await waiting)[0] not in first
+        assert not any(map(is_running, first))
 
 
-def test_a_reader_that_dies_or_fails_costs_one_question(database: Callable[[], Database]) -> None:
+@in_loop
+async def test_a_reader_that_dies_or_fails_costs_one_question(database: Callable[[], Database]) -> None:
     """A killed process is replaced, an error names no value, and the process goes on after it."""
     create_key(database(), "ci")
-
-    async def run() -> None:
-        async with started(database()) as found:
-            process, _ = await found.ask(answer_of_process)
-            os.kill(process, signal.SIGKILL)
-            with pytest.raises(Refusal, match="was ended"):
-                await found.ask(answer_of_process)
-            other, _ = await found.ask(answer_of_process)
-            assert other != process
-            with pytest.raises(RuntimeError, match="KeyError at") as failed:
-                await found.ask(wrong)
-            assert "secret" not in str(failed.value)
-            with pytest.raises(Refusal, match="being derived") as problem:
-                await found.ask(refused)
-            assert dict(problem.value.problem.headers) == {"Retry-After": "60"}
-            with pytest.raises(StoreUnavailable):
-                await found.ask(no_table)
-            assert (await found.ask(answer_of_process))[0] == other
-
-    asyncio.run(run())
+    async with started(database()) as found:
+        process, _ = await found.ask(answer_of_process)
+        os.kill(process, signal.SIGKILL)
+        with pytest.raises(Refusal, match="was ended"):
+            await found.ask(answer_of_process)
+        other, _ = await found.ask(answer_of_process)
+        assert other != process
+        with pytest.raises(RuntimeError, match="KeyError at") as failed:
+            await found.ask(wrong)
+        assert "secret" not in str(failed.value)
+        with pytest.raises(Refusal, match="being derived") as problem:
+            await found.ask(refused)
+        assert dict(problem.value.problem.headers) == {"Retry-After": "60"}
+        with pytest.raises(StoreUnavailable):
+            await found.ask(no_table)
+        assert (await found.ask(answer_of_process))[0] == other
 
 
 def test_no_process_is_left_when_the_server_stops(tmp_path: Path) -> None:
@@ -180,16 +170,13 @@ def test_no_process_is_left_when_the_server_stops(tmp_path: Path) -> None:
     assert not any(map(is_running, processes))
 
 
-def serve_until_killed(path: str) -> None:
+@in_loop
+async def serve_until_killed(path: str) -> None:
     """Print the processes of a server, and ask one of them for something short; then wait."""
-
-    async def run() -> None:
-        async with started(at(f"sqlite:{path}")) as found:
-            print(*await two_processes(found), flush=True)
-            await found.ask(partial(slow, seconds=2))
-            await asyncio.sleep(60)
-
-    asyncio.run(run())
+    async with started(at(f"sqlite:{path}")) as found:
+        print(*await two_processes(found), flush=True)
+        await found.ask(partial(slow, seconds=2))
+        await asyncio.sleep(60)
 
 
 def test_no_process_outlives_a_killed_server(tmp_path: Path) -> None:
@@ -205,44 +192,38 @@ def test_no_process_outlives_a_killed_server(tmp_path: Path) -> None:
     assert eventually(lambda: not any(map(is_running, processes)))
 
 
-def test_an_interrupt_of_the_terminal_is_for_the_server(tmp_path: Path) -> None:
+@in_loop
+async def test_an_interrupt_of_the_terminal_is_for_the_server(tmp_path: Path) -> None:
     """Ctrl-C goes to all processes of a terminal. Those that read go on until the server ends them."""
     create_key(tmp_path / "w.db", "ci")
-
-    async def run() -> None:
-        async with started(at(f"sqlite:{tmp_path / 'w.db'}")) as found:
-            process, _ = await found.ask(answer_of_process)
-            os.kill(process, signal.SIGINT)
-            assert (await found.ask(answer_of_process))[0] == process
-
-    asyncio.run(run())
+    async with started(at(f"sqlite:{tmp_path / 'w.db'}")) as found:
+        process, _ = await found.ask(answer_of_process)
+        os.kill(process, signal.SIGINT)
+        assert (await found.ask(answer_of_process))[0] == process
 
 
 @pytest.mark.parametrize("small_events", [-1, 10], ids=["processes", "threads"])
-def test_intake_does_not_wait_for_questions(
+@in_loop
+async def test_intake_does_not_wait_for_questions(
     database: Callable[[], Database], small_events: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While as many questions run and wait as may, a key is found and events are taken."""
     _, key = create_key(database(), "ci", ["send"])
     monkeypatch.setattr(readers, "SMALL_EVENTS", small_events)
-
-    async def run() -> None:
-        store = open_store(database())
-        store.start()
-        asked = [asyncio.create_task(store.ask(partial(slow, seconds=3))) for _ in range(20)]
-        await asyncio.sleep(0.2)
-        for number in range(20):
-            assert await store.find_key(b"no such key") is None
-            outcomes = await store.accept(read(body("deploy", id=f"d{number}")), key, NOW)
-            assert outcomes is not None
-            assert await store.read(all_keys)
-        assert not any(task.done() for task in asked)
-        for task in asked:
-            task.cancel()
-        await asyncio.gather(*asked, return_exceptions=True)
-        await store.close()
-
-    asyncio.run(run())
+    store = open_store(database())
+    store.start()
+    asked = [asyncio.create_task(store.ask(partial(slow, seconds=3))) for _ in range(20)]
+    await asyncio.sleep(0.2)
+    for number in range(20):
+        assert await store.find_key(b"no such key") is None
+        outcomes = await store.accept(read(body("deploy", id=f"d{number}")), key, NOW)
+        assert outcomes is not None
+        assert await store.read(all_keys)
+    assert not any(task.done() for task in asked)
+    for task in asked:
+        task.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+    await store.close()
 
 
 def test_answers_are_the_same_from_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -129,7 +130,7 @@ def test_a_cursor_of_another_time_of_the_store_is_refused(receiver: Receiver) ->
     """One of another epoch, or of a number that no event ever had, is 410 and says what to do."""
     key = seven(receiver)
     epoch = receiver.get(key).json()["end"].partition(".")[0]
-    _delete(receiver, receiver.key("deletes", "delete"), "deploy-4")
+    receiver.delete(receiver.key("deletes", "delete"), "deploy-4")
     for order, after, status in (
         ("received", "7", 200),
         ("received", f"{epoch}.7", 200),
@@ -164,8 +165,8 @@ def test_a_key_that_may_not_read(receiver: Receiver) -> None:
 def test_a_deleted_event_is_in_the_audit(receiver: Receiver) -> None:
     """A deleted event is in no list and in one audit line. It may be sent again."""
     key = seven(receiver)
-    assert _delete(receiver, key, "deploy-2").json() == {"status": "deleted", "id": "deploy-2"}
-    assert _delete(receiver, key, "deploy-2").status_code == 404
+    assert receiver.delete(key, "deploy-2").json() == {"status": "deleted", "id": "deploy-2"}
+    assert receiver.delete(key, "deploy-2").status_code == 404
     assert "deploy-2" not in [event["id"] for event in receiver.events(key)]
     with transaction(receiver.store) as session:
         line = read_audit(session)[0]
@@ -178,7 +179,7 @@ def test_a_key_that_may_not_delete(receiver: Receiver) -> None:
     """Neither sending nor reading is enough to delete."""
     key = receiver.key("ci", "send", "read")
     receiver.post(key, body("deploy"))
-    assert _delete(receiver, key, "deploy-1").status_code == 403
+    assert receiver.delete(key, "deploy-1").status_code == 403
     assert len(receiver.events(key)) == 1
 
 
@@ -199,7 +200,7 @@ def test_a_cursor_stays_good_when_the_newest_event_is_deleted(receiver: Receiver
     """A number that a reader holds as cursor is never given to another event."""
     key = receiver.key("all", "send", "read", "delete")
     receiver.post(key, [body("deploy", id="a"), body("deploy", id="b")])
-    _delete(receiver, key, "b")
+    receiver.delete(key, "b")
     receiver.post(key, body("deploy", id="c"))
     assert [event["id"] for event in receiver.events(key, after="2")] == ["c"]
 
@@ -214,12 +215,8 @@ def test_a_large_store_is_listed_in_little_memory(tmp_path: Path) -> None:
         assert receiver.get(key, "/api/metrics").status_code == 200
         _multiply(tmp_path / "w.db", ROWS)
         before = _peak_kilobytes(process.pid)
-        with requests.get(
-            f"{receiver.url}/api/events?limit=1000000",
-            headers={"webhook-key": key},
-            stream=True,
-            timeout=120,
-        ) as answer:
+        asked: dict[str, Any] = {"headers": {"webhook-key": key}, "stream": True, "timeout": 120}
+        with requests.get(f"{receiver.url}/api/events?limit=1000000", **asked) as answer:
             raw = b"".join(answer.iter_content(1 << 20))
         grown = _peak_kilobytes(process.pid) - before
     listed = json.loads(raw)
@@ -246,10 +243,6 @@ def _multiply(store: Path, rows: int) -> None:
 def _peak_kilobytes(pid: int) -> int:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1])
-
-
-def _delete(receiver: Receiver, key: str, name: str) -> requests.Response:
-    return requests.delete(f"{receiver.url}/api/events/{name}", headers={"webhook-key": key}, timeout=10)
 
 
 def test_the_front_page_says_where_things_are(receiver: Receiver) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import requests
 from gitdailies_core.events.events import KINDS
 from gitdailies_dora.api.openapi import document
+from gitdailies_dora.pages.frame.site import TEMPLATES
 from gitdailies_dora.pages.settings import reference
 
 from tests.support.dora.running import Receiver
@@ -102,6 +103,13 @@ def test_text_of_a_document_stays_text() -> None:
     assert "<script" not in made
     assert 'href="javascript' not in made
     assert "&lt;script&gt;" in made
+
+
+def test_a_template_has_a_name_of_its_own() -> None:
+    """Templates are found by their names alone, whichever folder they are in."""
+    names = [file.name for file in TEMPLATES.glob("*/*.html")]
+    assert len(names) > 50
+    assert len(names) == len(set(names))
 
 
 def test_types_in_words() -> None:

@@ -1,7 +1,5 @@
 """Repositories that were renamed: one history under the present name, in answers and on pages."""
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 from gitdailies_core.values.renames import Renames
@@ -9,6 +7,8 @@ from gitdailies_dora.figures.history.settings import FigureSettings
 
 from tests.support.dora.running import Receiver, settings_of
 from tests.support.dora.visitor import Visitor
+from tests.support.figures import asking
+from tests.support.processes import eventually
 
 OLD, NEW = "larkspur/old-name", "larkspur/new-name"
 JOINED = settings_of(FigureSettings(renames=Renames(((OLD, NEW),))))
@@ -18,14 +18,7 @@ PERIOD = {"from": "2026-03-01", "to": "2026-03-08"}
 def deploy(number: int, repo: str, day: int) -> dict[str, Any]:
     sha, before = f"{number:040x}", f"{number - 1:040x}"
     commit = {"sha": sha, "time": f"2026-03-0{day}T08:00:00Z", "parents": [before]}
-    return {
-        "kind": "deployed",
-        "id": f"d{number}",
-        "repo": repo,
-        "commitSHA": sha,
-        "time": f"2026-03-0{day}T09:00:00Z",
-        "commits": [commit],
-    }
+    return asking.deploy(f"d{number}", f"0{day}T09:00:00", sha, repo=repo, commits=[commit])
 
 
 # The repository is renamed after the first deploy; a line of services goes on naming it as before.
@@ -33,16 +26,9 @@ STORY = [
     deploy(1, OLD, 2),
     deploy(2, NEW, 3),
     deploy(3, NEW, 4),
-    {"kind": "incidentStarted", "id": "i1", "incidentId": "i", "repo": OLD, "time": "2026-03-04T10:00:00Z"},
-    {"kind": "incidentResolved", "id": "r1", "incidentId": "i", "repo": NEW, "time": "2026-03-04T11:00:00Z"},
+    asking.started("i1", "04T10:00:00", repo=OLD),
+    asking.ended("r1", "04T11:00:00", repo=NEW),
 ]
-
-
-def until(holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < ends
-        time.sleep(0.02)
 
 
 def joined(receiver: Receiver) -> str:
@@ -50,7 +36,7 @@ def joined(receiver: Receiver) -> str:
     key = receiver.key("all", "send", "read")
     assert receiver.post(key, STORY).status_code == 202
     receiver.reload(JOINED)
-    until(lambda: len(receiver.events(key, repo=NEW)) == len(STORY))
+    eventually(lambda: len(receiver.events(key, repo=NEW)) == len(STORY))
     return key
 
 
@@ -62,9 +48,7 @@ def test_a_renamed_repository_is_one(receiver: Receiver) -> None:
         assert answer["filter"]["repo"] == NEW
         figures = answer["figures"]
         assert figures["deploymentFrequency"]["deploys"] == 3
-        assert figures["changeLeadTime"]["unknownDeploys"] == 1, (
-            "only the very first deploy has nothing before"
-        )
+        assert figures["changeLeadTime"]["unknownDeploys"] == 1, "only the first has nothing before it"
         assert figures["changeFailRate"]["failed"] == 1, "the incident is attributed to the deploy before it"
         found = receiver.events(key, repo=name)
         assert [event["id"] for event in found] == [event["id"] for event in STORY]
@@ -94,5 +78,5 @@ def test_names_part_again_without_the_setting(receiver: Receiver) -> None:
     """Nothing that is stored changes: without the setting, both names are there as they were sent."""
     key = joined(receiver)
     receiver.reload(settings_of(FigureSettings()))
-    until(lambda: len(receiver.events(key, repo=OLD)) == 2)
+    eventually(lambda: len(receiver.events(key, repo=OLD)) == 2)
     assert [event["repo"] for event in receiver.events(key)] == [event["repo"] for event in STORY]

@@ -18,7 +18,7 @@ def test_a_key_comes_out_nowhere(tmp_path: Path, log_lines: pytest.CaptureFixtur
     """A key put by mistake wherever one can put it is in no answer, no log line and no store file."""
     answers: list[requests.Response] = []
     with in_thread(tmp_path / "w.db") as receiver:
-        key = receiver.key("ci", "send", "read", "delete")
+        key, owner = receiver.key("ci", "send", "read", "delete"), owner_of(receiver)
         small = receiver.key("small", "read")
         answers += [
             receiver.post(key, body("deploy")),
@@ -36,13 +36,15 @@ def test_a_key_comes_out_nowhere(tmp_path: Path, log_lines: pytest.CaptureFixtur
             receiver.post(key, f'{{"{key}": 1, "{key}": 2}}'.encode()),
             receiver.post(key, b"{}", Content_Type=key),
             receiver.post(key, b"{}", Content_Encoding=key),
+            *(of_pages := [owner.get(path) for path in (f"/events?q={key}", f"/{key}", f"/join/{key}")]),
             receiver.get(key),
             receiver.post(small, b"", "/webhooks/ping", authorization=f"Bearer {key}"),
             receiver.post(small, b"", "/webhooks/ping", authorization=f"Bearer {key}x"),
             receiver.get(key, "/openapi.json"),
             receiver.get(key, f"/api/events?limit={key}"),
-            requests.delete(f"{receiver.url}/api/events/{key}", headers={"webhook-key": key}, timeout=30),
+            receiver.delete(key, key),
         ]
+    assert [answer.status_code for answer in of_pages] == [400, 404, 410]
     written = log_lines.readouterr()
     part = key[:20]
     assert [a.request.url for a in answers if part in a.text or part in str(a.headers)] == []

@@ -34,35 +34,23 @@ def problem(answer: requests.Response) -> tuple[int, str, str]:
     return answer.status_code, fields["type"].removeprefix("urn:gitdailies:problem:"), fields["detail"]
 
 
-def test_an_event_is_taken_once(receiver: Receiver) -> None:
-    """The same event sent twice is created, then unchanged, and is in the list once."""
-    key, reader = receiver.key("ci"), receiver.key("dash", "read")
-    answers = [receiver.post(key, body("deploy")) for _ in range(2)]
-    assert [(a.status_code, a.json()) for a in answers] == [
-        (202, {"status": "created", "id": "deploy-1"}),
-        (202, {"status": "unchanged", "id": "deploy-1"}),
-    ]
-    assert [event["id"] for event in receiver.events(reader)] == ["deploy-1"]
-
-
 def test_the_same_event_many_times_at_once_is_taken_once(receiver: Receiver) -> None:
-    """Of twenty equal requests at once exactly one is answered `created`."""
+    """Of twenty equal requests at once exactly one is answered `created`, and the event is listed once."""
     key = receiver.key("ci", "send", "read")
     with ThreadPoolExecutor(10) as pool:
-        answers = list(pool.map(lambda _: receiver.post(key, body("deploy")).json()["status"], range(20)))
-    assert sorted(answers) == ["created"] + ["unchanged"] * 19
-    assert len(receiver.events(key)) == 1
+        answers = list(pool.map(lambda _: receiver.post(key, body("deploy")), range(20)))
+    statuses = sorted((answer.status_code, answer.json()["status"]) for answer in answers)
+    assert statuses == [(202, "created")] + [(202, "unchanged")] * 19
+    assert [event["id"] for event in receiver.events(key)] == ["deploy-1"]
 
 
 def test_what_core_writes_is_taken(receiver: Receiver) -> None:
     """An event that core's dialect wrote is accepted, and a repeat is recognized by its id."""
     event = Event.make("deployed", **{k: v for k, v in body("deploy").items() if k != "kind"})
-    for dialect in (Dialect.make(receiver="ours"), Dialect.make(receiver="documented")):
-        answer = receiver.post(
-            receiver.key(dialect.receiver), dialect.dump(event), Idempotency_Key="deploy-1"
-        )
-        # The documented fields are fewer, so the second is another content under the same id.
-        assert answer.status_code == (202 if dialect.receiver == "ours" else 409)
+    # The documented fields are fewer, so the second is another content under the same id.
+    for name, status in (("ours", 202), ("documented", 409)):
+        sent = Dialect.make(receiver=name).dump(event)
+        assert receiver.post(receiver.key(name), sent, Idempotency_Key="deploy-1").status_code == status
 
 
 def test_ten_thousand_events_in_one_request(receiver: Receiver) -> None:
@@ -100,6 +88,7 @@ def test_ping_proves_key_and_path(receiver: Receiver) -> None:
     assert problem(receiver.post("gdk_wrong", b"", "/webhooks/ping"))[:2] == (401, "unauthorized")
 
 
+FORM = {"Content_Type": "application/x-www-form-urlencoded"}
 FAULTS = [
     ({"kind": "deployed"}, {}, 422, "invalid", "repo: expected"),
     (body("deploy", time=(datetime.now(UTC) + timedelta(days=1)).isoformat()), {}, 422, "invalid", "time:"),
@@ -109,13 +98,7 @@ FAULTS = [
     ([{}], {"Idempotency_Key": "x"}, 400, "request", "Idempotency-Key: cannot be used with a list"),
     (body("deploy"), {"Idempotency_Key": "x"}, 400, "request", "Idempotency-Key: expected the event's id"),
     (body("deploy"), {"Content_Type": "text/plain"}, 415, "media-type", "Content-Type: expected"),
-    (
-        body("deploy"),
-        {"Content_Type": "application/x-www-form-urlencoded"},
-        415,
-        "media-type",
-        "Content-Type",
-    ),
+    (body("deploy"), FORM, 415, "media-type", "Content-Type"),
     (body("deploy"), {"Content_Encoding": "gzip"}, 415, "media-type", "Content-Encoding: expected identity"),
     (b" " * (MOST_BYTES_ONE + 1), {}, 413, "too-large", f"body: expected at most {MOST_BYTES_ONE} bytes"),
     (b"[" + b" " * MOST_BYTES_LIST, {}, 413, "too-large", f"body: expected at most {MOST_BYTES_LIST} bytes"),
@@ -172,9 +155,8 @@ def test_a_key_as_bearer_token(receiver: Receiver) -> None:
             assert requests.get(receiver.url + path, headers=given, timeout=10).status_code == 200
         sent = requests.post(receiver.url + "/webhooks", headers=given, json=body("deploy"), timeout=10)
         assert sent.status_code == 202
-    refused = requests.get(
-        receiver.url + "/api/events", headers={"authorization": f"Basic {key}"}, timeout=10
-    )
+    basic = {"authorization": f"Basic {key}"}
+    refused = requests.get(receiver.url + "/api/events", headers=basic, timeout=10)
     assert refused.status_code == 401
     assert "Bearer" in refused.headers["www-authenticate"]
 
@@ -210,8 +192,7 @@ def test_a_key_sends_what_it_may(receiver: Receiver, allow: tuple[str, ...], sen
     """A key sends the kinds that it was allowed and is refused, with 403, for all others."""
     answer = receiver.post(receiver.key("ci", *allow), sent)
     assert answer.status_code == status
-    if status == 403:
-        assert problem(answer)[1] == "forbidden"
+    assert status == 202 or problem(answer)[1] == "forbidden"
 
 
 def test_a_list_of_kinds_that_a_key_may_and_may_not_send(receiver: Receiver) -> None:
@@ -253,7 +234,6 @@ def test_last_used_is_stored_to_the_minute(receiver: Receiver) -> None:
     (first,) = [k.last_used_at for k in list_keys(receiver.store)]
     receiver.post(key, b"", "/webhooks/ping")
     assert [k.last_used_at for k in list_keys(receiver.store)] == [first]
-    assert first is not None
     assert abs(datetime.now(UTC) - first) < timedelta(seconds=30)
 
 
@@ -322,9 +302,7 @@ def test_nothing_sent_becomes_a_header(receiver: Receiver) -> None:
         receiver.post(key, body("deploy", id=evil)),
         receiver.post(key, body("deploy", team=evil)),
         receiver.post(key, b"", "/webhooks/ping?a%0d%0aX-Evil:%201=1"),
-        requests.delete(
-            receiver.url + "/api/events/a%0d%0aX-Evil:%201", headers={"webhook-key": key}, timeout=9
-        ),
+        receiver.delete(key, "a%0d%0aX-Evil:%201"),
     ]
     assert [answer.status_code for answer in answers] == [422, 202, 400, 404]
     assert [answer for answer in answers if "x-evil" in answer.headers] == []
@@ -345,7 +323,6 @@ def test_chunks_are_counted(receiver: Receiver) -> None:
         for _ in range(20):
             yield b" " * 100_000
 
-    answer = requests.post(
-        receiver.url + "/webhooks", headers={"webhook-key": key}, data=chunks(), timeout=20
-    )
+    headers = {"webhook-key": key}
+    answer = requests.post(receiver.url + "/webhooks", headers=headers, data=chunks(), timeout=20)
     assert problem(answer)[:2] == (413, "too-large")

@@ -3,11 +3,12 @@
 import asyncio
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
 import pytest
 import requests
@@ -27,10 +28,9 @@ def never(_: str) -> None:
     raise AssertionError("it said that it listens")
 
 
-def start(listen: Listen, store: StoreLocation, flag: str = "--listen") -> None:
-    asyncio.run(
-        serve(listen=listen, store=store, strict_order=False, ready=never, stop=asyncio.Event(), flag=flag)
-    )
+async def served(listen: Listen, store: StoreLocation, **more: Any) -> None:
+    given = {"ready": never, "stop": asyncio.Event(), **more}
+    await serve(listen=listen, store=store, strict_order=False, **given)
 
 
 def test_a_taken_port_names_the_flag_to_change(tmp_path: Path) -> None:
@@ -38,17 +38,16 @@ def test_a_taken_port_names_the_flag_to_change(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError) as refused:
-            start(Listen("127.0.0.1", port), tmp_path / "w.db", "--dora-port")
-    assert str(refused.value) == (
-        f"127.0.0.1:{port}: cannot listen there: address already in use; change --dora-port"
-    )
+            asyncio.run(served(Listen("127.0.0.1", port), tmp_path / "w.db", flag="--dora-port"))
+    said = f"127.0.0.1:{port}: cannot listen there: address already in use; change --dora-port"
+    assert str(refused.value) == said
     assert not (tmp_path / "w.db").exists()
 
 
 def test_an_address_that_is_not_here(tmp_path: Path) -> None:
     """An address of another machine is refused in the same words."""
     with pytest.raises(ConfigurationError, match=r"192\.0\.2\.1:8700: cannot listen there"):
-        start(Listen("192.0.2.1", 8700), tmp_path / "w.db")
+        asyncio.run(served(Listen("192.0.2.1", 8700), tmp_path / "w.db"))
 
 
 def test_ipv6_addresses_are_written_so_that_they_can_be_opened(tmp_path: Path) -> None:
@@ -60,13 +59,7 @@ def test_ipv6_addresses_are_written_so_that_they_can_be_opened(tmp_path: Path) -
     async def once() -> int:
         stop = asyncio.Event()
         task = asyncio.create_task(
-            serve(
-                listen=Listen("::1", 0),
-                store=tmp_path / "w.db",
-                strict_order=False,
-                ready=addresses.append,
-                stop=stop,
-            )
+            served(Listen("::1", 0), tmp_path / "w.db", ready=addresses.append, stop=stop)
         )
         await _until(lambda: addresses or task.done())
         answer = await asyncio.to_thread(requests.get, f"{addresses[0]}/healthz", timeout=30)
@@ -83,23 +76,19 @@ def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
     key = create_key(tmp_path / "w.db", "ci")[0].reveal()
     raw = json.dumps(body("deploy")).encode()
     begun = head("/webhooks", {"webhook-key": key, "Content-Length": str(len(raw))}) + raw[:10]
-    with in_thread(tmp_path / "w.db") as receiver:
-        where = urlsplit(receiver.url)
-        connection = socket.create_connection((where.hostname, where.port), timeout=10)
-        connection.sendall(begun)
-        time.sleep(0.2)
-        answers: list[bytes] = []
+    with ExitStack() as opened, ThreadPoolExecutor() as others:
+        with in_thread(tmp_path / "w.db") as receiver:
+            connection = opened.enter_context(connected(receiver.url))
+            connection.sendall(begun)
+            time.sleep(0.2)
 
-        def rest() -> None:
-            time.sleep(0.5)
-            connection.sendall(raw[10:])
-            answers.append(connection.recv(1000))
+            def rest() -> bytes:
+                time.sleep(0.5)
+                connection.sendall(raw[10:])
+                return connection.recv(1000)
 
-        late = threading.Thread(target=rest)
-        late.start()
-    late.join()
-    connection.close()
-    assert answers[0].startswith(b"HTTP/1.1 202 ")
+            answer = others.submit(rest)
+        assert answer.result().startswith(b"HTTP/1.1 202 ")
 
 
 def test_a_sender_that_hangs_does_not_hold_the_end_up(tmp_path: Path) -> None:
@@ -121,9 +110,7 @@ def test_log_lines_are_json_objects(tmp_path: Path, log_lines: pytest.CaptureFix
         key = receiver.key("ci", "send", "delete")
         receiver.post(key, body("deploy", kind="\x1b[31mred\r\n{}"))
         receiver.post(key, body("deploy", id="é\u2028"))
-        requests.delete(
-            receiver.url + "/api/events/%1b[2J%e2%80%a8", headers={"webhook-key": key}, timeout=30
-        )
+        receiver.delete(key, "%1b[2J%e2%80%a8")
         with connected(receiver.url) as raw:
             raw.sendall(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
             raw.recv(100)

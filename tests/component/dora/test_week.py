@@ -1,8 +1,9 @@
 """The page of a week: its figures beside those of the week before, what happened, and a link to it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from tests.support.dora.made_up_week import OPEN, REPOS, TEAMS, events_of
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver, in_thread
 from tests.support.dora.visitor import Visitor, owner_of
+from tests.support.dora.visitor import text_of as words_of
 from tests.support.empty_stores import DORA
 
+text_of = partial(words_of, between="")
 # A week that is over, of which an incident is open still.
 MONDAY = datetime(2026, 3, 30, tzinfo=UTC)
 PAGE = "/review?week=2026-W14"
@@ -45,11 +48,6 @@ def with_teams(tmp_path: Path) -> Iterator[Receiver]:
     with in_thread(tmp_path / "dora.db", teams=TEAMS) as running:
         assert running.post(running.key("lead", "send"), events_of(MONDAY)).status_code == 202
         yield running
-
-
-def text_of(page: str) -> str:
-    plain = re.sub(r"<[^>]*>", "", page).replace("\xa0", " ")
-    return re.sub(r"\s+", " ", plain)
 
 
 def test_what_hurt_most_comes_first(receiver: Receiver, key: str) -> None:
@@ -80,12 +78,17 @@ def test_the_figures_are_those_of_the_interface(receiver: Receiver, key: str) ->
         assert figures == answer
 
 
+def chat_of(page: str) -> str:
+    """Return the Markdown that a page has for a chat."""
+    return re.search(r'<pre id="markdown"[^>]*>(.*?)</pre>', page, re.DOTALL)[1]
+
+
 def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -> None:
     """Page and Markdown say what happened, whose it was, how long it took, and what to decide."""
     owner = owner_of(with_teams)
     page = owner.get(PAGE).text
     shown = text_of(page)
-    markdown = re.search(r'<pre id="markdown"[^>]*>(.*?)</pre>', page, re.DOTALL)[1]
+    markdown = chat_of(page)
     for text in (shown, text_of(re.sub(r"\]\([^)]*\)|\[|\*\*", "", markdown))):
         assert "3 outages and 1 failed deploy without an incident. What hurt most: Database of " in text
         assert "Database of sessions is down (SEV-1, 3 h). Still open: Search index is behind." in text
@@ -108,15 +111,21 @@ def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -
     assert re.search(
         r"^All repositories, production, as of \d{4}-\d\d-\d\d \d\d:\d\d UTC\.$", markdown, re.MULTILINE
     )
-    chat = re.search(r'<pre id="markdown"[^>]*>(.*?)</pre>', owner.get(f"{PAGE}&team=base").text, re.DOTALL)[
-        1
-    ]
-    assert re.search(r"^Platform, production, as of ", chat, re.MULTILINE), "a team by its title"
-    of_team = text_of(owner.get(f"{PAGE}&team=base").text)
+    page = owner.get(f"{PAGE}&team=base").text
+    assert re.search(r"^Platform, production, as of ", chat_of(page), re.MULTILINE), "a team by its title"
+    of_team = text_of(page)
     assert "Platform, production, until Sunday" in of_team
     assert "too few to compare" in of_team
     assert "a rate needs 20 deploys in each week" in of_team
     assert ("Database of sessions is down" in of_team, "Payments fail" in of_team) == (True, False)
+
+
+def deploys(times: Iterable[datetime]) -> list[dict[str, Any]]:
+    """Return a deploy of a new commit at each of the times."""
+    return [
+        body("deploy", id=f"d{number}", commitSHA=f"{number:040}", time=f"{at:%Y-%m-%dT%H:%M:%SZ}")
+        for number, at in enumerate(times)
+    ]
 
 
 def test_a_running_week_is_compared_with_the_same_part_of_the_week_before(
@@ -128,16 +137,7 @@ def test_a_running_week_is_compared_with_the_same_part_of_the_week_before(
     week = timedelta(days=7)
     times = (monday - week, now - week + timedelta(minutes=2), monday, monday, monday)
     key, name = receiver.key("lead", "send", "read"), f"{monday:%G-W%V}"
-    deploys = [
-        {
-            **body("deploy"),
-            "id": f"d{number}",
-            "commitSHA": f"{number}" * 40,
-            "time": f"{at:%Y-%m-%dT%H:%M:%SZ}",
-        }
-        for number, at in enumerate(times)
-    ]
-    assert receiver.post(key, deploys).status_code == 202
+    assert receiver.post(key, deploys(times)).status_code == 202
     found = receiver.get(key, "/api/review", week=name).json()
     assert [found[part]["deploymentFrequency"]["deploys"] for part in ("figures", "before")] == [3, 1]
     shown = text_of(owner.get(f"/review?week={name}").text)
@@ -150,15 +150,7 @@ def test_a_running_week_is_compared_with_the_same_part_of_the_week_before(
 def test_a_row_and_a_column_of_frequencies_have_one_unit(receiver: Receiver, owner: Visitor) -> None:
     """Two values that are compared have one unit, and a repository without deploys changes none."""
     times = [MONDAY + timedelta(days=at) for at in (0, 1, 2, 3, 4, 5, 6, 6.5, -1, -2, -3, -4, -5, -7)]
-    events = [
-        {
-            **body("deploy"),
-            "id": f"d{number}",
-            "commitSHA": f"{number:040}",
-            "time": f"{at:%Y-%m-%dT%H:%M:%SZ}",
-        }
-        for number, at in enumerate(times)
-    ]
+    events = deploys(times)
     elsewhere = {"id": "i1", "repo": "larkspur/idle", "time": events[0]["time"]}
     incident = {**body("incident-started"), **elsewhere, "environment": "production"}
     assert receiver.post(receiver.key("lead", "send", "read"), [*events, incident]).status_code == 202
@@ -229,22 +221,13 @@ def test_owners_see_links_of_reviews_and_remove_them(receiver: Receiver, key: st
 
 def test_a_new_reporter_of_many_repositories_is_one_line(receiver: Receiver, key: str) -> None:
     """A reporter that appears in all repositories at once is one question."""
+    place = {"environment": "production", "reporter": "relay/argocd", "service": None}
     new = [
-        {
-            "kind": "deployed",
-            "id": f"new-{repo}",
-            "repo": f"larkspur/{repo}",
-            "environment": "production",
-            "commitSHA": f"{number}" * 40,
-            "reporter": "relay/argocd",
-            "time": (MONDAY + timedelta(days=2, hours=number)).isoformat(),
-        }
-        for number, repo in enumerate(REPOS)
+        {**one, **place, "id": f"new-{repo}", "repo": f"larkspur/{repo}"}
+        for one, repo in zip(deploys([MONDAY + timedelta(days=2)] * 5), REPOS, strict=True)
     ]
     assert receiver.post(key, new).status_code == 202
-    found: list[dict[str, Any]] = receiver.get(key, "/api/review", week="2026-W14").json()["sections"][
-        "uncounted"
-    ]
+    found = receiver.get(key, "/api/review", week="2026-W14").json()["sections"]["uncounted"]
     assert [(one["key"], one["repo"], one["repos"], one["deploys"]) for one in found] == [
         ("uncounted:2026-W14:reporter::relay/argocd", "", 5, 5)
     ]

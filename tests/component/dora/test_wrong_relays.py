@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from gitdailies_connection.relay import client
 
-from tests.support.dora.running import at, in_thread
+from tests.support.dora.running import in_thread
 from tests.support.dora.visitor import Visitor, owner_of
 from tests.support.dora.with_relay import KEY_FILE, STATUS_KEY, address_of
 from tests.support.empty_stores import DORA
@@ -24,9 +24,7 @@ GB = 1024**3
 
 def endless(connection: socket.socket, _: Received) -> None:
     """Announce a gigabyte and send it for as long as it is read."""
-    connection.sendall(
-        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {GB}\r\n\r\n".encode()
-    )
+    connection.sendall(answer("200 OK", Content_Type="application/json").replace(b": 0", b": %d" % GB))
     for _part in range(GB // 65536):
         connection.sendall(b" " * 65536)
 
@@ -39,33 +37,25 @@ def slow(connection: socket.socket, _: Received) -> None:
         time.sleep(0.05)
 
 
-def wrong(value: object) -> bytes:
-    return answer("200 OK", json.dumps(value).encode(), **JSON)
+def wrong(value: object, status: str = "200 OK") -> bytes:
+    return answer(status, json.dumps(value).encode(), **JSON)
 
 
 Reply = bytes | Callable[[socket.socket, Received], bytes | None]
 ANSWERS: dict[str, tuple[Reply, str]] = {
-    "a web page": (
-        answer("200 OK", b"<!doctype html><title>Sign in</title>", Content_Type="text/html"),
-        "a web page",
-    ),
+    "a web page": (answer("200 OK", b"<!doctype html>", Content_Type="text/html"), "a web page"),
     "a redirect": (answer("302 Found", Location="https://elsewhere.example/?key=1"), "a redirect to"),
     "another key": (answer("401 Unauthorized", b"{}", **JSON), "it refuses the key"),
     "the API off": (answer("403 Forbidden", b"{}", **JSON), "relay.status_key"),
     "another server": (answer("404 Not Found", b"nothing", Content_Type="text/plain"), "no such path"),
     "another name": (answer("421 Misdirected", b"{}", **JSON), "relay.status_hosts"),
-    "a busy store": (
-        answer("503 Busy", b'{"status": "unavailable", "reason": "the disk is full"}', **JSON),
-        "the disk is full",
-    ),
+    "a busy store": (wrong({"reason": "the disk is full"}, "503 Busy"), "the disk is full"),
     "no JSON": (answer("200 OK", b"{", **JSON), "not JSON"),
     "a number": (wrong(7), "not that of a relay"),
     "a list": (wrong([]), "not that of a relay"),
     "nothing in it": (wrong({"deliveries": 1, "refusals": 1}), "not that of a relay"),
-    "wrong types": (
-        wrong({"deliveries": [{"id": {}}], "refusals": [{}], "unmapped": [{}]}),
-        "not that of a relay",
-    ),
+    "wrong types": (wrong({"deliveries": [{"id": {}}], "refusals": [{}]}), "not that of a relay"),
+    "wrong services": (wrong({"unmapped": [{}]}), "not that of a relay"),
     "a gigabyte": (endless, "larger than"),
     "slow": (slow, "did not come in time"),
     "cut": (lambda *_: None, "connection closed"),
@@ -77,8 +67,7 @@ def pages_over(url: str, folder: Path) -> Iterator[Visitor]:
     """Serve pages that ask a relay at *url*, and visit them as an owner."""
     (folder / KEY_FILE).write_text(STATUS_KEY + "\n")
     DORA.put(folder / "dora.db")
-    relays = [address_of(url, folder)]
-    with in_thread(at(f"sqlite:{folder / 'dora.db'}"), relays=relays) as receiver:
+    with in_thread(folder / "dora.db", relays=[address_of(url, folder)]) as receiver:
         yield owner_of(receiver)
 
 
@@ -128,19 +117,14 @@ def test_a_key_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         assert server.requests == []
 
 
-def test_without_a_relay_the_page_says_how_to_connect_one(tmp_path: Path) -> None:
+def test_without_a_relay_the_page_says_how_to_connect_one(owner: Visitor) -> None:
     """Without a relay the pages are there, and show the two lines that connect one."""
-    DORA.put(tmp_path / "dora.db")
-    with in_thread(at(f"sqlite:{tmp_path / 'dora.db'}")) as receiver:
-        visitor = owner_of(receiver)
-        page = visitor.get("/deliveries")
-        assert page.status_code == 200
-        assert "status_key: {file: relay-status-key}" in page.text
-        assert "relay: {url:" in page.text
-        assert visitor.get("/deliveries/refused").status_code == 200
-        assert visitor.get("/settings/services").status_code == 200
-        assert visitor.get("/deliveries/relay/d1").status_code == 404
-        assert visitor.post("/deliveries/relay/d1/replay", form="/events").status_code == 404
+    page = owner.get("/deliveries")
+    assert page.status_code == 200
+    assert "status_key: {file: relay-status-key}" in page.text
+    assert "relay: {url:" in page.text
+    assert [owner.get(path).status_code for path in PATHS] == [200, 404, 200, 200]
+    assert owner.post("/deliveries/relay/d1/replay", form="/events").status_code == 404
 
 
 def test_several_relays_are_told_apart(tmp_path: Path) -> None:
@@ -155,7 +139,7 @@ def test_several_relays_are_told_apart(tmp_path: Path) -> None:
     DORA.put(tmp_path / "dora.db")
     with serving(nothing) as server:
         relays = [address_of(root(server), tmp_path, "eu"), address_of("http://127.0.0.1:1", tmp_path, "us")]
-        with in_thread(at(f"sqlite:{tmp_path / 'dora.db'}"), relays=relays) as receiver:
+        with in_thread(tmp_path / "dora.db", relays=relays) as receiver:
             visitor = owner_of(receiver)
             first = visitor.get("/deliveries")
             assert (first.status_code, "No deliveries yet" in first.text) == (200, True)

@@ -40,11 +40,8 @@ def test_a_store_and_its_server_give_the_same_answer(tmp_path: Path) -> None:
     teams = tmp_path / "gitdailies.yml"
     teams.write_text("teams:\n  pay:\n    repos: [larkspur/led*]\n")
     of_team = ("--team", "PAY", "--config", str(teams), "--json")
-    with in_thread(
-        tmp_path / "w.db",
-        settings=FigureSettings(timezone="Europe/Berlin", window=timedelta(hours=72)),
-        teams=load_dora(teams).teams,
-    ) as receiver:
+    settings = FigureSettings(timezone="Europe/Berlin", window=timedelta(hours=72))
+    with in_thread(tmp_path / "w.db", settings=settings, teams=load_dora(teams).teams) as receiver:
         key = receiver.key("all", "send", "read")
         assert receiver.post(key, worked()).status_code == 202
         receiver.get(key, "/api/metrics")  # so that everything is derived, and the settings are stored
@@ -79,21 +76,17 @@ def test_a_store_and_its_server_give_the_same_answer(tmp_path: Path) -> None:
     rework = answers[0]["figures"]["deploymentReworkRate"]
     assert f"{rework['rework']} of {rework['deploys']} deploys; inferred: {rework['inferred']}" in table
     assert "days count from" not in table
-    assert (
-        "days count from 2026-03-16T23:00:00Z on"
-        in run("--store", store, *OPTIONS, "--repo", "larkspur/ledger").stdout
-    )
+    of_ledger = run("--store", store, *OPTIONS, "--repo", "larkspur/ledger").stdout
+    assert "days count from 2026-03-16T23:00:00Z on" in of_ledger
     assert "no deploys match" not in table
     nothing = run("--store", store, *OPTIONS, "--repo", "larkspur/none").stdout
     assert "no deploys match; change --from, --repo, --environment" in nothing
     for given, text in NEAREST.items():
         assert f"{text}\n" in run("--store", store, *PERIOD, *given).stdout
-    assert (
-        "no event has" not in run("--store", store, "--now", "2020-01-01", "--repo", "larkspur/ledger").stdout
-    )
-    assert run("--store", store, *OPTIONS, "--csv").stdout.startswith(
-        "repo,environment,service,team,span,from"
-    )
+    early = run("--store", store, "--now", "2020-01-01", "--repo", "larkspur/ledger").stdout
+    assert "no event has" not in early
+    in_csv = run("--store", store, *OPTIONS, "--csv").stdout
+    assert in_csv.startswith("repo,environment,service,team,span,from")
 
 
 def test_each_fault_has_its_exit_code(tmp_path: Path) -> None:
@@ -152,13 +145,10 @@ def _refusals(receiver: Receiver) -> None:
     refused = run("--url", receiver.url, GITDAILIES_READ_KEY=sender)
     assert (refused.returncode, sender in refused.stderr) == (3, False)
     for store in (("--url", receiver.url), ("--store", f"sqlite:{receiver.store}")):
-        for since, message in (
-            ("yesterday", "from: expected a date"),
-            ("2999-01-01", "from: expected a time up to"),
-        ):
+        for since, message in (("yesterday", "a date"), ("2999-01-01", "a time up to")):
             wrong = run(*store, "--from", since, GITDAILIES_READ_KEY=reader)
             assert (wrong.returncode, wrong.stdout) == (2, "")
-            assert message in wrong.stderr
+            assert f"from: expected {message}" in wrong.stderr
     for url in (receiver.url, f"{receiver.url}/", f"{receiver.url}/webhooks"):
         assert run("--url", url, GITDAILIES_READ_KEY=reader).returncode == 0
 
@@ -169,17 +159,8 @@ def test_check_names_what_has_no_events_at_the_server(tmp_path: Path) -> None:
         key = receiver.key("all", "send", "read")
         assert receiver.post(key, worked()).status_code == 202
         receiver.get(key, "/api/metrics")
-        (tmp_path / "gitdailies.yml").write_text(
-            f"gitdailies: {{url: {receiver.url}/webhooks, key: {{env: KEY}}}}\n"
-            "repositories:\n  larkspur/ledger: {was: [larkspur/books]}\n"
-            "  larkspur/store: {was: [larkspur/shop]}\n"
-            "services:\n  checkout-api: {repo: larkspur/checkout-api}    # of gitdailies demo\n"
-            "  store: {repo: larkspur/store}\n  shop: {repo: larkspur/stor}\n"
-            "  books: {repo: larkspur/books}\n  '*': {repo: 'x/{slug}'}\n"
-            "  wabs: {repo: larkspur/store, service: Webs}\n  wub: {repo: larkspur/store, service: WEB}\n"
-            "teams:\n  pay:\n    repos: [larkspur/ledgr]\n"
-            "    services: ['larkspur/store: api', 'larkspur/shop: wob']\n"
-        )
+        text = Path(__file__).with_name("names.yml").read_text().replace("URL", receiver.url)
+        (tmp_path / "gitdailies.yml").write_text(text)
         ran = [
             ended("check", "--json", folder=tmp_path, environ={"PATH": "/usr/bin:/bin", "KEY": key, **more})
             for more in ({}, {"GITDAILIES_READ_KEY": key})
@@ -251,11 +232,8 @@ def test_why_answers_for_each_occurrence_of_an_incident(tmp_path: Path) -> None:
             assert ran.returncode == 0, ran.stderr
             return ran.stdout
 
-        text, found, one = (
-            why("INC-1"),
-            json.loads(why("INC-1", "--json")),
-            json.loads(why("again", "--json")),
-        )
+        text, found = why("INC-1"), json.loads(why("INC-1", "--json"))
+        one = json.loads(why("again", "--json"))
     assert text.index("(event again)") < text.index("attributed to deploy d1") < len(text)
     assert text.count("(event ") == 2
     assert (found["event"]["id"], [other["event"]["id"] for other in found["others"]]) == ("again", ["first"])

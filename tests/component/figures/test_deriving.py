@@ -1,10 +1,9 @@
 """When a server derives, and how much at once: little while events arrive, and everything for a request."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,17 +22,13 @@ from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.timestamps import now_us, utc_now
 
-from tests.support.databases import KINDS, opened
+from tests.support.databases import KINDS
 from tests.support.dora.payloads import body
 from tests.unit.dora.test_intake import NOW, read
 
+pytestmark = pytest.mark.parametrize("kind", KINDS)
+
 EVENTS = 300
-
-
-@pytest.fixture(params=KINDS)
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
-    with opened(str(request.param), tmp_path, "gitdailies_webhooks") as found:
-        yield found
 
 
 def run(

@@ -25,17 +25,12 @@ from tests.support.databases import KINDS
 from tests.support.dora.running import Receiver, at, in_thread
 from tests.support.figures.asking import deploy
 from tests.support.figures.git.events import ANSWERS, BROUGHT, DEPLOYS, HOUR, PERIOD, REPO, WEB_ALONE, deploys
-from tests.support.figures.git.repository import Repository, week
+from tests.support.figures.git.repository import Repository
 from tests.support.machine import command
 from tests.support.processes import eventually
 
 NOW = to_us(datetime.fromisoformat("2026-03-06T00:00:00Z"))
 SETTINGS = FigureSettings()
-
-
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    return week(tmp_path_factory.mktemp("git") / "work")
 
 
 def commits(path: Path, events: list[dict[str, Any]]) -> dict[str, GitCommits]:
@@ -115,9 +110,8 @@ def test_a_server_reads_its_mirror(kind: str, address: str, repository: Reposito
         verdict = why(receiver, key, "d02")
     assert verdict["reason"] == "3 new commits with a lead time"
     # The commits stay in the store until a server names no mirror for the repository.
-    ran = command(
-        "metrics", "--store", address, "--json", *(f"--{k}={v}" for k, v in PERIOD.items()), cwd=tmp_path
-    )
+    options = [f"--{name}={text}" for name, text in PERIOD.items()]
+    ran = command("metrics", "--store", address, "--json", *options, cwd=tmp_path)
     assert lead_times(json.loads(ran.stdout)) == pytest.approx(ANSWERS["production"][1])
     with in_thread(at(address)) as receiver:
         key, web = receiver.key("again", "read"), ANSWERS["web"][0]
@@ -192,7 +186,5 @@ def lead_times(answer: Mapping[str, Any]) -> tuple[float, ...]:
 
 
 def why(receiver: Receiver, key: str, id_: str, **question: str) -> dict[str, Any]:
-    verdicts = receiver.get(key, "/api/metrics/why", id=id_, **PERIOD, **question).json()["events"][0][
-        "verdicts"
-    ]
-    return next(verdict for verdict in verdicts if verdict["figure"] == "changeLeadTime")
+    (event,) = receiver.get(key, "/api/metrics/why", id=id_, **PERIOD, **question).json()["events"]
+    return next(verdict for verdict in event["verdicts"] if verdict["figure"] == "changeLeadTime")

@@ -14,33 +14,17 @@ from gitdailies_dora.figures.history.ancestry import Between
 from gitdailies_dora.mirrors import repository as module
 from gitdailies_dora.mirrors.repository import Mirror, MirrorUnreadable
 
-from tests.support.figures.git.repository import Repository, week
+from tests.support.figures.git.repository import Repository
 
-HOSTILE_NAMES = (
-    "--help",
-    "-h",
-    "HEAD",
-    "main",
-    "HEAD^{commit}",
-    "a" * 6,
-    "g" * 40,
-    "a" * 65,
-    "",
-    "\n",
-    "deadbeef\n",
-)
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    return week(tmp_path_factory.mktemp("original") / "work")
+HOSTILE_NAMES = [*["--help", "-h", "HEAD", "main", "HEAD^{commit}"], "a" * 6, "g" * 40, "a" * 65]
+HOSTILE_NAMES += ["", "\n", "deadbeef\n"]
 
 
 @pytest.fixture
-def made(original: Repository, tmp_path: Path) -> Repository:
+def made(repository: Repository, tmp_path: Path) -> Repository:
     """A repository of the week that a test may change."""
-    shutil.copytree(original.path, tmp_path / "work")
-    return Repository(tmp_path / "work", dict(original.shas))
+    shutil.copytree(repository.path, tmp_path / "work")
+    return Repository(tmp_path / "work", dict(repository.shas))
 
 
 def names(repository: Repository, between: Between) -> tuple[set[str], set[str]]:
@@ -51,11 +35,8 @@ def names(repository: Repository, between: Between) -> tuple[set[str], set[str]]
 def check_answers(repository: Repository, path: Path) -> None:
     """Check that the mirror of the repository at *path* gives the right answers."""
     mirror, shas = Mirror(path), repository.shas
-    assert mirror.commits([shas["m1"], shas["h1"][:7], "0" * 40]) == {
-        shas["m1"]: shas["m1"],
-        shas["h1"][:7]: shas["h1"],
-        "0" * 40: None,
-    }
+    known = {shas["m1"]: shas["m1"], shas["h1"][:7]: shas["h1"], "0" * 40: None}
+    assert mirror.commits([*known]) == known
     found = mirror.between(shas["r1"], shas["h1"])
     assert names(repository, found) == ({"h1"}, {"q1", "r1"})
     assert names(repository, mirror.between(shas["c2"], shas["s2"]))[0] == {"p1", "p2", "c3", "s1", "s2"}
@@ -94,12 +75,8 @@ def test_a_branch_cannot_pass_for_a_commit(made: Repository) -> None:
     made.git("update-ref", f"refs/heads/{one[:8]}", other)
     made.git("update-ref", f"refs/heads/{one}", other)
     made.git("update-ref", "refs/heads/abcdef1", other)
-    assert Mirror(made.path).commits([one, one[:8], one[:9], "abcdef1"]) == {
-        one: one,
-        one[:8]: None,
-        one[:9]: one,
-        "abcdef1": None,
-    }
+    found = {one: one, one[:8]: None, one[:9]: one, "abcdef1": None}
+    assert Mirror(made.path).commits([*found]) == found
 
 
 def test_nothing_of_a_hostile_repository_is_run(made: Repository, tmp_path: Path) -> None:
@@ -107,32 +84,10 @@ def test_nothing_of_a_hostile_repository_is_run(made: Repository, tmp_path: Path
     proof, script = tmp_path / "proof", tmp_path / "script"
     script.write_text(f"#!/bin/sh\ntouch {proof}\n")
     script.chmod(0o755)
-    settings = {
-        "core.fsmonitor": script,
-        "core.hooksPath": tmp_path,
-        "core.pager": script,
-        "core.editor": script,
-        "core.sshCommand": script,
-        "core.askPass": script,
-        "core.alternateRefsCommand": script,
-        "core.gitProxy": script,
-        "credential.helper": f"!{script}",
-        "alias.rev-list": f"!{script}",
-        "alias.cat-file": f"!{script}",
-        "diff.external": script,
-        "diff.x.textconv": script,
-        "filter.x.clean": script,
-        "filter.x.smudge": script,
-        "gpg.program": script,
-        "log.showSignature": "true",
-        "trace2.eventTarget": proof,
-        "pager.rev-list": script,
-        "uploadpack.packObjectsHook": script,
-        "include.path": tmp_path / "more",
-    }
+    config = Path(__file__).with_name("hostile.gitconfig").read_text()
+    with (made.path / ".git/config").open("a") as file:
+        file.write(config.replace("SCRIPT", str(script)).replace("FOLDER", str(tmp_path)))
     (tmp_path / "more").write_text(f"[core]\n\tfsmonitor = {script}\n")
-    for name, value in settings.items():
-        made.git("config", name, str(value))
     (made.path / ".gitattributes").write_text("* diff=x filter=x\n")
     for hook in ("post-checkout", "reference-transaction", "pre-auto-gc", "post-index-change"):
         shutil.copy(script, made.path / ".git/hooks" / hook)
@@ -204,13 +159,10 @@ def test_an_unreadable_mirror_is_refused_with_the_remedy(made: Repository, tmp_p
     broken = tmp_path / "broken.git"
     made.git("clone", "--quiet", "--mirror", ".", str(broken))
     (broken / "HEAD").unlink()
-    for path, message in (
-        (tmp_path / "none", "expected a git repository that this user can read"),
-        (tmp_path / "empty", "expected a git repository that this user can read"),
-        (broken, "expected a git repository that this user can read"),
-        (shallow, "expected a full history, got a shallow clone; run git fetch --unshallow in it"),
-    ):
-        with pytest.raises(MirrorUnreadable, match=message) as caught:
+    unread = "expected a git repository that this user can read"
+    remedy = "expected a full history, got a shallow clone; run git fetch --unshallow in it"
+    for path in (tmp_path / "none", tmp_path / "empty", broken, shallow):
+        with pytest.raises(MirrorUnreadable, match=remedy if path == shallow else unread) as caught:
             Mirror(path).commits([made.shas["q1"]])
         assert str(caught.value).startswith(f"{path}: ")
     # A folder inside a repository is no repository itself.
@@ -267,14 +219,12 @@ def test_the_mirror_and_pushes_read_globs_alike(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", "--bare", tmp_path], check=True)
     git = ["git", f"--git-dir={tmp_path}"]
     subprocess.run([*git, "fast-import", "--quiet"], input="".join(lines).encode(), check=True)
-    shas = subprocess.run(
-        [*git, "rev-list", "main"], check=True, capture_output=True, text=True
-    ).stdout.split()
-    named = [*git, "show", "--format=", "--name-only", "--no-renames"]
-    told = {
-        one: subprocess.run([*named, one], check=True, capture_output=True, text=True).stdout.split()
-        for one in shas[:-1]
-    }
+
+    def asked(*words: str) -> list[str]:
+        return subprocess.run([*git, *words], check=True, capture_output=True, text=True).stdout.split()
+
+    shas = asked("rev-list", "main")
+    told = {one: asked("show", "--format=", "--name-only", "--no-renames", one) for one in shas[:-1]}
     for pair in itertools.product(GLOBS, GLOBS):
         globs = tuple(map(checked, dict.fromkeys(pair)))
         ahead = Mirror(tmp_path).between(shas[-1], shas[0], *globs).ahead

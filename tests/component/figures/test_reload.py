@@ -3,9 +3,8 @@
 import asyncio
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,10 @@ import pytest
 import requests
 import structlog
 from gitdailies_connection.addresses import parse_network
+from gitdailies_connection.config.sections.settings import DoraSettings
 from gitdailies_dora.derived.model import rows as derived
 from gitdailies_dora.events.records import change_log
-from gitdailies_dora.events.store import open_store
+from gitdailies_dora.events.store import EventStore, open_store
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.live_settings import ReloadableApp
 from gitdailies_dora.mirrors import rows as mirror_rows
@@ -24,16 +24,19 @@ from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.timestamps import to_us, utc_now
 
 from tests.component.figures.test_git import answered
-from tests.support.databases import KINDS, opened
+from tests.support.databases import KINDS
 from tests.support.dora.running import Receiver, at, in_thread, settings_of
 from tests.support.empty_stores import DORA
 from tests.support.figures.asking import worked
 from tests.support.figures.git.events import ANSWERS, REPO, WEB_ALONE, deploys
-from tests.support.figures.git.repository import week
+from tests.support.figures.git.repository import Repository
 from tests.support.figures.worked.expected import QUESTIONS
+from tests.support.loops import in_loop
 from tests.support.machine import Process, command
+from tests.support.processes import eventually
 from tests.support.servers import free_port
 
+on_each = pytest.mark.parametrize("kind", KINDS)
 TABLES = ("figures_deploys", "figures_incidents")
 BERLIN = FigureSettings(timezone="Europe/Berlin")
 OTHER = FigureSettings(
@@ -43,19 +46,6 @@ OTHER = FigureSettings(
     count_same_commit=True,
     hotfix=("fix/*",),
 )
-
-
-@pytest.fixture(params=KINDS)
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
-    with opened(str(request.param), tmp_path, "gitdailies_webhooks") as found:
-        yield found
-
-
-def until(holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < ends
-        time.sleep(0.02)
 
 
 def figures(receiver: Receiver, key: str) -> list[dict[str, Any]]:
@@ -71,17 +61,14 @@ def rows(database: Database) -> tuple[FigureSettings, bool, list[list[Any]]]:
 
 
 def settled(database: Database, settings: FigureSettings) -> list[list[Any]]:
-    last: list[list[Any]] = []
-
-    def there() -> bool:
+    def there() -> list[list[Any]]:
         stored, pending, found = rows(database)
-        last[:] = found
-        return stored == settings and not pending and all(found)
+        return found if stored == settings and not pending and all(found) else []
 
-    until(there)
-    return last
+    return eventually(there)
 
 
+@on_each
 def test_a_reload_answers_as_a_start_does(database: Callable[[], Database]) -> None:
     """After a reload, figures and rows are those of a server started with the settings, there and back."""
     with in_thread(database(), settings=BERLIN) as receiver:
@@ -89,11 +76,11 @@ def test_a_reload_answers_as_a_start_does(database: Callable[[], Database]) -> N
         assert receiver.post(key, worked()).status_code == 202
         rows_before, before = settled(database(), BERLIN), figures(receiver, key)
         receiver.reload(settings_of(OTHER))
-        until(lambda: figures(receiver, key)[0]["windowSeconds"] == 1800)
+        eventually(lambda: figures(receiver, key)[0]["windowSeconds"] == 1800)
         derived_again, reloaded = settled(database(), OTHER), figures(receiver, key)
         assert figures(receiver, key) == reloaded
         receiver.reload(settings_of(BERLIN))
-        until(lambda: figures(receiver, key)[0]["windowSeconds"] == 86_400)
+        eventually(lambda: figures(receiver, key)[0]["windowSeconds"] == 86_400)
         assert (settled(database(), BERLIN), figures(receiver, key)) == (rows_before, before)
     with in_thread(database(), settings=OTHER) as receiver:
         # On a busy machine, the first answers may say that they are of an earlier moment.
@@ -101,6 +88,7 @@ def test_a_reload_answers_as_a_start_does(database: Callable[[], Database]) -> N
         assert figures(receiver, key) == reloaded != before
 
 
+@on_each
 def test_requests_during_a_reload_use_the_old_or_the_new_settings(database: Callable[[], Database]) -> None:
     """While settings change again and again, no answer mixes them; the rows are those of the last ones."""
     odd: list[dict[str, Any]] = []
@@ -129,9 +117,6 @@ def test_requests_during_a_reload_use_the_old_or_the_new_settings(database: Call
                 receiver.reload(settings_of(BERLIN if number % 2 else OTHER))
             assert receiver.post(key, event).status_code == 202
         receiver.reload(settings_of(OTHER))
-        # The rows of an earlier reload to the same settings would pass for the last ones.
-        reloads = 1 + len(range(0, len(events) - len(events) // 2, 5))
-        until(lambda: len(receiver.logged("dora settings reloaded")) == reloads)
         rows_before = settled(database(), OTHER)
         ended.set()
         for thread in threads:
@@ -143,32 +128,34 @@ def test_requests_during_a_reload_use_the_old_or_the_new_settings(database: Call
         assert settled(database(), OTHER) == rows_before
 
 
-def test_a_request_of_earlier_settings_deletes_no_rows(tmp_path: Path) -> None:
+@asynccontextmanager
+async def applied(file: Path, settings: DoraSettings) -> AsyncIterator[tuple[ReloadableApp, EventStore]]:
+    """Start what applies settings, without a socket."""
+    store = open_store(file)
+    store.start()
+    app = ReloadableApp(store, settings, utc_now, structlog.get_logger())
+    app.start()
+    yield app, store
+    await store.close()
+
+
+@in_loop
+async def test_a_request_of_earlier_settings_deletes_no_rows(tmp_path: Path) -> None:
     """A request that began under earlier settings leaves the rows of the current settings as they are."""
     with in_thread(tmp_path / "w.db", settings=BERLIN) as receiver:
         assert receiver.post(receiver.key("all", "send"), worked()).status_code == 202
         settled(at(f"sqlite:{tmp_path}/w.db"), BERLIN)
-
-    async def whole() -> FigureSettings:
-        store = open_store(tmp_path / "w.db")
-        store.start()
-        app = ReloadableApp(store, settings_of(BERLIN), utc_now, structlog.get_logger())
-        app.start()
+    async with applied(tmp_path / "w.db", settings_of(BERLIN)) as (app, store):
         earlier = app._current._deriver
         await app.apply(settings_of(OTHER))
         await app._current._deriver.derive()
         await earlier.catch_up()
-        stored = await store.read(derived.stored_settings)
+        assert await store.read(derived.stored_settings) == OTHER
         await app.stop()
-        await store.close()
-        return stored
-
-    assert asyncio.run(whole()) == OTHER
 
 
-def test_mirrors_are_added_and_removed(tmp_path: Path) -> None:
+def test_mirrors_are_added_and_removed(repository: Repository, tmp_path: Path) -> None:
     """A mirror that is added gives lead times without a restart; one that is removed no longer does."""
-    repository = week(tmp_path / "work")
     with in_thread(tmp_path / "w.db") as receiver:
         key = receiver.key("all", "deployed", "read")
         assert receiver.post(key, deploys(repository.shas)).status_code == 202
@@ -180,11 +167,11 @@ def test_mirrors_are_added_and_removed(tmp_path: Path) -> None:
         assert answered(receiver, key, web, WEB_ALONE) == pytest.approx(WEB_ALONE)
 
 
-def test_a_mirror_that_is_removed_during_its_last_write_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@in_loop
+async def test_a_mirror_that_is_removed_during_its_last_write_leaves_nothing(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows that the earlier worker handed to the writer are deleted too, even if they are written late."""
-    repository = week(tmp_path / "work")
     with in_thread(tmp_path / "w.db") as receiver:
         assert receiver.post(receiver.key("all", "deployed"), deploys(repository.shas)).status_code == 202
     writes, may_write = threading.Event(), threading.Event()
@@ -200,12 +187,10 @@ def test_a_mirror_that_is_removed_during_its_last_write_leaves_nothing(
     def count(session: Session) -> list[tuple[int]]:
         return [session.execute(f"SELECT count(*) FROM {t}").fetchone() for t in ("git_deploys", "git_pairs")]
 
-    async def whole() -> list[tuple[int]]:
-        store = open_store(tmp_path / "w.db")
-        store.start()
-        settings = settings_of(FigureSettings(), {REPO: repository.path})
-        app = ReloadableApp(store, settings, utc_now, structlog.get_logger())
-        app.start()
+    async with applied(tmp_path / "w.db", settings_of(FigureSettings(), {REPO: repository.path})) as (
+        app,
+        store,
+    ):
         assert await asyncio.to_thread(writes.wait, 10)
         await app.apply(settings_of(FigureSettings()))
         reader = app._current._mirrors._task
@@ -215,11 +200,7 @@ def test_a_mirror_that_is_removed_during_its_last_write_leaves_nothing(
         may_write.set()
         await reader
         await app.stop()
-        counts = await store.write(count)
-        await store.close()
-        return counts
-
-    assert asyncio.run(whole()) == [(0,), (0,)]
+        assert await store.write(count) == [(0,), (0,)]
 
 
 def test_proxies_are_trusted_after_a_reload(tmp_path: Path) -> None:
@@ -230,11 +211,11 @@ def test_proxies_are_trusted_after_a_reload(tmp_path: Path) -> None:
         return requests.get(f"{receiver.url}/api/events", headers=headers, timeout=10).status_code
 
     with in_thread(tmp_path / "w.db") as receiver:
-        until(lambda: asks("203.0.113.9") == 429)
+        eventually(lambda: asks("203.0.113.9") == 429)
         assert asks("198.51.100.7") == 429
         receiver.reload(settings_of(FigureSettings(), proxies=[parse_network("127.0.0.1")]))
-        until(lambda: asks("198.51.100.7") == 401)
-        until(lambda: asks("203.0.113.9") == 429)
+        eventually(lambda: asks("198.51.100.7") == 401)
+        eventually(lambda: asks("203.0.113.9") == 429)
         assert asks("192.0.2.44") == 401
 
 

@@ -7,17 +7,18 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import requests
+import yaml
 from click.testing import CliRunner
 from gitdailies_cli.commands.see.metrics import metrics
 from gitdailies_cli.receiver.read_server import READ_KEY
 from gitdailies_connection.config.sections.settings import TeamSettings
 from gitdailies_dora.api.gauges import OF_GROUPS, OF_SELECTION, gauge_name
-from gitdailies_dora.api.openapi import document
 from gitdailies_dora.figures.answers.numbers import Figures, each_number
 from gitdailies_dora.figures.answers.report import FiguresAnswer, SeriesAnswer
 from gitdailies_dora.figures.history.settings import FigureSettings
@@ -27,16 +28,16 @@ from gitdailies_dora.pages.overview.cards import LAYOUTS, CardContext
 from gitdailies_dora.pages.overview.formats import spans
 from gitdailies_server.storage.database import Database
 from hypothesis import HealthCheck, example, given, settings
-from jsonschema import Draft202012Validator
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.databases import KINDS
 from tests.support.dora.running import Receiver, in_thread
+from tests.support.dora.shapes import shaped
 from tests.support.dora.visitor import Visitor
 from tests.support.figures.asking import alike, compute, worked
 from tests.support.figures.histories import HISTORIES
 from tests.support.figures.histories import QUESTIONS as RANDOM_QUESTIONS
-from tests.support.figures.worked.expected import QUESTIONS
+from tests.support.figures.worked.expected import QUESTIONS, WHY, expected
 from tests.support.forms import examples
 
 pytestmark = pytest.mark.parametrize("kind", KINDS)
@@ -47,6 +48,7 @@ TEAMS = (
     TeamSettings("shop", "Shop", ("larkspur/shop",)),
 )
 SHOP = QUESTIONS["shop"]
+PERIOD = {"from": "2026-03-16", "to": "2026-04-06", "now": SHOP["now"]}
 
 
 @pytest.fixture
@@ -64,10 +66,13 @@ def key(receiver: Receiver) -> str:
 def ask(receiver: Receiver, key: str, **query: Any) -> dict[str, Any]:
     answer = receiver.get(key, "/api/metrics/series", **query)
     assert answer.status_code == 200, answer.text
-    found = answer.json()
-    schema = {"$ref": "#/components/schemas/SeriesAnswer", "components": document()["components"]}
-    Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(found)
-    return found
+    return shaped("SeriesAnswer", answer.json())
+
+
+def metrics_of(receiver: Receiver, key: str, **query: str) -> dict[str, Any]:
+    answer = receiver.get(key, "/api/metrics", **query)
+    assert answer.status_code == 200, answer.text
+    return shaped("FiguresAnswer", answer.json())
 
 
 def test_every_form_has_the_same_numbers(receiver: Receiver, key: str) -> None:
@@ -284,40 +289,99 @@ def test_a_client_that_has_the_answer_gets_none(receiver: Receiver, key: str) ->
     assert (later.status_code, later.headers["etag"] == first.headers["etag"]) == (200, False)
 
 
-@pytest.mark.matrix
-@pytest.mark.parametrize(
-    ("question", "detail"),
-    [
-        (
-            {"by": "repos"},
-            "by: expected one of none, team, repo, service, environment, got 'repos'; did you mean",
-        ),
-        ({"by": "repo,team,service"}, "by: expected at most 2 different names"),
-        ({"by": "repo,repo"}, "by: expected at most 2 different names"),
-        ({"interval": "year"}, "interval: expected one of none, day, week, month, quarter, got 'year'"),
-        ({"team": "payments"}, "team: expected one of pay, shop, none, got 'payments'"),
-        ({"compare": "after"}, "compare: expected before, got 'after'"),
-        ({"format": "xml"}, "format: expected one of json, csv, md, prometheus, got 'xml'"),
-        ({"limit": "0"}, "limit: expected a whole number from 1 to 1000, got '0'"),
-        ({"after": "x"}, "after: expected the `next` of the page before, got 'x'"),
-        ({"after": '["a"]'}, "after: expected the `next` of the page before"),
-        ({"days": "0"}, "days: expected a whole number from 1 to 36525"),
-        ({"interval": "day", "days": "36525"}, "interval: expected at most 20,000 groups times buckets, got"),
-        ({"from": ["2026-03-01", "2026-03-02"]}, "from: given twice"),
-        ({"rolling": ""}, "rolling: expected a value, got nothing; leave it out"),
-        ({"interval": ""}, "interval: expected a value, got nothing; leave it out"),
-        ({"compare": ""}, "compare: expected a value, got nothing; leave it out"),
-        ({"rolling": "4w"}, "rolling: it needs buckets; add an interval, such as interval=week"),
-        ({"rolling": "1w", "interval": "week"}, "rolling: expected 2w to 13w, such as 4w, got '1w'"),
-        ({"rolling": "four", "interval": "week"}, "rolling: expected 2w to 13w, such as 4w, got 'four'"),
-        (
-            {"rolling": "13w", "interval": "day", "days": "10000"},
-            "rolling: expected at most 200,000 groups times sums, got 1 × ",
-        ),
-        ({"rolls": "4w"}, "query: expected one of by, interval"),
-    ],
-)
-def test_a_wrong_question_is_refused(receiver: Receiver, key: str, question: Any, detail: str) -> None:
+def test_figures_are_those_worked_by_hand(receiver: Receiver, key: str) -> None:
+    """The server answers each question with the numbers of the derivation, as the OpenAPI document says."""
+    for name, question in QUESTIONS.items():
+        answer = metrics_of(receiver, key, **question)
+        alike(answer["figures"], expected(name))
+        assert answer["definitions"] == "2026-2"
+
+
+def test_each_event_says_why(receiver: Receiver, key: str) -> None:
+    """Pages of reasons hold every event of the period once, with the words of the table."""
+    question = {"repo": "Larkspur/Shop", **PERIOD}
+    found: dict[str, str] = {}
+    after: dict[str, str] = {}
+    while after.get("after", "") is not None:
+        page = receiver.get(key, "/api/metrics/why", **question, limit="7", **after)
+        answer = shaped("JudgedEvents", page.json())
+        for event in answer["events"]:
+            assert event["id"] not in found
+            found[event["id"]] = " ".join(verdict["word"] for verdict in event["verdicts"])
+        after = {"after": answer["next"]}
+    elsewhere = {"l1", "l2", "i25", "i26", "i38"}
+    before_or_later = {"d01", "d02", "d15", "i36", "i40"}
+    assert found == {id_: words for id_, words in WHY.items() if id_ not in elsewhere | before_or_later}
+    for id_ in before_or_later | elsewhere:
+        one = receiver.get(key, "/api/metrics/why", **question, id=id_).json()["events"]
+        assert [" ".join(v["word"] for v in event["verdicts"]) for event in one] == [WHY[id_]]
+
+
+def test_reasons_without_a_repository_are_those_of_all(receiver: Receiver, key: str) -> None:
+    """A question that names no repository finds the events of each."""
+    found = [
+        {one["id"] for one in receiver.get(key, "/api/metrics/why", **PERIOD, **asked).json()["events"]}
+        for asked in ({"limit": "1000"}, {"repo": "larkspur/shop"}, {"repo": "larkspur/ledger"})
+    ]
+    assert all(found)
+    assert found[0] == found[1] | found[2]
+
+
+def test_a_header_asks_for_csv(receiver: Receiver, key: str) -> None:
+    """`Accept: text/csv` gives CSV, as `format=csv` does."""
+    url, question = f"{receiver.url}/api/metrics", QUESTIONS["ledger"]
+    headers = {"webhook-key": key, "accept": "text/csv"}
+    by_header = requests.get(url, headers=headers, params=question, timeout=10)
+    assert by_header.headers["content-type"] == "text/csv; charset=utf-8"
+    assert by_header.text == receiver.get(key, "/api/metrics", **question, format="csv").text
+
+
+def test_figures_are_for_keys_that_may_read(receiver: Receiver, key: str) -> None:
+    """A request without a key is answered 401, one with a key that may only send 403."""
+    sender = receiver.key("sender")
+    for path in ("/api/metrics", "/api/metrics/why", "/api/metrics/series", "/api/metrics/prometheus"):
+        assert requests.get(receiver.url + path, timeout=10).status_code == 401
+        assert receiver.get(sender, path).status_code == 403
+        assert receiver.get(key, path).status_code == 200
+
+
+def test_a_sent_event_is_in_the_next_answer(receiver: Receiver, key: str) -> None:
+    """Answers after the 202 of an event include it, whatever was derived before."""
+    send = receiver.key("more")
+    for count in range(1, 6):
+        event = {"kind": "deployed", "repo": "larkspur/new", "commitSHA": f"{count:040x}"}
+        assert receiver.post(send, event).status_code == 202
+        answer = metrics_of(receiver, key, repo="LARKSPUR/new")
+        assert answer["figures"]["deploymentFrequency"]["deploys"] == count
+        assert answer["asOf"] == answer["period"]["now"]
+        assert answer["filter"]["repo"] == "larkspur/new"
+
+
+def test_every_event_has_its_detail(receiver: Receiver, key: str) -> None:
+    """Each event, deploy and incident is answered as the OpenAPI document says."""
+    names = {"deployed": ("deploys", "DeployDetail"), "incidentStarted": ("incidents", "IncidentDetail")}
+    for body in worked()[:40]:
+        found = shaped("EventDetail", receiver.get(key, f"/api/events/{body['id']}").json())
+        assert found["event"]["id"] == body["id"]
+        if body["kind"] in names:
+            path, schema = names[body["kind"]]
+            detail = shaped(schema, receiver.get(key, f"/api/{path}/{body['id']}").json())
+            assert (detail["event"], detail["related"]) == (found["event"], found["related"])
+    for path in ("events/none", "deploys/none", f"deploys/{body['id']}x", "incidents/none"):
+        assert receiver.get(key, f"/api/{path}").status_code == 404
+    future = receiver.get(key, f"/api/events/{body['id']}", now="2999-01-01")
+    assert (future.status_code, "now: expected a time up to" in future.text) == (400, True)
+    unread = receiver.get(receiver.key("sender"), f"/api/events/{body['id']}")
+    assert unread.status_code == 403
+
+
+WRONG = yaml.safe_load(Path(__file__).with_name("wrong_questions.yaml").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("path", WRONG)
+def test_a_wrong_question_is_refused(receiver: Receiver, key: str, path: str) -> None:
     """A question that cannot be answered is refused with what to ask instead."""
-    answer = receiver.get(key, "/api/metrics/series", **question)
-    assert (answer.status_code, answer.json()["detail"][: len(detail)]) == (400, detail)
+    for query, detail in WRONG[path].items():
+        answer = receiver.get(key, f"{path}?{query}")
+        found = (query, answer.status_code, answer.json()["detail"][: len(detail)])
+        assert found == (query, 400, detail)

@@ -4,7 +4,7 @@ Four usual weeks are before it. A sentence about the week is in the docstring of
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha1
 from typing import Any
 
@@ -17,6 +17,12 @@ TEAMS = (
 )
 REPOS = ("shop", "cart", "pay", "ledger", "auth")
 OPEN = "Search index is behind"
+
+
+def last_monday() -> datetime:
+    """Return when the last whole week began, in UTC."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - timedelta(days=today.weekday() + 7)
 
 
 def events_of(monday: datetime) -> list[dict[str, Any]]:

@@ -64,6 +64,11 @@ class Receiver:
     def get(self, key: str, path: str = "/api/events", **query: str) -> requests.Response:
         return requests.get(self.url + path, headers={"webhook-key": key}, params=query, timeout=60)
 
+    def delete(self, key: str, id_: str) -> requests.Response:
+        """Delete an event, whose id is written as an address has it."""
+        url = f"{self.url}/api/events/{id_}"
+        return requests.delete(url, headers={"webhook-key": key}, timeout=30)
+
     def events(self, key: str, **query: str) -> list[dict[str, Any]]:
         return self.get(key, **query).json()["events"]
 

@@ -33,6 +33,14 @@ class Visitor:
             self.url + path, data=fields, headers=headers, timeout=10, allow_redirects=False
         )
 
+    def submit(self, path: str, form: str = "", **fields: str) -> str:
+        """Post a form, and return the page that the answer leads to."""
+        return self.get(self.post(path, form, **fields).headers["location"]).text
+
+    def invitation(self, role: str = "member") -> str:
+        """Return the path by which a person joins, once."""
+        return re.search(r"/join/[\w-]+", self.post("/settings/people", role=role).text)[0]
+
     def join(self, link: str, name: str) -> requests.Response:
         return self.post(link, name=name, password=PASSWORD, again=PASSWORD)
 
@@ -45,9 +53,24 @@ def text_of(markup: str, between: str = " ") -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]*>", between, markup)).split())
 
 
+def cells_of(table: str, between: str = " ") -> list[list[str]]:
+    """Return the words of each cell of the body of a table, by row, as `text_of` does."""
+    body = table.partition("</thead>")[2].partition("</table>")[0]
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", body, re.DOTALL)
+    cells = (re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in rows)
+    return [[text_of(cell, between) for cell in row] for row in cells]
+
+
 def owner_of(receiver: Receiver) -> Visitor:
     visitor = Visitor(receiver)
     assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
+    return visitor
+
+
+def joined(receiver: Receiver, owner: Visitor, role: str = "member", name: str = "Vic") -> Visitor:
+    """Return a person whom an owner invited."""
+    visitor = Visitor(receiver)
+    assert visitor.join(owner.invitation(role), name).status_code == 303
     return visitor
 
 
@@ -58,7 +81,4 @@ def owner(receiver: Receiver) -> Visitor:
 
 @pytest.fixture
 def member(receiver: Receiver, owner: Visitor) -> Visitor:
-    visitor = Visitor(receiver)
-    link = re.search(r"/join/[\w-]+", owner.post("/settings/people", role="member").text)[0]
-    assert visitor.join(link, "Vic").status_code == 303
-    return visitor
+    return joined(receiver, owner)

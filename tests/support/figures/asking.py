@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 from gitdailies_core.events.events import Event
-from gitdailies_core.values.times import parse
+from gitdailies_core.values.times import parse, text_of
 from gitdailies_dora.figures.answers.columns import of_facts
 from gitdailies_dora.figures.answers.numbers import Figures
 from gitdailies_dora.figures.answers.selection import Selection, parse_period
@@ -87,25 +87,29 @@ def as_written(settings: FigureSettings) -> dict[str, Any]:
     }
 
 
-def deploy(id_: str, time: str, sha: str = "", **values: Any) -> dict[str, Any]:
+def deploy(id_: str, time: str | datetime, sha: str = "", **values: Any) -> dict[str, Any]:
     """A deploy in March 2026, of a commit of its own if none is given, as the store holds it."""
     values = {"repo": REPO, "commitSHA": sha or sha1(id_.encode()).hexdigest(), **values}
-    return Event.make("deployed", id=id_, time=f"2026-03-{time}Z", **values).to_wire()
+    return Event.make("deployed", id=id_, time=_moment(time), **values).to_wire()
 
 
-def started(id_: str, time: str, incident: str = "INC", **values: Any) -> dict[str, Any]:
+def _moment(time: str | datetime) -> str:
+    return text_of(time) if isinstance(time, datetime) else f"2026-03-{time}Z"
+
+
+def started(id_: str, time: str | datetime, incident: str = "INC", **values: Any) -> dict[str, Any]:
     """A start of an incident in March 2026, as the store holds it."""
     return _of_incident("incidentStarted", id_, time, incident, **values)
 
 
-def ended(id_: str, time: str, incident: str = "INC", **values: Any) -> dict[str, Any]:
+def ended(id_: str, time: str | datetime, incident: str = "INC", **values: Any) -> dict[str, Any]:
     """An end of an incident in March 2026, as the store holds it."""
     return _of_incident("incidentResolved", id_, time, incident, **values)
 
 
-def _of_incident(kind: str, id_: str, time: str, incident: str, **values: Any) -> dict[str, Any]:
+def _of_incident(kind: str, id_: str, time: str | datetime, incident: str, **values: Any) -> dict[str, Any]:
     values = {"repo": REPO, "incidentId": incident, **values}
-    return Event.make(kind, id=id_, time=f"2026-03-{time}Z", **values).to_wire()
+    return Event.make(kind, id=id_, time=_moment(time), **values).to_wire()
 
 
 def us(text: str) -> int:
