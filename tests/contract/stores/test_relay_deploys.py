@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,54 +25,50 @@ from gitdailies_relay.accepting.deploys import settle
 from gitdailies_relay.accepting.interpret import Interpretation, interpret
 from gitdailies_relay.store.deploys import join_names
 from gitdailies_relay.store.store import RelayStore, acceptance_store
-from gitdailies_server.storage.database import Session
+from gitdailies_server.storage.database import Database, Session
 
-from tests.support import databases
 from tests.support.core.pushes import BEGAN, PRODUCTION, REPO, deployed, pushed, sha
-from tests.support.empty_stores import RELAY
 from tests.support.relay.deploys import flux
+from tests.support.relay.stores import serving
 from tests.support.relay.told import told
 
 
-@pytest.fixture(params=databases.KINDS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    with databases.opened(request.param, tmp_path, tables=RELAY) as database:
-        yield lambda: RelayStore(database())
+@pytest.fixture
+def store(relay_database: Callable[[], Database]) -> RelayStore:
+    return RelayStore(relay_database())
 
 
 def accept(
-    make: Any, *deliveries: Delivery, later: bool = False
+    store: RelayStore, *deliveries: Delivery, later: bool = False
 ) -> tuple[list[Accepted], list[dict[str, Any]], Sequence[Any]]:
     """Accept one after the other; return what became of each, the events and the outbox's partitions.
 
     *later* is when no deploy waits any more.
     """
 
-    async def whole() -> tuple[list[Accepted], list[dict[str, Any]], Sequence[Any]]:
-        running = make()
-        running.prepare()
-        running.start()
-        try:
-            accepted = [await running.writer.put(one) for one in deliveries]
+    async def whole() -> list[Accepted]:
+        async with serving(store):
+            accepted = [await store.writer.put(one) for one in deliveries]
             if later:
-                ended = partial(_end_waits, running.database)
-                await running.run(ended)
-            bodies = running.report(lambda s: s.execute("SELECT body FROM events ORDER BY seq").fetchall())
-            outbox = running.report(
-                lambda s: s.execute("SELECT partition, is_next FROM outbox ORDER BY seq").fetchall()
-            )
-            return accepted, [json.loads(body) for (body,) in bodies], [tuple(row) for row in outbox]
-        finally:
-            await running.close()
+                await store.run(partial(_end_waits, store.database))
+        return accepted
 
-    return asyncio.run(whole())
+    accepted = asyncio.run(whole())
+    bodies = rows(store, "SELECT body FROM events ORDER BY seq")
+    outbox = rows(store, "SELECT partition, is_next FROM outbox ORDER BY seq")
+    return accepted, [json.loads(body) for (body,) in bodies], outbox
+
+
+def rows(store: RelayStore, statement: str) -> list[Any]:
+    with closing(store.database.connect()) as session:
+        return [tuple(row) for row in session.execute(statement).fetchall()]
 
 
 def _end_waits(database: Any, session: Session) -> None:
     settle(acceptance_store(database, session), [REPO], 10**18)
 
 
-def test_messages_about_one_deploy_give_one_event(store: Any) -> None:
+def test_messages_about_one_deploy_give_one_event(store: RelayStore) -> None:
     """A redelivery has the same key; another message about the deployment has another. Both are repeats."""
     accepted, events, outbox = accept(
         store,
@@ -91,7 +87,7 @@ def test_messages_about_one_deploy_give_one_event(store: Any) -> None:
     ]
 
 
-def test_a_line_of_several_repositories_counts_for_each(store: Any) -> None:
+def test_a_line_of_several_repositories_counts_for_each(store: RelayStore) -> None:
     """Also where the object goes back to an old revision. A repository that is added changes no id.
 
     A late or second message is a repeat, and another object is reported by itself.
@@ -117,7 +113,7 @@ def test_a_line_of_several_repositories_counts_for_each(store: Any) -> None:
     assert read(1, 1).messages == read_both[0].messages[:1]
 
 
-def test_a_deploy_brings_what_was_pushed_since_the_last_one(store: Any) -> None:
+def test_a_deploy_brings_what_was_pushed_since_the_last_one(store: RelayStore) -> None:
     """Pushes may come doubled and out of order. A gap is unknown, and then the event says nothing."""
     later, earlier = pushed(4, 5, before=3), pushed(2, 3, before=1)
     _, events, _ = accept(
@@ -137,7 +133,9 @@ def test_a_deploy_brings_what_was_pushed_since_the_last_one(store: Any) -> None:
     assert "commits" not in events[2]
 
 
-def test_another_report_of_the_commit_that_is_there_does_not_say_that_nothing_was_new(store: Any) -> None:
+def test_another_report_of_the_commit_that_is_there_does_not_say_that_nothing_was_new(
+    store: RelayStore,
+) -> None:
     """It says what the first one said. A commit that came back after another one brought nothing."""
     _, events, _ = accept(
         store,
@@ -158,7 +156,7 @@ def test_another_report_of_the_commit_that_is_there_does_not_say_that_nothing_wa
     assert lists[5] == []
 
 
-def test_no_parent_is_invented_where_a_push_has_a_merge(store: Any) -> None:
+def test_no_parent_is_invented_where_a_push_has_a_merge(store: RelayStore) -> None:
     """A merge that went to main is known as a whole; which of it a deploy of its branch had is not."""
 
     def merged(*numbers: int, before: int, message: str) -> Push:
@@ -197,7 +195,7 @@ def test_no_parent_is_invented_where_a_push_has_a_merge(store: Any) -> None:
     ]
 
 
-def test_a_deploy_says_which_pushed_commits_are_outside_its_service(store: Any) -> None:
+def test_a_deploy_says_which_pushed_commits_are_outside_its_service(store: RelayStore) -> None:
     """The files of the latest push of a commit tell; where none tells anything, it stays open."""
     api = PRODUCTION._replace(service="Api")
 
@@ -223,29 +221,22 @@ def test_a_deploy_says_which_pushed_commits_are_outside_its_service(store: Any) 
     assert not any("outside" in commit for commit in events[3]["commits"])
 
 
-def test_a_deploy_of_a_renamed_repository_goes_on(store: Any) -> None:
+def test_a_deploy_of_a_renamed_repository_goes_on(store: RelayStore) -> None:
     """It brings what came since the last deploy under the former name; one that waits gets its push."""
     before = (told("d1", deployed(1)), told("p", pushed(2, 3, before=1)), told("d9", deployed(9, minute=9)))
     after = (told("d3", deployed(3, minute=3)), told("p9", pushed(9, before=3)))
 
-    async def whole() -> tuple[Any, Any]:
-        running = store()
-        running.prepare()
-        running.start()
-        try:
+    async def whole() -> None:
+        async with serving(store):
             for one in before:
-                await running.writer.put(one)
-            await running.run(partial(join_names, renames=Renames(((REPO, "larkspur/till"),))))
+                await store.writer.put(one)
+            await store.run(partial(join_names, renames=Renames(((REPO, "larkspur/till"),))))
             for one in map(under_new_name, after):
-                await running.writer.put(one)
-            return (
-                running.report(lambda s: s.execute("SELECT DISTINCT repo FROM deployed_commits").fetchall()),
-                running.report(lambda s: s.execute("SELECT body FROM events").fetchall()),
-            )
-        finally:
-            await running.close()
+                await store.writer.put(one)
 
-    names, bodies = asyncio.run(whole())
+    asyncio.run(whole())
+    names = rows(store, "SELECT DISTINCT repo FROM deployed_commits")
+    bodies = rows(store, "SELECT body FROM events")
     assert [name for (name,) in names] == ["larkspur/till"]
     events = {event["commitSHA"]: event for event in (json.loads(body) for (body,) in bodies)}
     assert [events[sha(number)]["repo"] for number in (1, 9, 3)] == [REPO, REPO, "larkspur/till"]
@@ -263,7 +254,7 @@ def under_new_name(one: Delivery) -> Delivery:
     return one._replace(interpretation=one.interpretation._replace(messages=(routed,)))
 
 
-def test_a_deploy_that_no_route_names_is_stored_for_a_replay(store: Any) -> None:
+def test_a_deploy_that_no_route_names_is_stored_for_a_replay(store: RelayStore) -> None:
     """It makes no event; the reason has its code."""
     (accepted,), events, _ = accept(
         store, told("a", deployed(1), refusal=Reason(NO_ROUTE, "no route names 'lint'"))
@@ -274,7 +265,7 @@ def test_a_deploy_that_no_route_names_is_stored_for_a_replay(store: Any) -> None
     assert events == []
 
 
-def test_a_deploy_without_an_application_commit_is_quarantined(store: Any) -> None:
+def test_a_deploy_without_an_application_commit_is_quarantined(store: RelayStore) -> None:
     """An upgrade or a route may make it count, so its body waits for a replay."""
     (accepted,), events, _ = accept(
         store, told("a", deployed(1), refusal=Reason(NO_COMMIT, "no application commit"))
@@ -284,7 +275,7 @@ def test_a_deploy_without_an_application_commit_is_quarantined(store: Any) -> No
     assert events == []
 
 
-def test_one_unreadable_message_does_not_hold_back_the_others(store: Any) -> None:
+def test_one_unreadable_message_does_not_hold_back_the_others(store: RelayStore) -> None:
     """The body is quarantined, and the rest counts."""
     (accepted,), events, _ = accept(
         store, told("a", deployed(1), Unreadable("[1].sha: expected text"), deployed(2))

@@ -5,7 +5,6 @@ import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -22,10 +21,8 @@ from gitdailies_server.storage.database import Database, transaction
 from gitdailies_server.storage.erasing import Erasure
 from gitdailies_server.storage.timestamps import now_us
 
-from tests.support import databases
 from tests.support.core import pushes
 from tests.support.core.pushes import BEGAN, PRODUCTION, REPO, pushed, sha
-from tests.support.empty_stores import RELAY
 from tests.support.relay import reports
 from tests.support.relay.told import told
 
@@ -107,17 +104,11 @@ class Relay:
         return [tuple(row) for row in self.store.report(lambda s: s.execute(statement).fetchall())]
 
 
-@pytest.fixture(params=databases.KINDS)
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
-    with databases.opened(request.param, tmp_path, tables=RELAY) as made:
-        yield made
-
-
 @pytest.fixture
-def relay(database: Callable[[], Database]) -> Iterator[Relay]:
+def relay(relay_database: Callable[[], Database]) -> Iterator[Relay]:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    store = RelayStore(database())
+    store = RelayStore(relay_database())
 
     async def begin() -> None:
         store.prepare()
@@ -283,24 +274,24 @@ def test_a_replayed_deploy_waits_as_others_do(relay: Relay) -> None:
     assert relay.sent() == []
 
 
-def test_a_damaged_deploy_holds_up_no_other(relay: Relay, database: Callable[[], Database]) -> None:
+def test_a_damaged_deploy_holds_up_no_other(relay: Relay, relay_database: Callable[[], Database]) -> None:
     """It goes as it is, to become a dead letter. The next push and the next deploy are taken."""
     relay.take(pushed(1, before=0), deployed(1), deployed(3))
-    with transaction(database()) as session:
+    with transaction(relay_database()) as session:
         session.execute("UPDATE events SET body = '{' WHERE seq = (SELECT max(seq) FROM events)")
     (damaged,) = relay.rows("SELECT id FROM events WHERE body = '{'")[0]
     relay.take(pushed(2, 3, 4, before=1), deployed(4))
 
     assert relay.status()["held"] == 0
     assert relay.rows("SELECT count(*) FROM outbox") == [(3,)]
-    assert acting.discard_ids(database(), [damaged], person="kim", reason="a test").events == [damaged]
+    assert acting.discard_ids(relay_database(), [damaged], person="kim", reason="a test").events == [damaged]
     assert relay.rows("SELECT count(*) FROM outbox") == [(2,)]
 
 
-def test_a_restarted_store_goes_on_waiting(database: Callable[[], Database], relay: Relay) -> None:
+def test_a_restarted_store_goes_on_waiting(relay_database: Callable[[], Database], relay: Relay) -> None:
     """What waits is in the store, not in the server."""
     relay.take(pushed(1, before=0), deployed(1), deployed(3))
-    again = RelayStore(database())
+    again = RelayStore(relay_database())
     relay._loop.run_until_complete(relay.store.close())
 
     async def begin() -> None:
@@ -315,12 +306,12 @@ def test_a_restarted_store_goes_on_waiting(database: Callable[[], Database], rel
     assert relay.sent() == [Sent(3, [3, 2])]
 
 
-def test_a_discarded_deploy_is_none(relay: Relay, database: Callable[[], Database]) -> None:
+def test_a_discarded_deploy_is_none(relay: Relay, relay_database: Callable[[], Database]) -> None:
     """What waits behind it goes, and the next deploy brings what it would have brought."""
     relay.take(pushed(1, before=0), deployed(1))
     relay.take(deployed(3), deployed(4), pushed(4, before=3))
     (_, waiting, _) = relay.explained()["events"]
-    acting.discard_ids(database(), [waiting["id"]], person="kim", reason="a test")
+    acting.discard_ids(relay_database(), [waiting["id"]], person="kim", reason="a test")
     assert relay.rows("SELECT sha FROM waiting_deploys") == [(sha(4),)]
     relay.take(pushed(2, 3, before=1))
 
@@ -331,22 +322,24 @@ def test_a_discarded_deploy_is_none(relay: Relay, database: Callable[[], Databas
 
 
 def test_discarding_the_last_one_that_waits_lets_those_behind_it_go(
-    relay: Relay, database: Callable[[], Database]
+    relay: Relay, relay_database: Callable[[], Database]
 ) -> None:
     """No push has to come for that."""
     relay.take(pushed(1, before=0), deployed(1))
     relay.take(deployed(3), deployed(1, minute=4))
     (_, waiting, _) = relay.explained()["events"]
-    acting.discard_ids(database(), [waiting["id"]], person="kim", reason="a test")
+    acting.discard_ids(relay_database(), [waiting["id"]], person="kim", reason="a test")
 
     assert [one.sha for one in relay.sent()] == [1, 1]
 
 
-def test_an_erased_deploy_leaves_nothing_of_its_place(relay: Relay, database: Callable[[], Database]) -> None:
+def test_an_erased_deploy_leaves_nothing_of_its_place(
+    relay: Relay, relay_database: Callable[[], Database]
+) -> None:
     """Neither the commit that was deployed nor the wait."""
     relay.take(pushed(1, before=0), deployed(1), deployed(3))
     (_, waiting) = relay.explained()["events"]
-    erase.erase(database(), Erasure(events=(waiting["id"],)))
+    erase.erase(relay_database(), Erasure(events=(waiting["id"],)))
 
     assert relay.rows("SELECT sha FROM deployed_commits") == [(sha(1),)]
     assert relay.rows("SELECT * FROM waiting_deploys") == []
