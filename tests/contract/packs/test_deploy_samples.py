@@ -38,7 +38,7 @@ def folder(name):
     return PACKS.joinpath(name, "examples")
 
 
-def request(name, stem, change=None, headers=None):
+def request(name, stem, change=None, headers=None, received_at=AT):
     """Build the delivery of a sample. *change* may mend a copy of its body, or return another one."""
     payload, given = folder(name).joinpath(f"{stem}.payload.json"), {"content-type": "application/json"}
     if not payload.is_file():
@@ -50,7 +50,7 @@ def request(name, stem, change=None, headers=None):
     if change is not None:
         mended = copy.deepcopy(json.loads(body))
         body = json.dumps(change(mended) or mended).encode()
-    return Request.make(headers=given | (headers or {}), body=body, received_at=AT)
+    return Request.make(headers=given | (headers or {}), body=body, received_at=received_at)
 
 
 def read(name, stem, change=None, headers=None):
@@ -273,19 +273,11 @@ def test_a_deploy_tells_what_started_its_run_where_the_vendor_does(name, stem, c
 
 def test_a_run_that_deploys_again_has_another_id():
     """Re-run jobs, and an environment's Rollback: the old run, a new deployment or job."""
-
-    def again(body):
-        body["deployment"]["id"] = 2010099
-        body["workflow_run"]["run_attempt"] = 2
-
-    def job_again(body):
-        body["build_id"] = 88999
-
-    for name, stem, change in (
-        ("github", "deployment_status.success.actions", again),
-        ("gitlab", "build.success.production", job_again),
+    for name, stem, values in (
+        ("github", "deployment_status.success.actions", {"deployment.id": 9, "workflow_run.run_attempt": 2}),
+        ("gitlab", "build.success.production", {"build_id": 9}),
     ):
-        first, second = read(name, stem)[0], read(name, stem, change)[0]
+        first, second = read(name, stem)[0], read(name, stem, mended(values))[0]
         assert first.run == second.run
         assert id_of(name, first) != id_of(name, second)
 
@@ -421,10 +413,7 @@ def test_flux_prefixed_keys_and_old_revisions():
         revision = body["metadata"].pop("revision")
         body["metadata"]["kustomize.toolkit.fluxcd.io/revision"] = revision.replace("@sha1:", "/")
 
-    plain, prefixed = (
-        read("flux", "kustomization.reconciled")[0],
-        read("flux", "kustomization.reconciled", change)[0],
-    )
+    plain, prefixed = (read("flux", "kustomization.reconciled", each)[0] for each in (None, change))
 
     assert (prefixed.sha, prefixed.branch) == (plain.sha, "main")
 
@@ -438,17 +427,12 @@ def test_octopus_names_are_cut_by_references_and_a_release_may_hold_the_commit()
         event = body["Payload"]["Event"]
         event["Message"] = message
         event["MessageReferences"] = [
-            {
-                "ReferencedDocumentId": "Releases-902",
-                "StartIndex": message.index(release),
-                "Length": len(release),
-            },
-            {
-                "ReferencedDocumentId": "Projects-31",
-                "StartIndex": message.index(project),
-                "Length": len(project),
-            },
-            {"ReferencedDocumentId": "Environments-3", "StartIndex": 10, "Length": len(environment)},
+            {"ReferencedDocumentId": id_, "StartIndex": message.index(text), "Length": len(text)}
+            for id_, text in (
+                ("Releases-902", release),
+                ("Projects-31", project),
+                ("Environments-3", environment),
+            )
         ]
         event["RelatedDocumentIds"].reverse()
 

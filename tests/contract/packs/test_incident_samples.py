@@ -12,9 +12,10 @@ from gitdailies_core.incidents.routing import Route, Routes
 from gitdailies_core.reasons import UNKNOWN_TYPE
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Change
-from gitdailies_core.sources.request import FORM, Request
+from gitdailies_core.sources.request import Request
 from gitdailies_core.sources.stored_body import without_people
 
+from tests.contract.packs.test_deploy_samples import request as sample
 from tests.support.core.lives import Relay
 
 HERE = Path(__file__).parent
@@ -36,19 +37,9 @@ ROUTES = Routes.make(
 AT_RECEIPT = ("honeycomb", "ilert", "zabbix", "zenduty")
 
 
-def folder(name):
-    return PACKS.joinpath(name, "examples")
-
-
 def request(name, stem, *, at=AT):
     """Build the delivery of a sample, with its headers."""
-    payload, headers = folder(name).joinpath(f"{stem}.payload.json"), {"content-type": "application/json"}
-    if not payload.is_file():
-        payload, headers = folder(name).joinpath(f"{stem}.payload.form"), {"content-type": FORM}
-    beside = folder(name).joinpath(f"{stem}.headers.json")
-    if beside.is_file():
-        headers |= json.loads(beside.read_text("utf-8"))
-    return Request.make(headers=headers, body=payload.read_bytes(), received_at=at)
+    return sample(name, stem, received_at=at)
 
 
 def said(message):

@@ -21,7 +21,7 @@ SCHEMA = json.loads(json.dumps(event_schema()))
 VALIDATOR = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 ODD = json.loads((Path(__file__).parent / "data/odd_values.json").read_text("utf-8"))
-MOMENTS = ODD["moments"]
+MOMENTS = [*ODD["moments"], *ODD["no moments"]]
 WORDS = [
     *ODD["words"],
     *("g" * 40, "a" * 64, "a" * 65),
