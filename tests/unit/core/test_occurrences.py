@@ -397,13 +397,19 @@ def test_events_carry_what_the_change_tells():
 
     assert start.pop("id") != end.pop("id")
     both = {
-        **{"incidentId": "A", "repo": "larkspur/checkout-api", "environment": "production"},
-        **{"service": "checkout-api", "source": "pagerduty", "url": "https://larkspur.example/1"},
+        "incidentId": "A",
+        "repo": "larkspur/checkout-api",
+        "environment": "production",
+        "service": "checkout-api",
+        "source": "pagerduty",
+        "url": "https://larkspur.example/1",
     }
     assert start == {
         **both,
-        **{"kind": "incidentStarted", "time": "2026-03-04T10:00:00Z"},
-        **{"title": "Checkout fails", "severity": "P2"},
+        "kind": "incidentStarted",
+        "time": "2026-03-04T10:00:00Z",
+        "title": "Checkout fails",
+        "severity": "P2",
     }
     assert end == {**both, "kind": "incidentResolved", "time": "2026-03-04T10:05:00Z"}
 
@@ -411,9 +417,7 @@ def test_events_carry_what_the_change_tells():
 def test_the_page_of_one_incident_is_not_that_of_another():
     """An incident that ends because its target ended does not get the target's page."""
     relay = Relay()
-    relay.say(
-        started(0, occurrence="named"), started(1, incident="B", occurrence="named"), merged(3, "B", since=0)
-    )
+    relay.say(NAMED, OTHER, MERGED)
 
     relay.take(resolved(9, incident="B", since=1, url="https://larkspur.example/b"))
 

@@ -75,7 +75,7 @@ ALONE = outage("10T10:30:00", "10T11:05:00")
             id="an incident and a revert",
         ),
         pytest.param(
-            [BAD, *outage("10T10:30:00", "10T11:05:00", causedBy=BAD["commitSHA"]), *[]],
+            [BAD, *outage("10T10:30:00", "10T11:05:00", causedBy=BAD["commitSHA"])],
             {},
             "named",
             id="an incident that names the commit",
