@@ -131,8 +131,10 @@ def test_what_waits_ends_where_a_late_start_brings_the_end() -> None:
 def test_a_cancelled_or_deleted_incident_ends_without_a_recovery():
     """The end says how it ended; one that comes before its start is remembered."""
     for state in ("cancelled", "deleted"):
-        end = replace(resolved(5, since=0), resolution=state)
-        assert Relay().say(NAMED, end)[-1] == ("A", "ends", 5, f"resolution={state}")
+        end = replace(resolved(5, occurrence="one"), resolution=state)
+        start = started(0, occurrence="one")
+        for changes in ((start, end), (end, start)):
+            assert Relay().say(*changes)[-1] == ("A", "ends", 5, f"resolution={state}")
 
 
 def test_a_reopened_incident_starts_again_at_its_own_time():
