@@ -3,6 +3,7 @@
 import json
 import re
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from gitdailies_core.errors import UnreadableBody
@@ -13,29 +14,7 @@ TEMPLATES = files("gitdailies_datadog").joinpath("templates")
 NAMES = sorted(item.name for item in TEMPLATES.iterdir())
 VARIABLE = re.compile(r"\$([A-Z_]+(?:\[[^\]]*\])?)")
 # Every variable that Datadog documents for webhooks and a template here uses, with a value.
-VALUES = {
-    "ID": "7910020044180001101",
-    "ALERT_TRANSITION": "Triggered",
-    "ALERT_CYCLE_KEY": "1147720091135562001",
-    "AGGREG_KEY": "3f8c0a77d1e94b52a6c0be1174d2f90e",
-    "ALERT_ID": "51840021",
-    "ALERT_SCOPE": "env:prod,service:checkout-api",
-    "ALERT_PRIORITY": "P2",
-    "ALERT_TITLE": "[Triggered on {env:prod}] Checkout error rate is high",
-    "LINK": "https://app.datadoghq.com/event/jump_to?event_id=7910020044180001101",
-    "DATE": "1772615820000",
-    "TAGS[service]": "checkout-api",
-    "TAGS[env]": "prod",
-    "TAGS": "env:prod,monitor,service:checkout-api,team:payments",
-    "ORG_ID": "700142",
-    "INCIDENT_UUID": "6b0f3d1a-54c7-5c1e-9a0f-2f6d0c9e4b71",
-    "INCIDENT_PUBLIC_ID": "318",
-    "INCIDENT_STATUS": "active",
-    "INCIDENT_SEVERITY": "SEV-2",
-    "INCIDENT_TITLE": "Card payments failing at checkout",
-    "INCIDENT_URL": "https://app.datadoghq.com/incidents/318",
-    "INCIDENT_FIELDS": json.dumps({"services": ["checkout-api", "ledger-worker"], "env": ["prod"]}),
-}
+VALUES = json.loads((Path(__file__).parent / "data/datadog-variables.json").read_text("utf-8"))
 
 
 def filled(name, **values):

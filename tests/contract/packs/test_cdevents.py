@@ -4,7 +4,9 @@ Source: CDEvents' specification, versions 0.2 to 0.6, the subjects and predicate
 """
 
 import json
+from copy import deepcopy
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from gitdailies_core.reasons import NO_COMMIT, OTHER
@@ -15,26 +17,8 @@ from gitdailies_core.sources.request import Request
 AT = datetime(2026, 11, 24, 10, 6, 38, tzinfo=UTC)
 SHA = "744ca7a7baa1737827c4ca0bc21fdf77e574a803"
 DIGEST = "pkg:oci/quotes@sha256%3A0b31b1c02ff458ad9b7b81cbdf8f028bd54699fa151f221d1e8de6817db93427"
-PREDICATES = {
-    "approval": "created updated closed",
-    "artifact": "packaged signed published downloaded deleted",
-    "branch": "created deleted",
-    "build": "queued started finished",
-    "change": "created reviewed merged abandoned updated",
-    "environment": "created modified deleted",
-    "incident": "detected reported resolved",
-    "pipelinerun": "queued started finished",
-    "repository": "created modified deleted",
-    "service": "deployed upgraded rolledback removed published",
-    "taskrun": "started finished",
-    "testcase": "queued started finished",
-    "testcaserun": "queued started finished skipped",
-    "testoutput": "published",
-    "testsuite": "started finished",
-    "testsuiterun": "queued started finished",
-    "ticket": "created updated closed",
-}
-TYPES = [f"{subject}.{one}" for subject, several in PREDICATES.items() for one in several.split()]
+GIVEN = json.loads((Path(__file__).parent / "cdevents.json").read_text("utf-8"))
+TYPES = [f"{subject}.{one}" for subject, several in GIVEN["predicates"].items() for one in several.split()]
 COUNTED = {
     "service.deployed": ("deploy", None),
     "service.upgraded": ("deploy", None),
@@ -48,27 +32,10 @@ MODES = ("bare", "in a CloudEvent", "beside a CloudEvent's headers")
 
 def event(kind, version, artifact=DIGEST):
     """Make an event of a type, as the conformance samples are made."""
-    return {
-        "context": {
-            "specversion": "0.5.1",
-            "id": "271069a8",
-            "source": "/larkspur/spinnaker",
-            "type": f"dev.cdevents.{kind}.{version}",
-            "timestamp": "2026-11-24T10:06:38.315384Z",
-            "schemaUri": "https://larkspur.example/schema",
-            "links": [{"linkType": "END", "from": {"contextId": "5328c37f"}, "tags": {"team": "quotes"}}],
-        },
-        "subject": {
-            "id": "quotes",
-            "source": "/larkspur/spinnaker",
-            "content": {
-                "environment": {"id": "production"},
-                "service": {"id": "quotes"},
-                "description": "Quotes are slow",
-                "artifactId": artifact,
-            },
-        },
-    }
+    made = deepcopy(GIVEN["event"])
+    made["context"]["type"] = f"dev.cdevents.{kind}.{version}"
+    made["subject"]["content"]["artifactId"] = artifact
+    return made
 
 
 def read(body, mode):

@@ -25,6 +25,8 @@ from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_sources.shipped import provider
 
 TABLE = json.loads((Path(__file__).parent / "deploy_samples.json").read_text("utf-8"))
+# What is so of a sample in which some values are others.
+CHANGED = yaml.safe_load((Path(__file__).parent / "deploy_changes.yaml").read_text("utf-8"))
 AT = datetime(2026, 11, 24, 10, 7, 30, tzinfo=UTC)
 PACKS = files("gitdailies_sources").joinpath("packs")
 SAMPLES = [(name, stem) for name, about in TABLE.items() for stem in about["samples"]]
@@ -36,7 +38,7 @@ def folder(name):
     return PACKS.joinpath(name, "examples")
 
 
-def request(name, stem, change=None, headers=None):
+def request(name, stem, change=None, headers=None, received_at=AT):
     """Build the delivery of a sample. *change* may mend a copy of its body, or return another one."""
     payload, given = folder(name).joinpath(f"{stem}.payload.json"), {"content-type": "application/json"}
     if not payload.is_file():
@@ -48,7 +50,7 @@ def request(name, stem, change=None, headers=None):
     if change is not None:
         mended = copy.deepcopy(json.loads(body))
         body = json.dumps(change(mended) or mended).encode()
-    return Request.make(headers=given | (headers or {}), body=body, received_at=AT)
+    return Request.make(headers=given | (headers or {}), body=body, received_at=received_at)
 
 
 def read(name, stem, change=None, headers=None):
@@ -225,72 +227,7 @@ def test_deploys_of_one_run_to_two_environments_have_two_ids():
     assert id_of("github", production) != id_of("github", staging)
 
 
-RUN, BUILDKITE = "workflow_run.completed.success", "job.finished.passed"
-
-
-@pytest.mark.parametrize(
-    ("name", "stem", "change", "trigger"),
-    [
-        ("github", "deployment_status.success.actions", None, "push"),
-        ("github", "deployment_status.success.actions", {"workflow_run.run_attempt": 2}, "rerun"),
-        (
-            "github",
-            "deployment_status.success.actions",
-            {"workflow_run.event": "workflow_dispatch"},
-            "manual",
-        ),
-        ("github", "deployment_status.success.actions", {"workflow_run.event": "schedule"}, "schedule"),
-        ("github", "deployment_status.success.actions", {"workflow_run.event": "merge_group"}, "other"),
-        ("github", "deployment_status.success.actions", {"workflow_run.event": "workflow_run"}, None),
-        ("github", "deployment_status.success.api-made", None, None),
-        ("github", RUN, None, "push"),
-        ("github", RUN, {"workflow_run.event": "workflow_run"}, None),
-        ("github", "push.main", None, "push"),
-        ("github", "push.main", {"forced": True}, "other"),
-        ("gitlab", "build.success.production", None, None),
-        ("gitlab", "build.success.production", {"before_sha": COMMIT}, "push"),
-        ("gitlab", "build.success.production", {"before_sha": COMMIT, "retries_count": 1}, "rerun"),
-        ("gitlab", "build.success.production", {"before_sha": COMMIT, "retries_count": None}, None),
-        ("gitlab", "deployment.success", None, None),
-        ("buildkite", BUILDKITE, None, "push"),
-        ("buildkite", BUILDKITE, {"build.tag": "v2"}, "tag"),
-        ("buildkite", BUILDKITE, {"job.retries_count": 1}, "rerun"),
-        ("buildkite", BUILDKITE, {"build.rebuilt_from": {"id": "x"}}, "rerun"),
-        ("buildkite", "build.finished.passed", {"build.rebuilt_from": {"id": "x"}}, "rerun"),
-        ("buildkite", BUILDKITE, {"build.source": "ui", "build.tag": "v2"}, "manual"),
-        ("azure-devops", "build.complete.succeeded", None, "push"),
-        ("azure-devops", "build.complete.succeeded", {"resource.reason": "schedule"}, "schedule"),
-        ("circleci", "job-completed.success", None, None),
-    ],
-)
-def test_a_deploy_tells_what_started_its_run_where_the_vendor_does(name, stem, change, trigger):
-    """A push or a tag is that of a first attempt alone, so that a job that runs again may be a rollback."""
-
-    found = next(one for one in read(name, stem, mended(change or {})) if isinstance(one, Deploy))
-
-    assert found.trigger == trigger
-
-
-def test_a_run_that_deploys_again_has_another_id():
-    """Re-run jobs, and an environment's Rollback: the old run, a new deployment or job."""
-
-    def again(body):
-        body["deployment"]["id"] = 2010099
-        body["workflow_run"]["run_attempt"] = 2
-
-    def job_again(body):
-        body["build_id"] = 88999
-
-    for name, stem, change in (
-        ("github", "deployment_status.success.actions", again),
-        ("gitlab", "build.success.production", job_again),
-    ):
-        first, second = read(name, stem)[0], read(name, stem, change)[0]
-        assert first.run == second.run
-        assert id_of(name, first) != id_of(name, second)
-
-
-ABSENT = object()
+ABSENT = "ABSENT"
 
 
 def at(path, value):
@@ -300,7 +237,7 @@ def at(path, value):
         *steps, last = path.split(".")
         for step in steps:
             body = body[int(step) if isinstance(body, list) else step]
-        if value is ABSENT:
+        if value == ABSENT:
             del body[last]
         else:
             body[int(last) if isinstance(body, list) else last] = value
@@ -318,6 +255,33 @@ def mended(values):
     return change
 
 
+def changed(what):
+    """Return the cases about something: pack, sample, the change of its body, and what then is so."""
+    return [
+        pytest.param(*one["sample"].split(), mended(one.get("changed", {})), one["is"], id=one.get("about"))
+        for one in CHANGED[what]
+    ]
+
+
+@pytest.mark.parametrize(("name", "stem", "change", "trigger"), changed("triggers"))
+def test_a_deploy_tells_what_started_its_run_where_the_vendor_does(name, stem, change, trigger):
+    """A push or a tag is that of a first attempt alone, so that a job that runs again may be a rollback."""
+    found = next(one for one in read(name, stem, change) if isinstance(one, Deploy))
+
+    assert found.trigger == trigger
+
+
+def test_a_run_that_deploys_again_has_another_id():
+    """Re-run jobs, and an environment's Rollback: the old run, a new deployment or job."""
+    for name, stem, values in (
+        ("github", "deployment_status.success.actions", {"deployment.id": 9, "workflow_run.run_attempt": 2}),
+        ("gitlab", "build.success.production", {"build_id": 9}),
+    ):
+        first, second = read(name, stem)[0], read(name, stem, mended(values))[0]
+        assert first.run == second.run
+        assert id_of(name, first) != id_of(name, second)
+
+
 def with_pull_request(body):
     """A build of Cloud Build, whose trigger is for pull requests."""
     build = json.loads(base64.b64decode(body["message"]["data"]))
@@ -325,74 +289,10 @@ def with_pull_request(body):
     body["message"]["data"] = base64.b64encode(json.dumps(build).encode()).decode()
 
 
-ACTIONS, JOB = "deployment_status.success.actions", "build.success.production"
-
-
 @pytest.mark.parametrize(
     ("name", "stem", "change", "reason"),
-    [
-        ("github", ACTIONS, at("deployment.transient_environment", True),
-         "a preview: the environment is transient"),
-        ("github", ACTIONS, at("deployment_status.environment", "github-pages"),
-         "GitHub Pages, not an application"),
-        ("github", ACTIONS, at("deployment_status.state", "inactive"),
-         "another deployment has replaced this one"),
-        ("github", ACTIONS, at("deployment.task", "deploy:migrations"),
-         "the task of the deployment is not deploy, rollback or hotfix"),
-        ("github", "workflow_run.completed.success", at("workflow_run.event", "pull_request"),
-         "a run for a pull request"),
-        ("github", "workflow_run.completed.success", at("workflow_run.head_repository.full_name",
-         "fork/checkout-api"),
-         "a run of a fork"),
-        ("gitlab", JOB, at("environment.action", "stop"),
-         "the job does not deploy: its environment action is not start"),
-        ("gitlab", JOB, at("environment.deployment_tier", "development"),
-         "a preview: the tier of the environment is development"),
-        ("gitlab", JOB, at("environment", {"name": "review/weights", "action": "start"}),
-         "a preview: a review app"),
-        ("gitlab", "deployment.success", at("environment_tier", "development"),
-         "a preview: the tier of the environment is development"),
-        ("argocd", "deploy.succeeded.annotated", at("partial", True), "a partial sync, as a self-heal is"),
-        ("argocd", "deploy.succeeded.annotated", at("health", "Progressing"),
-         "the application is not healthy yet"),
-        ("circleci", "job-completed.success", at("pipeline.vcs.origin_repository_url",
-         "https://github.com/fork/x"),
-         "a pipeline of a fork"),
-        ("buildkite", "job.finished.passed", at("job.soft_failed", True), "the job failed softly"),
-        ("buildkite", "build.finished.passed", at("build.blocked", True),
-         "the build is blocked and not over"),
-        ("aws", "codedeploy.success.with-commit", at("detail-type",
-         "CodeDeploy Instance State-change Notification"),
-         "the state of an instance; its deployment counts"),
-        ("buildkite", "build.finished.passed", at("build.pull_request", {"id": "12", "base": "main"}),
-         "a build of a pull request"),
-        ("azure-devops", "build.complete.succeeded", at("resource.sourceBranch", "refs/pull/12/merge"),
-         "a run for a pull request"),
-        ("azure-devops", "run-state-changed.succeeded",
-         at("resource.run.resources.repositories.self.refName", "refs/pull/12/merge"),
-         "a run for a pull request"),
-        ("gcp", "cloudbuild.success", with_pull_request, "a build of a pull request"),
-        ("jenkins", "finalized.success", at("build.parameters", {"ghprbPullId": "12"}),
-         "a build of a pull request"),
-        ("jenkins", "finalized.success", at("build.parameters", {"gitlabMergeRequestIid": "12"}),
-         "a build of a merge request"),
-        ("azure-devops", "run-state-changed.succeeded", at("message.text", "Run of Fabrikam-CI succeeded."),
-         "the sample of the Test button"),
-        ("vercel", "deployment.succeeded.production", at("payload.target", None),
-         "a preview: the deployment has no target"),
-        ("netlify", "deploy.ready.production", at("context", "branch-deploy"), "a branch deploy"),
-        ("railway", "deployment.success", at("resource.environment.isEphemeral", True),
-         "a preview: the environment is ephemeral"),
-        ("railway", "deployment.success", at("type", "Deployment.failed"), "the deployment failed"),
-        ("kubernetes", "kargo.promotion-succeeded", at("event.verificationPending", True),
-         "the promotion waits for its verification"),
-        ("terraform", "run-completed.applied", at("notifications.0.run_status", "planned_and_finished"),
-         "the run changed nothing"),
-        ("pulumi", "stack_update.update.succeeded", at("isPreview", True), "a preview"),
-        ("pulumi", "stack_update.update.succeeded", at("resourceChanges", {"same": 21}),
-         "the update changed nothing"),
-    ],
-)  # fmt: skip
+    [*changed("ignored"), ("gcp", "cloudbuild.success", with_pull_request, "a build of a pull request")],
+)
 def test_what_is_no_deploy_is_ignored_with_its_reason(name, stem, change, reason):
     assert [message.reason for message in read(name, stem, change) if isinstance(message, Ignored)] == [
         reason
@@ -430,76 +330,14 @@ def test_a_push_whose_list_is_cut_says_so(name, stem, change):
     assert remembered(cut)[0].parent == ""
 
 
-GITLAB, ARGO, FLUX = "deployment.success", "deploy.succeeded.single-source", "kustomization.reconciled"
-OLD_GITLAB = dict.fromkeys(
-    ("deployment_id", "environment_tier", "environment_slug", "environment_external_url"), ABSENT
-)
-TWO = ["2.6.2", COMMIT]
-TWO_SOURCES = [
-    {"repoURL": "https://charts.larkspur.example", "chart": "web"},
-    {"repoURL": "https://github.com/larkspur/values.git", "targetRevision": "main", "ref": "values"},
-]
-PURL = f"pkg:generic/app@1.9.0?vcs_url=git%2Bhttps://gitlab.larkspur.example/freight/api/quotes@{COMMIT}"
-TO_THE_ONE_BEFORE = "rolled back to the release before, whose commit is not in the event"
-NAMED = {"gitdailies.com/commit": COMMIT, "gitdailies.com/repo": "larkspur/x"}
-# What a delivery says if it differs from the sample at some paths.
-MENDED = [
-    ("a branch", "github", ACTIONS, {"deployment.ref": "main"}, {"branch": "main"}),
-    ("a ref", "github", ACTIONS, {"deployment.ref": "refs/heads/release/4"}, {"branch": "release/4"}),
-    ("a tag is no branch", "github", ACTIONS, {"deployment.ref": "refs/tags/v4"}, {"branch": None}),
-    ("a version is no branch", "github", ACTIONS, {"deployment.ref": "v1.4.0"}, {"branch": None}),
-    ("a commit is no branch", "github", ACTIONS, {"deployment.ref": OTHER_COMMIT}, {"branch": None}),
-    ("an empty text is no branch", "github", ACTIONS, {"deployment.ref": ""}, {"branch": None}),
-    ("without a ref", "github", ACTIONS, {"deployment.ref": None}, {"branch": None}),
-    ("`commit.id` of a job is the number of its pipeline", "gitlab", JOB,
-     {"sha": ABSENT, "commit.sha": ABSENT}, {"code": NO_COMMIT, "word": "success"}),
-    ("GitLab of old versions: no tier, no URL of the job, times with a space and a zone", "gitlab", GITLAB,
-     {**OLD_GITLAB, "status_changed_at": "2021-04-28 21:50:00 +0200"},
-     {"at": datetime(2021, 4, 28, 19, 50, tzinfo=UTC), "tier": None}),
-    ("GitLab of new versions names the branch", "gitlab", GITLAB, {"ref": "rates"}, {"branch": "rates"}),
-    ("GitLab of new versions names a tag", "gitlab", GITLAB, {"ref": "v2.4.0"}, {"branch": None}),
-    ("a short image tag is no commit", "argocd", ARGO,
-     {"images": ["registry.example/checkout-api:sha-5c634cc3313a"]}, {"gitops": True}),
-    ("an image tag is the commit", "argocd", ARGO,
-     {"images": [f"x/sidecar@sha256:{'ab' * 32}", f"registry.example/checkout-api:{COMMIT}"]},
-     {"sha": COMMIT, "branch": None, "gitops": False}),
-    ("a chart's version is no commit; the commit is that of the next source", "argocd", ARGO,
-     {"revisions": TWO, "sources": TWO_SOURCES, "history.-1": {"id": 44, "revisions": TWO}},
-     {"repo": "larkspur/values", "sha": COMMIT, "branch": "main", "gitops": True}),
-    ("the same revision with another fingerprint is a deploy", "argocd", "deploy.resync.nothing-changed",
-     {"history.-1.fingerprint": "another"}, {"__class__": Deploy}),
-    ("an annotation without a value", "argocd", "deploy.succeeded.annotated",
-     {"annotations": {**NAMED, "gitdailies.com/environment": "<no value>"}}, {"environment": None}),
-    ("a digest is no commit", "flux", FLUX, {"metadata.revision": "latest@sha256:" + "ab" * 32},
-     {"code": NO_COMMIT}),
-    ("the annotations are those of the release that failed", "flux",
-     "helmrelease.rollback-succeeded.with-commit", {}, {"reason": TO_THE_ONE_BEFORE}),
-    ("a tag as captured: no branch, no tag, no commit object", "circleci", "job-completed.tag",
-     {"pipeline.vcs.revision": COMMIT, "pipeline.vcs.branch": None, "pipeline.vcs.commit": None},
-     {"sha": COMMIT, "branch": None, "commit_time": None}),
-    ("an address for SSH", "circleci", "job-completed.success.github-app",
-     {"pipeline.trigger_parameters.git.checkout_url": "git@github.com:larkspur/labels.git"},
-     {"repo": "larkspur/labels"}),
-    ("Heroku goes back", "heroku", "release.deploy.succeeded", {"data.description": "Rollback to v86"},
-     {"type": "rollback"}),
-    ("Heroku promotes", "heroku", "release.deploy.succeeded", {"data.description": "Promote x v12 744ca7a7"},
-     {"type": None}),
-    ("the commit in the name of a release", "gcp", "clouddeploy.rollout.succeed",
-     {"message.attributes.ReleaseId": f"rel-{COMMIT}"}, {"sha": COMMIT}),
-    ("the commit in the message of a run", "terraform", "run-completed.applied",
-     {"run_message": f"apply {COMMIT}"}, {"sha": COMMIT}),
-    ("a package that names its repository in a qualifier", "cdevents", "service.deployed.0.3.0",
-     {"subject.content.artifactId": PURL}, {"repo": "freight/api/quotes", "sha": COMMIT}),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("name", "stem", "change", "expected"), [pytest.param(*case, id=about) for about, *case in MENDED]
-)
+@pytest.mark.parametrize(("name", "stem", "change", "expected"), changed("fields"))
 def test_a_delivery_says(name, stem, change, expected):
-    (message,) = read(name, stem, mended(change))
+    (message,) = read(name, stem, change)
 
     assert {field: getattr(message, field) for field in expected} == expected
+
+
+ARGO = "deploy.succeeded.single-source"
 
 
 def test_argo_deployment_repository_needs_a_route_that_accepts_it():
@@ -575,10 +413,7 @@ def test_flux_prefixed_keys_and_old_revisions():
         revision = body["metadata"].pop("revision")
         body["metadata"]["kustomize.toolkit.fluxcd.io/revision"] = revision.replace("@sha1:", "/")
 
-    plain, prefixed = (
-        read("flux", "kustomization.reconciled")[0],
-        read("flux", "kustomization.reconciled", change)[0],
-    )
+    plain, prefixed = (read("flux", "kustomization.reconciled", each)[0] for each in (None, change))
 
     assert (prefixed.sha, prefixed.branch) == (plain.sha, "main")
 
@@ -592,17 +427,12 @@ def test_octopus_names_are_cut_by_references_and_a_release_may_hold_the_commit()
         event = body["Payload"]["Event"]
         event["Message"] = message
         event["MessageReferences"] = [
-            {
-                "ReferencedDocumentId": "Releases-902",
-                "StartIndex": message.index(release),
-                "Length": len(release),
-            },
-            {
-                "ReferencedDocumentId": "Projects-31",
-                "StartIndex": message.index(project),
-                "Length": len(project),
-            },
-            {"ReferencedDocumentId": "Environments-3", "StartIndex": 10, "Length": len(environment)},
+            {"ReferencedDocumentId": id_, "StartIndex": message.index(text), "Length": len(text)}
+            for id_, text in (
+                ("Releases-902", release),
+                ("Projects-31", project),
+                ("Environments-3", environment),
+            )
         ]
         event["RelatedDocumentIds"].reverse()
 

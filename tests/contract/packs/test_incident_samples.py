@@ -12,9 +12,10 @@ from gitdailies_core.incidents.routing import Route, Routes
 from gitdailies_core.reasons import UNKNOWN_TYPE
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Change
-from gitdailies_core.sources.request import FORM, Request
+from gitdailies_core.sources.request import Request
 from gitdailies_core.sources.stored_body import without_people
 
+from tests.contract.packs.test_deploy_samples import request as sample
 from tests.support.core.lives import Relay
 
 HERE = Path(__file__).parent
@@ -36,19 +37,9 @@ ROUTES = Routes.make(
 AT_RECEIPT = ("honeycomb", "ilert", "zabbix", "zenduty")
 
 
-def folder(name):
-    return PACKS.joinpath(name, "examples")
-
-
 def request(name, stem, *, at=AT):
     """Build the delivery of a sample, with its headers."""
-    payload, headers = folder(name).joinpath(f"{stem}.payload.json"), {"content-type": "application/json"}
-    if not payload.is_file():
-        payload, headers = folder(name).joinpath(f"{stem}.payload.form"), {"content-type": FORM}
-    beside = folder(name).joinpath(f"{stem}.headers.json")
-    if beside.is_file():
-        headers |= json.loads(beside.read_text("utf-8"))
-    return Request.make(headers=headers, body=payload.read_bytes(), received_at=at)
+    return sample(name, stem, received_at=at)
 
 
 def said(message):
@@ -125,32 +116,10 @@ def test_a_life_of_an_incident(life):
 
 # The types of events of the OpenAPI documents of incident.io and Rootly, as their Python clients list them,
 # and those of ilert, as its Terraform provider documents them.
-TYPES = {
-    "ilert": "alert-created alert-assigned alert-auto-escalated alert-acknowledged alert-raised"
-    " alert-comment-added alert-escalation-ended alert-resolved alert-auto-resolved alert-responder-added"
-    " alert-responder-removed alert-channel-attached alert-channel-detached v-alert-not-resolved"
-    " alert-rejected",
-    "incident-io": "private_alert.alert_created_v1 private_alert.alert_resolved_v1"
-    " private_escalation.escalation_created_v1 private_escalation.escalation_status_updated_v1"
-    " private_incident.action_created_v1 private_incident.follow_up_updated_v2"
-    " private_incident.incident_created_v2 private_incident.incident_updated_v2"
-    " private_incident.membership_granted_v1 private_incident.membership_revoked_v1"
-    " private_incident.postmortem_document_status_updated_v1 public_alert.alert_created_v1"
-    " public_alert.alert_resolved_v1 public_escalation.escalation_created_v1"
-    " public_escalation.escalation_status_updated_v1 public_incident.action_created_v1"
-    " public_incident.action_updated_v1 public_incident.follow_up_created_v1"
-    " public_incident.follow_up_updated_v2 public_incident.postmortem_document_status_updated_v1"
-    " schedule.created_v1 schedule.deleted_v1 schedule.shift_change_v1 schedule.updated_v1"
-    " status_page_incident.update_shared_v1",
-    "rootly": "alert.created genius_workflow_run.canceled genius_workflow_run.started incident.cancelled"
-    " incident.created incident.deleted incident.in_triage incident.mitigated incident.resolved"
-    " incident.scheduled.completed incident.scheduled.in_progress incident.updated incident_event.created"
-    " incident_event.deleted incident_post_mortem.published incident_status_page_event.created"
-    " incident_status_page_event.updated pulse.created",
-}
+TYPES = json.loads((HERE / "incident_types.json").read_text("utf-8"))
 
 
-@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name in TYPES for kind in TYPES[name].split()])
+@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name in TYPES for kind in TYPES[name]])
 def test_each_type_that_the_vendor_lists_is_known(name, kind):
     """None is quarantined as an unknown word, which would be an alert for each."""
     said = {"id": "1", "status": "in_triage", "created_at": "2026-03-04T09:12:41Z"}

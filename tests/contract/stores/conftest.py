@@ -1,15 +1,17 @@
 """The fixtures of the DORA server, for the tests of its stores, on each database."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from gitdailies_dora.accounts.keys.key_store import create_key
 from gitdailies_dora.derived.model import rows
-from gitdailies_server.storage.database import Session
+from gitdailies_server.storage.database import Database, Session
 
 from tests.support.databases import KINDS, opened
 from tests.support.dora.fixtures import address, database, receiver
+from tests.support.empty_stores import RELAY
 from tests.support.figures.derived_store import SETTINGS, Opened, rolled_back
 
 __all__ = ["address", "database", "receiver"]
@@ -18,6 +20,13 @@ __all__ = ["address", "database", "receiver"]
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture
+def relay_database(kind: str, tmp_path: Path) -> Iterator[Callable[[], Database]]:
+    """A database of a relay, with empty tables."""
+    with opened(kind, tmp_path, tables=RELAY) as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """The outbox on both databases: which event may be sent, and what a result does to it."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from gitdailies_core.sources.protocol import RESOLVED, STARTED
@@ -12,8 +12,6 @@ from gitdailies_relay.store.outbox import DEAD_LETTER, DELIVERED, PAUSED, REFUSE
 from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.timestamps import now_us
 
-from tests.support import databases
-from tests.support.empty_stores import RELAY
 from tests.support.relay.bench import BEGAN, delivery
 
 
@@ -44,15 +42,14 @@ class Outbox:
         self.database.commit(self.session)
 
 
-@pytest.fixture(params=databases.KINDS)
-def waiting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outbox]:
-    with databases.opened(request.param, tmp_path, tables=RELAY) as opened:
-        database = opened()
-        made = Outbox(database, database.connect())
+@pytest.fixture
+def waiting(relay_database: Callable[[], Database]) -> Iterator[Outbox]:
+    database = relay_database()
+    with closing(database.connect()) as session:
+        made = Outbox(database, session)
         deliveries = [delivery(name, state, BEGAN) for name in "AB" for state in (STARTED, RESOLVED)]
         made.change(lambda session: accept(store.acceptance_store(database, session), deliveries))
         yield made
-        made.session.close()
 
 
 def test_only_the_next_event_of_an_incident_may_be_sent(waiting: Outbox) -> None:

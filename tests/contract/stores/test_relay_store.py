@@ -22,16 +22,11 @@ from gitdailies_server.storage.timestamps import now_us
 from tests.support import databases
 from tests.support.empty_stores import RELAY
 from tests.support.relay.bench import BEGAN, delivery
+from tests.support.relay.stores import serving
 
 Opened = Callable[[], Database]
 ENDED = BEGAN + timedelta(hours=1)
 SETTINGS = settings.RelaySettings(settings.StoreSetting(settings.SQLITE, path=Path("relay.db")))
-
-
-@pytest.fixture(params=databases.KINDS)
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
-    with databases.opened(request.param, tmp_path, tables=RELAY) as database:
-        yield database
 
 
 @pytest.fixture
@@ -58,20 +53,14 @@ class Servers:
 
 def serve(database: Opened, body: Callable[[Servers], Awaitable[None]], *, servers: int = 1) -> None:
     async def whole() -> None:
-        running = Servers([RelayStore(database()) for _ in range(servers)])
-        for each in running.stores:
-            each.prepare()
-            each.start()
-        try:
-            await body(running)
-        finally:
-            for each in running.stores:
-                await each.close()
+        stores = [RelayStore(database()) for _ in range(servers)]
+        async with serving(*stores):
+            await body(Servers(stores))
 
     asyncio.run(whole())
 
 
-def test_an_accepted_delivery_is_visible_to_another_connection(opened: Opened) -> None:
+def test_an_accepted_delivery_is_visible_to_another_connection(relay_database: Opened) -> None:
     """After accept returns, another connection reads the delivery, its event and its row in the outbox."""
 
     async def body(servers: Servers) -> None:
@@ -80,10 +69,10 @@ def test_an_accepted_delivery_is_visible_to_another_connection(opened: Opened) -
         assert servers.rows("SELECT is_next, attempts, dead_letter FROM outbox") == [(1, 0, None)]
         assert servers.rows("SELECT outcome FROM deliveries") == [("stored",)]
 
-    serve(opened, body)
+    serve(relay_database, body)
 
 
-def test_a_repeat_is_answered_with_the_same_events_wherever_it_comes(opened: Opened) -> None:
+def test_a_repeat_is_answered_with_the_same_events_wherever_it_comes(relay_database: Opened) -> None:
     """A delivery sent three times, twice of them at once, gives one event, and its id each time."""
 
     async def body(servers: Servers) -> None:
@@ -94,10 +83,10 @@ def test_a_repeat_is_answered_with_the_same_events_wherever_it_comes(opened: Ope
         assert [a.repeated for a in (first, second, third)] == [False, True, True]
         assert len(servers.rows("SELECT 1 FROM events")) == 1
 
-    serve(opened, body)
+    serve(relay_database, body)
 
 
-def test_deliveries_of_one_batch_know_of_each_other(opened: Opened) -> None:
+def test_deliveries_of_one_batch_know_of_each_other(relay_database: Opened) -> None:
     """Start, second start and end that share a commit are decided as if each had its own."""
 
     async def body(servers: Servers) -> None:
@@ -110,10 +99,10 @@ def test_deliveries_of_one_batch_know_of_each_other(opened: Opened) -> None:
         assert "second start" in again.texts[0]
         assert servers.rows("SELECT state FROM occurrences") == [("closed",)]
 
-    serve(opened, body)
+    serve(relay_database, body)
 
 
-def test_pauses(opened: Opened) -> None:
+def test_pauses(relay_database: Opened) -> None:
     """A pause by hand outlives one by key; resuming makes everything due at once."""
 
     async def paused(one: RelayStore) -> tuple[str, str]:
@@ -135,7 +124,7 @@ def test_pauses(opened: Opened) -> None:
         assert await paused(one) == ("", "")
         assert len(await one.ready(1)) == 1
 
-    serve(opened, body)
+    serve(relay_database, body)
 
 
 def test_an_event_is_leased_by_one_server(shared: Opened) -> None:

@@ -1,14 +1,14 @@
 """What is held, on both databases: deploys that wait for late pushes, and incidents; and what goes when."""
 
 import asyncio
+import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from gitdailies_core.sources.deploy_messages import Deploy, Push, PushedCommit
+from gitdailies_core.sources.deploy_messages import Deploy
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Message, Service
 from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_relay.accepting.acceptance import Delivery
@@ -21,14 +21,12 @@ from gitdailies_server.storage.database import Database, transaction
 from gitdailies_server.storage.erasing import Erasure
 from gitdailies_server.storage.timestamps import now_us
 
-from tests.support import databases
-from tests.support.empty_stores import RELAY
+from tests.support.core import pushes
+from tests.support.core.pushes import BEGAN, PRODUCTION, REPO, pushed, sha
 from tests.support.relay import reports
-from tests.support.relay.bench import BEGAN
+from tests.support.relay.told import told
 
-REPO = "larkspur/checkout"
 SUBJECT = f"{REPO} production"
-PRODUCTION = DeployTarget(REPO, "production")
 
 
 class Sent(NamedTuple):
@@ -45,10 +43,13 @@ class Relay:
         self.store = store
         self._loop = loop
         self._later = 0
+        self._counts = itertools.count()
 
     def take(self, *messages: Message, place: DeployTarget = PRODUCTION, replay: bool = False) -> list[str]:
         """Accept messages as deliveries of one batch; return the reasons."""
-        return self.accept(*(_delivery(one, place)._replace(replay=replay) for one in messages))
+        return self.accept(
+            *(told(f"d{next(self._counts)}", one, place=place)._replace(replay=replay) for one in messages)
+        )
 
     def accept(self, *deliveries: Delivery) -> list[str]:
         async def together() -> list[str]:
@@ -103,17 +104,11 @@ class Relay:
         return [tuple(row) for row in self.store.report(lambda s: s.execute(statement).fetchall())]
 
 
-@pytest.fixture(params=databases.KINDS)
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
-    with databases.opened(request.param, tmp_path, tables=RELAY) as made:
-        yield made
-
-
 @pytest.fixture
-def relay(database: Callable[[], Database]) -> Iterator[Relay]:
+def relay(relay_database: Callable[[], Database]) -> Iterator[Relay]:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    store = RelayStore(database())
+    store = RelayStore(relay_database())
 
     async def begin() -> None:
         store.prepare()
@@ -126,40 +121,10 @@ def relay(database: Callable[[], Database]) -> Iterator[Relay]:
     loop.close()
 
 
-def sha(number: int) -> str:
-    return f"{number:040x}"
-
-
 def deployed(number: int, minute: float | None = None, **more: Any) -> Deploy:
-    """A deploy of commit *number*, as many minutes after the beginning."""
-    at = BEGAN + timedelta(minutes=number if minute is None else minute)
-    given = {"environment": "production", "branch": "main", "deployment": f"{number} {at}", **more}
-    return Deploy(word="success", repo=REPO, sha=sha(number), at=at, platform="github-actions", **given)
-
-
-def pushed(*numbers: int, before: int, branch: str = "main", total: int | None = None) -> Push:
-    commits = tuple(
-        PushedCommit(sha(number), BEGAN + timedelta(seconds=number), "work") for number in numbers
-    )
-    return Push(
-        word="push",
-        repo=REPO,
-        branch=branch,
-        before=sha(before),
-        after=sha(numbers[-1]),
-        commits=commits,
-        total=total,
-    )
-
-
-_counts = iter(range(10**9))
-
-
-def _delivery(message: Message, place: DeployTarget) -> Delivery:
-    name = f"d{next(_counts)}"
-    at = place if isinstance(message, Deploy) else None
-    routed = RoutedMessage(message, f"key {name}", place=at)
-    return Delivery(name, now_us(), "default", Interpretation("ci", "application/json", b"{}", "", (routed,)))
+    """A deployment of its own of commit *number*, as many minutes after the beginning."""
+    minutes = number if minute is None else minute
+    return pushes.deployed(number, minute=minutes, deployment=f"{number} {minutes}", **more)
 
 
 def test_a_deploy_waits_for_its_push(relay: Relay) -> None:
@@ -186,7 +151,9 @@ def test_a_deploy_waits_for_its_push(relay: Relay) -> None:
 def test_a_deploy_that_was_held_behind_another_says_so(relay: Relay) -> None:
     """Its own push was there. Only the deploy before it waited for one."""
     relay.take(pushed(1, before=0), deployed(1), deployed(3), pushed(4, before=3), deployed(4))
-    assert relay.explained()["deliveries"][2]["reason"].startswith("held: a deploy before it")
+    assert relay.explained()["deliveries"][2]["reason"] == (
+        "held: a deploy before it at its place waits for its push"
+    )
     relay.take(pushed(2, 3, before=1))
     reasons = [one["reason"] for one in relay.explained()["deliveries"][1:3]]
     assert reasons == ["its push came later", "it came after a deploy that waited for its push"]
@@ -223,78 +190,63 @@ def test_without_a_predecessor_or_any_push_nothing_waits(relay: Relay) -> None:
     assert relay.sent() == [Sent(1, None), Sent(2, None), Sent(9, [9])]
 
 
-@pytest.mark.parametrize("cut", [{"before": 0}, {"before": 2, "total": 30}], ids=["new branch", "cut list"])
-def test_where_no_push_can_close_the_gap_nothing_waits(cut: dict[str, Any], relay: Relay) -> None:
-    """A branch that began after the deploy before it leads nowhere; nor does a push that lists too little."""
-    relay.take(pushed(1, before=0), deployed(1))
-    relay.take(pushed(4, branch="side", **cut), deployed(4, branch="side"))
-
-    assert relay.sent() == [Sent(1, None), Sent(4, None)]
-
-
-def test_a_rollback_waits_for_nothing(relay: Relay) -> None:
-    """It brings nothing new, whether its commit was deployed itself or with others. What follows is known."""
-    relay.take(pushed(1, before=0), deployed(1), pushed(2, 3, before=1), deployed(3))
-    relay.take(deployed(1, minute=4), deployed(3, minute=5), deployed(2, minute=6))
-    relay.take(pushed(4, before=3), deployed(4, minute=7))
-
-    assert relay.sent() == [
-        Sent(1, None),
-        Sent(3, [3, 2]),
-        Sent(1, []),
-        Sent(3, [3, 2]),
-        Sent(2, []),
-        Sent(4, [4, 3]),
-    ]
-
-
-def test_a_later_deploy_never_overtakes(relay: Relay) -> None:
-    """It is complete by itself and waits behind the one before it; the push lets both go in order."""
-    relay.take(pushed(1, before=0), deployed(1), pushed(3, before=2))
-    relay.take(deployed(2), deployed(3))
-    assert relay.sent() == [Sent(1, None)]
-    assert relay.explained()["deliveries"][2]["reason"] == (
-        "held: a deploy before it at its place waits for its push"
-    )
-    relay.take(pushed(2, before=1))
-
-    assert relay.sent() == [Sent(2, [2]), Sent(3, [3])]
-
-
-def test_deploys_that_came_in_the_wrong_order_go_in_the_right_one(relay: Relay) -> None:
-    """Time decides at each place, not arrival. An earlier one that is complete waits for no later one."""
-    relay.take(pushed(1, before=0), deployed(1))
-    relay.take(deployed(5))
-    relay.take(deployed(4))
-    relay.take(deployed(1, minute=2))
-    assert relay.sent() == [Sent(1, None), Sent(1, None)]
-
-    relay.take(pushed(5, before=4))
-    assert relay.sent() == []
-    relay.take(pushed(2, 3, 4, before=1))
-
-    assert relay.sent() == [Sent(4, [4, 3, 2]), Sent(5, [5])]
+FIRST = (pushed(1, before=0), deployed(1))
+# What comes, a batch or a time at once, and what is sent then.
+STORIES: dict[str, list[tuple[Sequence[Message] | timedelta, list[Sent]]]] = {
+    "a branch that began after the deploy before it leads nowhere, and nothing waits for it": [
+        (FIRST, [Sent(1, None)]),
+        ((pushed(4, branch="side", before=0), deployed(4, branch="side")), [Sent(4, None)]),
+    ],
+    "nor for a push that lists too little": [
+        (FIRST, [Sent(1, None)]),
+        ((pushed(4, branch="side", before=2, total=30), deployed(4, branch="side")), [Sent(4, None)]),
+    ],
+    "a rollback brings nothing new, whether its commit was deployed itself or with others": [
+        ((*FIRST, pushed(2, 3, before=1), deployed(3)), [Sent(1, None), Sent(3, [3, 2])]),
+        ([deployed(1, 4), deployed(3, 5), deployed(2, 6)], [Sent(1, []), Sent(3, [3, 2]), Sent(2, [])]),
+        ((pushed(4, before=3), deployed(4, 7)), [Sent(4, [4, 3])]),
+    ],
+    "a complete deploy waits behind the one before it; the push lets both go in order": [
+        ((*FIRST, pushed(3, before=2)), [Sent(1, None)]),
+        ((deployed(2), deployed(3)), []),
+        ([pushed(2, before=1)], [Sent(2, [2]), Sent(3, [3])]),
+    ],
+    "time decides, not arrival, and an earlier one that is complete waits for no later one": [
+        (FIRST, [Sent(1, None)]),
+        ([deployed(5)], []),
+        ([deployed(4)], []),
+        ([deployed(1, 2)], [Sent(1, None)]),
+        ([pushed(5, before=4)], []),
+        ([pushed(2, 3, 4, before=1)], [Sent(4, [4, 3, 2]), Sent(5, [5])]),
+    ],
+    "a deploy goes as soon as the one before it is known, where pushes lead back to that": [
+        ((*FIRST, pushed(5, before=4)), [Sent(1, None)]),
+        ([deployed(5)], []),
+        ([deployed(4, commits=[(sha(4), None)])], [Sent(4, [4]), Sent(5, [5])]),
+    ],
+    "a deploy whose time is over takes those before it along, so none waits for longer": [
+        (FIRST, [Sent(1, None)]),
+        ([deployed(5)], []),
+        (timedelta(minutes=5), []),
+        ([deployed(4)], []),
+        (timedelta(minutes=5), [Sent(4, None), Sent(5, None)]),
+    ],
+    "the push may be the later one of a batch": [
+        (FIRST, [Sent(1, None)]),
+        ((deployed(2), pushed(2, before=1)), [Sent(2, [2])]),
+    ],
+}
 
 
-def test_an_earlier_deploy_may_complete_a_later_one(relay: Relay) -> None:
-    """The later one goes as soon as the deploy before it is known, where pushes lead back to that."""
-    relay.take(pushed(1, before=0), deployed(1), pushed(5, before=4))
-    relay.take(deployed(5))
-    assert relay.sent() == [Sent(1, None)]
-    relay.take(deployed(4, commits=[(sha(4), None)]))
-
-    assert relay.sent() == [Sent(4, [4]), Sent(5, [5])]
-
-
-def test_a_deploy_whose_time_is_over_takes_those_before_it_along(relay: Relay) -> None:
-    """So none waits longer than ten minutes."""
-    relay.take(pushed(1, before=0), deployed(1))
-    relay.take(deployed(5))
-    relay.pass_time(timedelta(minutes=5))
-    relay.take(deployed(4))
-    relay.pass_time(timedelta(minutes=5))
-
-    assert relay.sent() == [Sent(1, None), Sent(4, None), Sent(5, None)]
+@pytest.mark.parametrize("story", STORIES)
+def test_what_comes_lets_these_deploys_go(story: str, relay: Relay) -> None:
+    """After each batch or time, the deploys of the table are sent, in this order and with these commits."""
+    for coming, sent in STORIES[story]:
+        if isinstance(coming, timedelta):
+            relay.pass_time(coming)
+        else:
+            relay.take(*coming)
+        assert relay.sent() == sent
 
 
 def test_other_places_do_not_wait(relay: Relay) -> None:
@@ -307,14 +259,6 @@ def test_other_places_do_not_wait(relay: Relay) -> None:
     relay.take(deployed(1, minute=4), place=jobs)
 
     assert relay.sent() == [Sent(1, None)]
-
-
-def test_a_push_and_a_deploy_of_one_batch(relay: Relay) -> None:
-    """The push is the later one of the batch."""
-    relay.take(pushed(1, before=0), deployed(1))
-    relay.take(deployed(2), pushed(2, before=1))
-
-    assert relay.sent() == [Sent(1, None), Sent(2, [2])]
 
 
 def test_a_replayed_deploy_waits_as_others_do(relay: Relay) -> None:
@@ -330,24 +274,24 @@ def test_a_replayed_deploy_waits_as_others_do(relay: Relay) -> None:
     assert relay.sent() == []
 
 
-def test_a_damaged_deploy_holds_up_no_other(relay: Relay, database: Callable[[], Database]) -> None:
+def test_a_damaged_deploy_holds_up_no_other(relay: Relay, relay_database: Callable[[], Database]) -> None:
     """It goes as it is, to become a dead letter. The next push and the next deploy are taken."""
     relay.take(pushed(1, before=0), deployed(1), deployed(3))
-    with transaction(database()) as session:
+    with transaction(relay_database()) as session:
         session.execute("UPDATE events SET body = '{' WHERE seq = (SELECT max(seq) FROM events)")
     (damaged,) = relay.rows("SELECT id FROM events WHERE body = '{'")[0]
     relay.take(pushed(2, 3, 4, before=1), deployed(4))
 
     assert relay.status()["held"] == 0
     assert relay.rows("SELECT count(*) FROM outbox") == [(3,)]
-    assert acting.discard_ids(database(), [damaged], person="kim", reason="a test").events == [damaged]
+    assert acting.discard_ids(relay_database(), [damaged], person="kim", reason="a test").events == [damaged]
     assert relay.rows("SELECT count(*) FROM outbox") == [(2,)]
 
 
-def test_a_restarted_store_goes_on_waiting(database: Callable[[], Database], relay: Relay) -> None:
+def test_a_restarted_store_goes_on_waiting(relay_database: Callable[[], Database], relay: Relay) -> None:
     """What waits is in the store, not in the server."""
     relay.take(pushed(1, before=0), deployed(1), deployed(3))
-    again = RelayStore(database())
+    again = RelayStore(relay_database())
     relay._loop.run_until_complete(relay.store.close())
 
     async def begin() -> None:
@@ -362,12 +306,12 @@ def test_a_restarted_store_goes_on_waiting(database: Callable[[], Database], rel
     assert relay.sent() == [Sent(3, [3, 2])]
 
 
-def test_a_discarded_deploy_is_none(relay: Relay, database: Callable[[], Database]) -> None:
+def test_a_discarded_deploy_is_none(relay: Relay, relay_database: Callable[[], Database]) -> None:
     """What waits behind it goes, and the next deploy brings what it would have brought."""
     relay.take(pushed(1, before=0), deployed(1))
     relay.take(deployed(3), deployed(4), pushed(4, before=3))
     (_, waiting, _) = relay.explained()["events"]
-    acting.discard_ids(database(), [waiting["id"]], person="kim", reason="a test")
+    acting.discard_ids(relay_database(), [waiting["id"]], person="kim", reason="a test")
     assert relay.rows("SELECT sha FROM waiting_deploys") == [(sha(4),)]
     relay.take(pushed(2, 3, before=1))
 
@@ -378,22 +322,24 @@ def test_a_discarded_deploy_is_none(relay: Relay, database: Callable[[], Databas
 
 
 def test_discarding_the_last_one_that_waits_lets_those_behind_it_go(
-    relay: Relay, database: Callable[[], Database]
+    relay: Relay, relay_database: Callable[[], Database]
 ) -> None:
     """No push has to come for that."""
     relay.take(pushed(1, before=0), deployed(1))
     relay.take(deployed(3), deployed(1, minute=4))
     (_, waiting, _) = relay.explained()["events"]
-    acting.discard_ids(database(), [waiting["id"]], person="kim", reason="a test")
+    acting.discard_ids(relay_database(), [waiting["id"]], person="kim", reason="a test")
 
     assert [one.sha for one in relay.sent()] == [1, 1]
 
 
-def test_an_erased_deploy_leaves_nothing_of_its_place(relay: Relay, database: Callable[[], Database]) -> None:
+def test_an_erased_deploy_leaves_nothing_of_its_place(
+    relay: Relay, relay_database: Callable[[], Database]
+) -> None:
     """Neither the commit that was deployed nor the wait."""
     relay.take(pushed(1, before=0), deployed(1), deployed(3))
     (_, waiting) = relay.explained()["events"]
-    erase.erase(database(), Erasure(events=(waiting["id"],)))
+    erase.erase(relay_database(), Erasure(events=(waiting["id"],)))
 
     assert relay.rows("SELECT sha FROM deployed_commits") == [(sha(1),)]
     assert relay.rows("SELECT * FROM waiting_deploys") == []

@@ -12,12 +12,9 @@ from functools import partial
 from typing import Any, Self
 
 import pytest
-from gitdailies_core.sources.deploy_messages import Deploy, Push, PushedCommit
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
-from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.secret import Secret
 from gitdailies_relay.accepting.acceptance import Delivery
-from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
 from gitdailies_relay.accepting.source_days import DAY_US, source_days
 from gitdailies_relay.operations.status import read_days
 from gitdailies_relay.store import exclusion, outbox
@@ -29,14 +26,15 @@ from gitdailies_server.storage.timestamps import now_us
 from gitdailies_server.storage.write_scope import Name, Scope, scope_of
 
 from tests.support import databases
+from tests.support.core.pushes import deployed, pushed, sha
 from tests.support.empty_stores import RELAY
 from tests.support.forms import short_and_long
 from tests.support.relay import reports
 from tests.support.relay.bench import BEGAN, delivery
 from tests.support.relay.interleaving import Later, Stage
+from tests.support.relay.told import told
 
 ENDED = BEGAN + timedelta(hours=1)
-PRODUCTION = DeployTarget("larkspur/shop", "production", None)
 SEED = 20261127
 
 
@@ -74,41 +72,12 @@ def held(made: Delivery) -> Delivery:
     return made._replace(interpretation=made.interpretation._replace(hold=timedelta(hours=2)))
 
 
-def sha(number: int) -> str:
-    return f"{number:040x}"
-
-
-def told(name: str, message: Deploy | Push, source: str = "ci") -> Delivery:
-    place = PRODUCTION if isinstance(message, Deploy) else None
-    routed = RoutedMessage(message, name, place=place)
-    return Delivery(f"d-{name}", now_us(), "default", Interpretation(source, "", b"{}", "", (routed,)))
-
-
 def deploy(name: str, number: int, source: str = "ci", **more: Any) -> Delivery:
-    made = Deploy(
-        word="success",
-        repo=PRODUCTION.repo,
-        environment="production",
-        branch="main",
-        sha=sha(number),
-        at=BEGAN + timedelta(minutes=number),
-        platform="github-actions",
-        **{"deployment": str(number), **more},
-    )
-    return told(name, made, source)
+    return told(name, deployed(number, minute=number, **more), source=source)
 
 
 def push(name: str, number: int) -> Delivery:
-    commits = (PushedCommit(sha(number), BEGAN + timedelta(minutes=number), "work"),)
-    made = Push(
-        word="push",
-        repo=PRODUCTION.repo,
-        branch="main",
-        before=sha(number - 1),
-        after=sha(number),
-        commits=commits,
-    )
-    return told(name, made)
+    return told(name, pushed(number, before=number - 1))
 
 
 def taken(incident: str) -> Later:

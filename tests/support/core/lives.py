@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitdailies_core import reasons
 from gitdailies_core.events.events import INCIDENT_STARTED, Event
@@ -73,6 +73,18 @@ def by_repo(events: Sequence[Event]) -> list[tuple[Any, ...]]:
     return [(event.get("repo"), *short(event)[1:3]) for event in events]
 
 
+class Routed(NamedTuple):
+    """A change, where routing sends it, and why it is not wanted."""
+
+    change: Change
+    to: Sequence[DeployTarget] = (CHECKOUT,)
+    refusal: Reason | None = None
+
+
+def low(change: Change) -> Routed:
+    return Routed(change, refusal=LOW)
+
+
 @dataclass
 class Relay:
     """A relay without its store: it decides on changes, remembers records and collects the sent events."""
@@ -93,6 +105,11 @@ class Relay:
         self.records.apply(decision)
         self.sent += decision.events
         return decision
+
+    def hear(self, one: Change | Routed) -> Decision:
+        """Take a change as it is routed, or at the usual place."""
+        routed = one if isinstance(one, Routed) else Routed(one)
+        return self.take(routed.change, to=routed.to, refusal=routed.refusal)
 
     def close(self, change: Change) -> Decision:
         """Close an incident by hand."""

@@ -18,7 +18,7 @@ from gitdailies_dora.figures.answers.series import ALL, SeriesQuestion, add_up, 
 from gitdailies_dora.figures.history.events import History, read_history
 from gitdailies_dora.figures.history.facts import Facts, derive
 from gitdailies_dora.figures.history.settings import FigureSettings
-from gitdailies_dora.figures.words.reasons import Reasons
+from gitdailies_dora.figures.words.reasons import Reasons, Verdict
 from gitdailies_server.storage.timestamps import to_us
 
 REPO = "larkspur/shop"
@@ -45,10 +45,14 @@ class Computed(NamedTuple):
         first = self.history.first_at(self.selection.repo)
         return summary(asked, planned, sums, (ALL,), first).total
 
+    def verdicts(self, id_: str, figure: str = "") -> list[Verdict]:
+        """The verdicts on an event, or those for one figure."""
+        found = Reasons(self.history, self.facts, self.selection, self.settings).of(id_)
+        return [one for one in found if figure in ("", one.figure)]
+
     def why(self, id_: str) -> str:
         """Return the words of the verdicts on an event."""
-        verdicts = Reasons(self.history, self.facts, self.selection, self.settings).of(id_)
-        return " ".join(verdict.word for verdict in verdicts)
+        return " ".join(verdict.word for verdict in self.verdicts(id_))
 
 
 def worked() -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """Deploys: where one counts, which event it becomes, and which commits pushes say that it brought."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,34 +9,23 @@ from gitdailies_core.deploys.pushes import brought, remembered, straight
 from gitdailies_core.deploys.routing import SAME, DeployRoute, DeployRoutes, unwanted
 from gitdailies_core.errors import PayloadError
 from gitdailies_core.reasons import FILTERED, NO_COMMIT, NO_ROUTE, Reason
-from gitdailies_core.sources.deploy_messages import Deploy, Push, PushedCommit
+from gitdailies_core.sources.deploy_messages import Deploy
 from gitdailies_core.values.deploy_target import DeployTarget
 
-AT = datetime(2026, 3, 4, 9, tzinfo=UTC)
+from tests.support.core.pushes import BEGAN, pushed, sha
+
 NO_ROUTES = DeployRoutes.make({})
 
 
-def sha(number: int) -> str:
-    return f"{number:040x}"
-
-
 def deploy(**changes: Any) -> Deploy:
-    given = {"word": "success", "repo": "larkspur/checkout", "sha": sha(1), "at": AT, "platform": "circleci"}
+    given = {
+        "word": "success",
+        "repo": "larkspur/checkout",
+        "sha": sha(1),
+        "at": BEGAN,
+        "platform": "circleci",
+    }
     return Deploy(**{**given, **changes})
-
-
-def push(*numbers: int, before: int = 0, message: str = "work", **changes: Any) -> Push:
-    commits = tuple(PushedCommit(sha(number), AT + timedelta(minutes=number), message) for number in numbers)
-    after = sha(numbers[-1])
-    return Push(
-        word="push",
-        repo="larkspur/checkout",
-        branch="main",
-        before=sha(before),
-        after=after,
-        commits=commits,
-        **changes,
-    )
 
 
 @pytest.mark.parametrize("wrong", [{"sha": "abc1234"}, {"sha": "0" * 40}, {"repo": "checkout"}, {"repo": ""}])
@@ -160,7 +148,7 @@ def test_an_id_is_of_the_vendors_own_words() -> None:
 def test_the_event_of_a_deploy() -> None:
     """It names its run in the form of a step, and who reported it."""
     given = deploy(
-        run="7", attempt="2", branch="main", trigger="rerun", commit_time=AT, url="https://ci.example/7"
+        run="7", attempt="2", branch="main", trigger="rerun", commit_time=BEGAN, url="https://ci.example/7"
     )
 
     event = event_of(given, DeployTarget("larkspur/checkout", "production"), "ci", "k")
@@ -184,10 +172,10 @@ def test_the_event_of_a_deploy() -> None:
 
 def test_the_commits_between_two_deploys() -> None:
     """They are walked over several pushes, newest first, without merges; each leads to the one before it."""
-    known = {one.sha: one for one in remembered(push(2, 3, before=1))}
-    known |= {one.sha: one for one in remembered(push(4, before=3, message="Merge pull request #1"))}
+    known = {one.sha: one for one in remembered(pushed(2, 3, before=1))}
+    known |= {one.sha: one for one in remembered(pushed(4, before=3, message="Merge pull request #1"))}
     undo = f"Revert\n\nThis reverts commit {sha(9)}."
-    known |= {one.sha: one for one in remembered(push(5, before=4, message=undo))}
+    known |= {one.sha: one for one in remembered(pushed(5, before=4, message=undo))}
     walked = [known[sha(number)] for number in (5, 4, 3, 2)]
 
     found = brought(walked, (sha(1),))
@@ -204,7 +192,7 @@ def test_the_commits_between_two_deploys() -> None:
 
 def test_a_list_leads_to_what_was_there_before_also_behind_a_merge() -> None:
     """The oldest commit names it, so that a receiver knows what is new, without a mirror."""
-    merge, work = remembered(push(2, before=1, message="Merge branch 'x'")), remembered(push(3, before=2))
+    merge, work = remembered(pushed(2, before=1, message="Merge branch 'x'")), remembered(pushed(3, before=2))
 
     found = brought([*work, *merge], (sha(1),))
 
@@ -223,15 +211,15 @@ def test_a_tier_is_that_of_the_environment_of_the_delivery(place: str | None, ti
 
 def test_a_merge_has_what_its_push_lists_and_nothing_else_is_known_of_it() -> None:
     """Its commits have no parents then. A deploy of one of them tells nothing of the others."""
-    (there,) = remembered(push(9, before=8))
+    (there,) = remembered(pushed(9, before=8))
     for message in (
         "Merge pull request #7 from larkspur/x",
         "Merge feature/x",
         "Merge hotfix/y into main\n\nText",
     ):
-        listed = push(2, 3, 10, before=9).commits
+        listed = pushed(2, 3, 10, before=9).commits
         merged = remembered(
-            replace(push(2, 3, 10, before=9), commits=(*listed[:2], listed[2]._replace(message=message)))
+            replace(pushed(2, 3, 10, before=9), commits=(*listed[:2], listed[2]._replace(message=message)))
         )
         walked = [*reversed(merged), there]
 
@@ -250,7 +238,7 @@ def test_a_merge_has_what_its_push_lists_and_nothing_else_is_known_of_it() -> No
 
 def test_a_commit_that_is_older_than_the_one_before_it_came_with_a_merge() -> None:
     """No message says so, and which one is the merge is not known. So nothing is known of the push."""
-    for pushes in ((push(9, before=1), push(2, 10, before=9)), (push(9, 2, 10, before=1),)):
+    for pushes in ((pushed(9, before=1), pushed(2, 10, before=9)), (pushed(9, 2, 10, before=1),)):
         walked = [one for each in reversed(pushes) for one in reversed(remembered(each))]
         assert brought(straight(walked), (sha(9), sha(1))) is None
         assert brought(straight(walked), (sha(2),)) is not None
@@ -259,22 +247,22 @@ def test_a_commit_that_is_older_than_the_one_before_it_came_with_a_merge() -> No
 def test_ordinary_words_make_no_merge() -> None:
     """A commit about merging counts as any other."""
     for message in ("Merge duplicate customers", "Merge read/write paths into one", "Merged"):
-        found = brought(remembered(push(2, before=1, message=message)), (sha(1),))
+        found = brought(remembered(pushed(2, before=1, message=message)), (sha(1),))
         assert found is not None
         assert [one.parents for one in found.commits] == [(sha(1),)]
 
 
 def test_a_gap_is_never_guessed() -> None:
     """A push that rewrote the branch follows nothing; one without its last commit tells nothing."""
-    (forced,) = remembered(push(2, before=1, forced=True))
+    (forced,) = remembered(pushed(2, before=1, forced=True))
     assert forced.parent == ""
-    assert remembered(replace(push(2, before=1), after=sha(3))) == ()
+    assert remembered(replace(pushed(2, before=1), after=sha(3))) == ()
 
 
 @pytest.mark.parametrize(("total", "parent"), [(None, sha(1)), (2, sha(1)), (3, "")])
 def test_a_list_that_is_shorter_than_its_push_is_a_gap(total: int | None, parent: str) -> None:
     """The listed commits are known; what lies before them is not, so a deploy from there is unknown."""
-    listed = remembered(push(2, 3, before=1, total=total))
+    listed = remembered(pushed(2, 3, before=1, total=total))
     assert [(one.sha, one.parent) for one in listed] == [(sha(2), parent), (sha(3), sha(2))]
     found = brought(listed[::-1], (sha(1),))
     assert (found is None) == (not parent)

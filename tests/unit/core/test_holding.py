@@ -142,10 +142,5 @@ def test_an_incident_that_was_merged_ends_with_the_other() -> None:
 
 def test_a_hold_as_people_write_it() -> None:
     """Whole hours and minutes have their unit."""
-    assert [shown(timedelta(seconds=one)) for one in (0, 59, 60, 90, 3600)] == [
-        "0s",
-        "59s",
-        "1m",
-        "90s",
-        "1h",
-    ]
+    units = {0: "0s", 59: "59s", 60: "1m", 90: "90s", 3600: "1h"}
+    assert {one: shown(timedelta(seconds=one)) for one in units} == units

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from gitdailies_core.incidents.records import CLOSED, HELD, OPEN
-from gitdailies_core.reasons import Reason
 from gitdailies_core.sources.protocol import Change
 from gitdailies_core.values.deploy_target import DeployTarget
 
@@ -16,7 +15,9 @@ from tests.support.core.lives import (
     LOW,
     UNMAPPED,
     Relay,
+    Routed,
     by_repo,
+    low,
     merged,
     resolved,
     started,
@@ -156,29 +157,17 @@ def test_changes_give_these_events(name: str) -> None:
     assert relay.say(*then) == events
 
 
-class Told(NamedTuple):
-    """A change, where routing sends it, and why it is not wanted."""
-
-    change: Change
-    to: Sequence[DeployTarget] = (CHECKOUT,)
-    refusal: Reason | None = None
-
-
-def low(change: Change) -> Told:
-    return Told(change, refusal=LOW)
-
-
-def start_of(target: DeployTarget, when: float, **more: Any) -> Told:
+def start_of(target: DeployTarget, when: float, **more: Any) -> Routed:
     """A start that speaks for one service alone."""
-    return Told(started(when, services=[str(target.service)], whole=False, **more), [target])
+    return Routed(started(when, services=[str(target.service)], whole=False, **more), [target])
 
 
-def end_of(target: DeployTarget, when: float, **more: Any) -> Told:
-    return Told(resolved(when, services=[str(target.service)], whole=False, **more), [target])
+def end_of(target: DeployTarget, when: float, **more: Any) -> Routed:
+    return Routed(resolved(when, services=[str(target.service)], whole=False, **more), [target])
 
 
-def unmapped(told: Told) -> Told:
-    return Told(told.change, [], UNMAPPED)
+def unmapped(told: Routed) -> Routed:
+    return Routed(told.change, [], UNMAPPED)
 
 
 HERE, THERE = CHECKOUT.repo, LEDGER.repo
@@ -195,7 +184,7 @@ def again(when: float) -> Change:
 
 
 # The changes, and all events that they give: the repository, the kind and the minute of each.
-PLACES: dict[str, tuple[Sequence[Change | Told], Story]] = {
+PLACES: dict[str, tuple[Sequence[Change | Routed], Story]] = {
     "the end of one service leaves the others open": (
         [start_of(CHECKOUT, 0), start_of(LEDGER, 1), end_of(LEDGER, 5), end_of(CHECKOUT, 6)],
         [(HERE, "starts", 0), (THERE, "starts", 1), (THERE, "ends", 5), (HERE, "ends", 6)],
@@ -225,11 +214,11 @@ PLACES: dict[str, tuple[Sequence[Change | Told], Story]] = {
         [(HERE, "starts", 0), (THERE, "starts", 1), (HERE, "ends", 5), (THERE, "ends", 5)],
     ),
     "an end goes where its start went": (
-        [NAMED, Told(updated(2, since=0), [LEDGER]), Told(ITS_END, [LEDGER])],
+        [NAMED, Routed(updated(2, since=0), [LEDGER]), Routed(ITS_END, [LEDGER])],
         WHOLE,
     ),
     "an end counts although a filter refuses it": ([NAMED, low(ITS_END)], WHOLE),
-    "an end counts although no route fits it": ([NAMED, unmapped(Told(ITS_END))], WHOLE),
+    "an end counts although no route fits it": ([NAMED, unmapped(Routed(ITS_END))], WHOLE),
     "an incident that is raised after its end counts whole, and once": (
         [low(NAMED), low(resolved(9, since=0)), updated(30, since=0), updated(31, since=0)],
         RAISED,
@@ -263,7 +252,7 @@ PLACES: dict[str, tuple[Sequence[Change | Told], Story]] = {
         TWICE,
     ),
     "a held start after an occurrence that counted is ended by its own end": (
-        [started(0), resolved(5), Told(started(10), [], LOW), resolved(15)],
+        [started(0), resolved(5), Routed(started(10), [], LOW), resolved(15)],
         TWICE,
     ),
     "a held start of one service is not released by another": (
@@ -271,19 +260,19 @@ PLACES: dict[str, tuple[Sequence[Change | Told], Story]] = {
         [(HERE, "starts", 3), (THERE, "starts", 0)],
     ),
     "a service that is mapped while its incident is open starts at its own time": (
-        [unmapped(Told(NAMED)), ITS_END],
+        [unmapped(Routed(NAMED)), ITS_END],
         WHOLE,
     ),
     "a second service that is mapped later gets the end of the first": (
-        [NAMED, ITS_END, Told(NAMED, [CHECKOUT, LEDGER])],
+        [NAMED, ITS_END, Routed(NAMED, [CHECKOUT, LEDGER])],
         [*WHOLE, (THERE, "starts", 0), (THERE, "ends", 5)],
     ),
     "an incident held at one service and counted at another stays at the other": (
         [
-            Told(started(0, occurrence="named", services=["helpdesk"]), [], UNMAPPED),
+            Routed(started(0, occurrence="named", services=["helpdesk"]), [], UNMAPPED),
             updated(1, since=0, services=["checkout-api"]),
             resolved(5, since=0, services=["checkout-api"]),
-            Told(started(0, occurrence="named", services=["helpdesk"]), [HELPDESK]),
+            Routed(started(0, occurrence="named", services=["helpdesk"]), [HELPDESK]),
         ],
         WHOLE,
     ),
@@ -304,8 +293,7 @@ def test_changes_count_at_these_places(name: str) -> None:
     changes, events = PLACES[name]
     relay = Relay()
     for one in changes:
-        told = one if isinstance(one, Told) else Told(one)
-        relay.take(told.change, to=told.to, refusal=told.refusal)
+        relay.hear(one)
 
     assert by_repo(relay.sent) == events
 
@@ -334,17 +322,16 @@ def test_changes_count_at_these_places(name: str) -> None:
         ([], updated(1, since=0), "incident.updated neither starts nor ends an incident"),
         ([NAMED, OTHER], MERGED, "merged into B: it ends when that one ends"),
         ([low(NAMED)], low(updated(4, since=0)), LOW.text),
-        ([], Told(started(0), []), "no route says where it counts"),
+        ([], Routed(started(0), []), "no route says where it counts"),
     ],
 )
 def test_what_adds_nothing_says_why(
-    first: Sequence[Change | Told], change: Change | Told, reason: str
+    first: Sequence[Change | Routed], change: Change | Routed, reason: str
 ) -> None:
     """The reason names the state and the occurrence that were found."""
     relay = Relay()
     for one in (*first, change):
-        told = one if isinstance(one, Told) else Told(one)
-        decision = relay.take(told.change, to=told.to, refusal=told.refusal)
+        decision = relay.hear(one)
 
     assert decision.reason is not None
     assert decision.reason.text.startswith(reason)
@@ -409,36 +396,28 @@ def test_events_carry_what_the_change_tells():
     start, end = (event.to_wire() for event in relay.sent)
 
     assert start.pop("id") != end.pop("id")
-    assert start == {
-        "kind": "incidentStarted",
+    both = {
         "incidentId": "A",
         "repo": "larkspur/checkout-api",
         "environment": "production",
+        "service": "checkout-api",
+        "source": "pagerduty",
+        "url": "https://larkspur.example/1",
+    }
+    assert start == {
+        **both,
+        "kind": "incidentStarted",
         "time": "2026-03-04T10:00:00Z",
         "title": "Checkout fails",
         "severity": "P2",
-        "service": "checkout-api",
-        "source": "pagerduty",
-        "url": "https://larkspur.example/1",
     }
-    assert end == {
-        "kind": "incidentResolved",
-        "incidentId": "A",
-        "repo": "larkspur/checkout-api",
-        "environment": "production",
-        "time": "2026-03-04T10:05:00Z",
-        "source": "pagerduty",
-        "service": "checkout-api",
-        "url": "https://larkspur.example/1",
-    }
+    assert end == {**both, "kind": "incidentResolved", "time": "2026-03-04T10:05:00Z"}
 
 
 def test_the_page_of_one_incident_is_not_that_of_another():
     """An incident that ends because its target ended does not get the target's page."""
     relay = Relay()
-    relay.say(
-        started(0, occurrence="named"), started(1, incident="B", occurrence="named"), merged(3, "B", since=0)
-    )
+    relay.say(NAMED, OTHER, MERGED)
 
     relay.take(resolved(9, incident="B", since=1, url="https://larkspur.example/b"))
 

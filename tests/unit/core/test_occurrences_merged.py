@@ -21,13 +21,14 @@ from tests.support.core.lives import (
     started,
     updated,
 )
+from tests.unit.core.test_occurrences import MERGED, NAMED, OTHER
 
 
 def test_what_waits_for_two_targets_ends_once():
     """In a chain through an incident of two repositories every incident ends once."""
     relay = Relay()
     relay.take(started(0, incident="B", occurrence="named"), to=[CHECKOUT, LEDGER])
-    relay.say(started(0, occurrence="named"), started(0, incident="C", occurrence="named"))
+    relay.say(NAMED, started(0, incident="C", occurrence="named"))
     relay.say(merged(1, "B", since=0), merged(2, "C", since=0, incident="B"))
 
     assert [event[0] for event in relay.say(resolved(9, incident="C", since=0))] == ["C", "B", "B", "A"]
@@ -47,10 +48,8 @@ def test_a_chain_of_any_length_ends():
 def test_what_waits_does_not_wait_for_a_held_start_that_was_overtaken():
     """A target whose filtered first occurrence never ended is over with its last."""
     relay = Relay()
-    relay.take(started(1, incident="B", occurrence="named"), refusal=LOW)
-    relay.say(
-        started(5, incident="B", occurrence="named"), started(0, occurrence="named"), merged(6, "B", since=0)
-    )
+    relay.take(OTHER, refusal=LOW)
+    relay.say(started(5, incident="B", occurrence="named"), NAMED, merged(6, "B", since=0))
 
     assert relay.say(resolved(9, incident="B", since=5))[1:] == [("A", "ends", 9, "mergedInto=B")]
 
@@ -60,7 +59,7 @@ def test_what_waits_for_a_raised_incident_ends_with_it():
     for first, refusal in ((started(1, incident="B"), LOW), (started(1, incident="B"), None)):
         relay = Relay()
         relay.take(first, refusal=refusal)
-        relay.say(started(2, incident="B"), started(0, occurrence="named"), merged(6, "B", since=0))
+        relay.say(started(2, incident="B"), NAMED, merged(6, "B", since=0))
 
         assert relay.say(resolved(9, incident="B"))[1:] == [("A", "ends", 9, "mergedInto=B")]
 
@@ -69,8 +68,8 @@ def test_merged_into_one_that_is_held_ends_when_that_one_ends():
     """A target that a filter or a missing route holds back is known, and its end is heard."""
     for to, refusal in (((CHECKOUT,), LOW), ((), UNMAPPED)):
         relay = Relay()
-        relay.take(started(1, incident="B", occurrence="named"), to=to, refusal=refusal)
-        relay.say(started(0, occurrence="named"), merged(3, "B", since=0))
+        relay.take(OTHER, to=to, refusal=refusal)
+        relay.say(NAMED, MERGED)
         assert [event.kind for event in relay.sent] == ["incidentStarted"]
 
         end = relay.take(resolved(9, incident="B", since=1), to=to, refusal=refusal)
@@ -82,8 +81,8 @@ def test_merged_into_one_that_is_held_ends_when_that_one_ends():
 def test_a_merged_incident_that_is_reopened_has_a_second_occurrence(late: bool):
     """The first one ends where it was merged, so that the second can begin while the target is open."""
     relay = Relay()
-    relay.say(started(0, occurrence="named"), started(1, incident="B", occurrence="named"))
-    merging, reopening = merged(3, "B", since=0), started(5, occurrence="named")
+    relay.say(NAMED, OTHER)
+    merging, reopening = MERGED, started(5, occurrence="named")
     events = relay.say(*((reopening, merging) if late else (merging, reopening)), resolved(7, since=5))
 
     assert sorted(events, key=lambda event: event[2]) == [
@@ -98,24 +97,22 @@ def test_a_merged_incident_that_is_reopened_has_a_second_occurrence(late: bool):
 def test_a_target_added_later_learns_that_its_incident_was_merged():
     """Replayed for a new route, a start whose sibling was merged away waits, or ends, like it."""
     relay = Relay()
-    relay.say(
-        started(0, occurrence="named"), started(1, incident="B", occurrence="named"), merged(3, "B", since=0)
-    )
+    relay.say(NAMED, OTHER, MERGED)
 
-    replayed = relay.take(started(0, occurrence="named"), to=[CHECKOUT, LEDGER])
+    replayed = relay.take(NAMED, to=[CHECKOUT, LEDGER])
     assert [short(event) for event in replayed.events] == [("A", "starts", 0)]
     assert len(relay.say(resolved(9, incident="B", since=1))) == 3
 
-    again = relay.take(started(0, occurrence="named"), to=[CHECKOUT, DeployTarget("larkspur/third")])
+    again = relay.take(NAMED, to=[CHECKOUT, DeployTarget("larkspur/third")])
     assert [short(event) for event in again.events] == [("A", "starts", 0), ("A", "ends", 9, "mergedInto=B")]
 
 
 def test_a_target_added_later_learns_that_the_end_was_no_recovery():
     """If the target was unknown, the end for the added target says merged too."""
     relay = Relay()
-    relay.say(started(0, occurrence="named"), merged(3, None, since=0))
+    relay.say(NAMED, merged(3, None, since=0))
 
-    replayed = relay.take(started(0, occurrence="named"), to=[CHECKOUT, LEDGER])
+    replayed = relay.take(NAMED, to=[CHECKOUT, LEDGER])
 
     assert [short(event) for event in replayed.events][1:] == [("A", "ends", 3, "resolution=merged")]
 
@@ -134,16 +131,16 @@ def test_what_waits_ends_where_a_late_start_brings_the_end() -> None:
 def test_a_cancelled_or_deleted_incident_ends_without_a_recovery():
     """The end says how it ended; one that comes before its start is remembered."""
     for state in ("cancelled", "deleted"):
-        end = resolved(5, since=0)
-        end = replace(end, resolution=state)
-        relay = Relay()
-        assert relay.say(started(0, occurrence="named"), end)[-1] == ("A", "ends", 5, f"resolution={state}")
+        end = replace(resolved(5, occurrence="one"), resolution=state)
+        start = started(0, occurrence="one")
+        for changes in ((start, end), (end, start)):
+            assert Relay().say(*changes)[-1] == ("A", "ends", 5, f"resolution={state}")
 
 
 def test_a_reopened_incident_starts_again_at_its_own_time():
     """What its payload says about the first start does not matter."""
-    for first in ([started(0, occurrence="named"), resolved(5, since=0)], []):
+    again = make("reopened", 9, incident="A", occurrence=started(0).at.isoformat(), started_at=at(0))
+    for first in ([NAMED, resolved(5, since=0)], []):
         relay = Relay()
         relay.say(*first)
-        again = make("reopened", 9, incident="A", occurrence=started(0).at.isoformat(), started_at=at(0))
         assert relay.say(again) == [("A", "starts", 9)]

@@ -1,6 +1,7 @@
 """The published schema and the code accept and refuse the same bodies."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
@@ -19,74 +20,13 @@ from tests.support.forms import examples
 SCHEMA = json.loads(json.dumps(event_schema()))
 VALIDATOR = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
-MOMENTS = [
-    "2026-03-04T09:12:41Z",
-    "2026-03-04T09:12:41.123456789+05:30",
-    "2026-02-29T00:00:00Z",
-    "2028-02-29T23:59:59-23:59",
-    "2026-04-31T00:00:00Z",
-    "2026-13-01T00:00:00Z",
-    "2026-03-04T24:00:00Z",
-    "2026-03-04T09:12:60Z",
-    "2026-03-04T09:12:41",
-    "2026-03-04 09:12:41Z",
-    "2026-03-04t09:12:41z",
-    "2026-03-04T09:12Z",
-    "2026-03-04T09:12:41.Z",
-    "2026-03-04T09:12:41.1234567890Z",
-    "2026-03-04T09:12:41+24:00",
-    "2026-03-04T09:12:41+0530",
-    "0000-01-01T00:00:00Z",
-    "0001-01-01T00:00:00Z",
-    "0001-01-01T00:00:00+00:01",
-    "0001-01-01T00:00:00-00:01",
-    "9999-12-31T23:59:59.999999999Z",
-    "9999-12-31T23:59:59-00:01",
-    "9999-12-31T23:59:59+00:01",
-    "10000-01-01T00:00:00Z",
-    "2026-03-04T09:12:41Z\n",
-    "٢٠٢٦-03-04T09:12:41Z",
-]
+ODD = json.loads((Path(__file__).parent / "data/odd_values.json").read_text("utf-8"))
+MOMENTS = [*ODD["moments"], *ODD["no moments"]]
 WORDS = [
-    "a/b",
-    "a/b/c",
-    "a//b",
-    "/a/b",
-    "a/b/",
-    "a b/c",
-    "a/b\n",
-    "é/ü",
-    "a/b\x7f",
-    "ab\u0085c/d",
-    "abcdef0",
-    "ABCDEF0123",
-    "abcdef",
-    "g" * 40,
-    "a" * 64,
-    "a" * 65,
-    "abcdef0\n",
-    "deploy",
-    "Rollback",
-    "hotfix",
-    "x" * 255,
-    "x" * 256,
-    "😀" * 255,
-    "😀" * 256,
-    "t" * 1000,
-    "t" * 1001,
-    "two\nlines",
-    "a\tb",
-    " ",
-    "\u2028",
-    "\x00",
-    "https://larkspur.example/1",
-    "http://",
-    "ftp://larkspur.example",
-    "https://larkspur.example/a b",
+    *ODD["words"],
+    *("g" * 40, "a" * 64, "a" * 65),
+    *("x" * 255, "x" * 256, "😀" * 255, "😀" * 256, "t" * 1000, "t" * 1001),
     "https://larkspur.example/" + "p" * 2000,
-    "HTTPS://LARKSPUR.EXAMPLE",
-    "https://larkspur.example/ü\n",
-    "",
 ]
 words = st.one_of(st.sampled_from(WORDS), st.sampled_from(MOMENTS), st.text(max_size=20))
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), words)

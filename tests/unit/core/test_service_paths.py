@@ -8,7 +8,7 @@ from gitdailies_core.deploys.pushes import Brought, brought, remembered, with_se
 from gitdailies_core.deploys.service_paths import checked, touched
 from gitdailies_core.error_text import got
 
-from tests.unit.core.test_deploys import push, sha
+from tests.support.core.pushes import pushed, sha
 
 PATHS = {"larkspur/checkout": {"api": ("services/api/**", "shared"), "web": ("web/*.ts", "!web/*.test.ts")}}
 
@@ -44,11 +44,13 @@ def test_a_glob_that_fits_no_file_is_refused(glob: str) -> None:
 
 def told(*commits: tuple[int, tuple[str, ...] | None], service: str | None, before: int = 1) -> Brought:
     """What a push of these commits, each with its files, brought to a service."""
-    given = push(*(number for number, _ in commits), before=before, message=f"This reverts commit {sha(99)}.")
+    given = pushed(
+        *(number for number, _ in commits), before=before, message=f"This reverts commit {sha(99)}."
+    )
     files = dict(commits)
     listed = [one._replace(files=files[int(one.sha, 16)]) for one in given.commits]
-    pushed = with_services(replace(given, commits=tuple(listed)), PATHS)
-    found = brought(remembered(pushed)[::-1], (sha(before),), service)
+    known = with_services(replace(given, commits=tuple(listed)), PATHS)
+    found = brought(remembered(known)[::-1], (sha(before),), service)
     assert found is not None
     return found
 

@@ -12,17 +12,18 @@ from gitdailies_core.incidents import state_machine
 from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.records import ABSENT, STATES, Decision
 from gitdailies_core.incidents.transitions import INPUTS, TABLE
-from gitdailies_core.reasons import IGNORED, Code, Reason
+from gitdailies_core.reasons import IGNORED, Code
 from gitdailies_core.sources.protocol import Change
 from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.times import text_of
 
 from tests.support.core.lives import (
-    CHECKOUT,
     LEDGER,
     LOW,
     Relay,
+    Routed,
     at,
+    low,
     merged,
     resolved,
     short,
@@ -31,14 +32,6 @@ from tests.support.core.lives import (
 )
 
 Story = list[tuple[Any, ...]]
-
-
-class Sent(NamedTuple):
-    """A change, where routing sends it, and why it is not wanted."""
-
-    change: Change
-    to: Sequence[DeployTarget] = (CHECKOUT,)
-    refusal: Reason | None = None
 
 
 class ByHand(NamedTuple):
@@ -53,14 +46,10 @@ class Case(NamedTuple):
     `states` are those of all records of incident A after it, in the order of their first writing.
     """
 
-    changes: Sequence[Change | Sent | ByHand]
+    changes: Sequence[Change | Routed | ByHand]
     events: Story
     states: list[str]
     code: Code | None = None
-
-
-def refused(change: Change) -> Sent:
-    return Sent(change, refusal=LOW)
 
 
 def by_hand(when: float) -> ByHand:
@@ -74,11 +63,11 @@ def of(service: str, change: Change) -> Change:
 
 API = DeployTarget("larkspur/mono", None, "api")
 START, END = started(0), resolved(5)
-HELD, NOTED_END = refused(START), resolved(5, occurrence="cycle-1")
+HELD, NOTED_END = low(START), resolved(5, occurrence="cycle-1")
 MERGE = (started(0, incident="B"), START, merged(5, "B"))
 ONE, TWO = started(0, occurrence="one"), started(3, occurrence="two")
 # An update at minute 6 concerns both held starts. It opens the first one and releases both.
-RELEASED = (refused(ONE), refused(TWO), updated(6))
+RELEASED = (low(ONE), low(TWO), updated(6))
 AGAIN = started(10)
 
 CASES: dict[tuple[str, str], Case] = {
@@ -86,43 +75,41 @@ CASES: dict[tuple[str, str], Case] = {
     ("absent", "start again"): Case([START, AGAIN], [], ["open", "repeated"], "repeated_start"),
     ("absent", "unwanted start"): Case([HELD], [], ["held"], "filtered"),
     ("absent", "early end"): Case([END], [], ["noted"], "end_without_start"),
-    ("absent", "unwanted end"): Case([refused(END)], [], ["noted"], "filtered"),
+    ("absent", "unwanted end"): Case([low(END)], [], ["noted"], "filtered"),
     ("absent", "spare end"): Case([START, END, resolved(9)], [], ["closed", "noted"], "repeated_end"),
     ("absent", "update"): Case([updated(0)], [], [], "update"),
-    ("held", "unwanted start"): Case(
-        [refused(started(3, occurrence="one")), refused(ONE)], [], ["held"], "filtered"
-    ),
+    ("held", "unwanted start"): Case([low(started(3, occurrence="one")), low(ONE)], [], ["held"], "filtered"),
     ("held", "release"): Case([HELD, updated(3)], [("A", "starts", 0)], ["released", "open"]),
-    ("held", "end"): Case([HELD, refused(END)], [], ["noted"], "filtered"),
+    ("held", "end"): Case([HELD, low(END)], [], ["noted"], "filtered"),
     # The end's own name, its moment, is that of a start which arrived with another time.
     ("held", "early end"): Case(
-        [refused(started(5, occurrence=text_of(at(0)))), resolved(0)], [], ["held"], "end_without_start"
+        [low(started(5, occurrence=text_of(at(0)))), resolved(0)], [], ["held"], "end_without_start"
     ),
-    ("held", "unwanted end"): Case([HELD, refused(resolved(0))], [], ["noted"], "filtered"),
+    ("held", "unwanted end"): Case([HELD, low(resolved(0))], [], ["noted"], "filtered"),
     # The end's own name is that of a start which arrived with a time before the last end.
     ("held", "spare end"): Case(
-        [START, END, refused(started(4, occurrence=text_of(at(10)))), resolved(10)],
+        [START, END, low(started(4, occurrence=text_of(at(10)))), resolved(10)],
         [],
         ["closed", "noted"],
         "repeated_end",
     ),
-    ("held", "update"): Case([HELD, refused(updated(3))], [], ["held"], "filtered"),
-    ("held", "unwanted update"): Case([HELD, refused(updated(3))], [], ["held"], "filtered"),
+    ("held", "update"): Case([HELD, low(updated(3))], [], ["held"], "filtered"),
+    ("held", "unwanted update"): Case([HELD, low(updated(3))], [], ["held"], "filtered"),
     ("noted", "unwanted start"): Case(
-        [NOTED_END, refused(started(0, occurrence="cycle-1"))], [], ["noted"], "filtered"
+        [NOTED_END, low(started(0, occurrence="cycle-1"))], [], ["noted"], "filtered"
     ),
     ("noted", "early end"): Case(
         [NOTED_END, resolved(7, occurrence="cycle-1")], [], ["noted"], "end_without_start"
     ),
-    ("noted", "unwanted end"): Case([NOTED_END, refused(NOTED_END)], [], ["noted"], "filtered"),
+    ("noted", "unwanted end"): Case([NOTED_END, low(NOTED_END)], [], ["noted"], "filtered"),
     ("noted", "spare end"): Case(
         [START, END, resolved(9), resolved(9)], [], ["closed", "noted"], "repeated_end"
     ),
     ("noted", "update"): Case([NOTED_END, updated(6)], [], ["noted"], "update"),
-    ("noted", "unwanted update"): Case([HELD, refused(END), refused(updated(3))], [], ["noted"], "filtered"),
+    ("noted", "unwanted update"): Case([HELD, low(END), low(updated(3))], [], ["noted"], "filtered"),
     ("open", "start"): Case([ONE, ONE], [], ["open"], "repeated_start"),
     ("open", "start before"): Case([AGAIN, START], [], ["open"], "late_start"),
-    ("open", "unwanted start"): Case([START, refused(started(3))], [], ["open"], "repeated_start"),
+    ("open", "unwanted start"): Case([START, low(started(3))], [], ["open"], "repeated_start"),
     ("open", "end"): Case([START, END], [("A", "ends", 5)], ["closed"]),
     ("open", "merge"): Case(MERGE, [], ["merged"], "merged"),
     ("open", "late merge"): Case(
@@ -146,7 +133,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("merged", "start before"): Case(
         [started(0, incident="B"), started(3), merged(5, "B"), START], [], ["merged"], "late_start"
     ),
-    ("merged", "unwanted start"): Case([*MERGE, refused(started(3))], [], ["merged"], "repeated_start"),
+    ("merged", "unwanted start"): Case([*MERGE, low(started(3))], [], ["merged"], "repeated_start"),
     ("merged", "reopened"): Case(
         [
             started(0, incident="B"),
@@ -168,7 +155,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("closed", "start"): Case([ONE, resolved(5, occurrence="one"), ONE], [], ["closed"], "repeated_start"),
     ("closed", "start before"): Case([started(3), END, START], [], ["closed"], "late_start"),
     ("closed", "start within"): Case([START, END, started(3)], [], ["closed"], "late_start"),
-    ("closed", "unwanted start"): Case([START, END, refused(started(3))], [], ["closed"], "repeated_start"),
+    ("closed", "unwanted start"): Case([START, END, low(started(3))], [], ["closed"], "repeated_start"),
     ("closed", "end"): Case([START, END, END], [], ["closed"], "repeated_end"),
     ("closed", "update"): Case([START, END, updated(6)], [], ["closed"], "update"),
     ("released", "early end"): Case(
@@ -178,16 +165,16 @@ CASES: dict[tuple[str, str], Case] = {
         "end_without_start",
     ),
     ("released", "unwanted end"): Case(
-        [*RELEASED, refused(resolved(9, occurrence="two"))], [], ["released", "released", "open"], "filtered"
+        [*RELEASED, low(resolved(9, occurrence="two"))], [], ["released", "released", "open"], "filtered"
     ),
     # The service was over before. What is open was sent for the service of another one.
     ("released", "spare end"): Case(
         [
-            Sent(of("api", START), [API]),
-            Sent(of("api", END), [API]),
-            Sent(of("api", AGAIN), [API], LOW),
-            Sent(of("api", updated(11)), [LEDGER]),
-            Sent(of("api", resolved(10)), [API]),
+            Routed(of("api", START), [API]),
+            Routed(of("api", END), [API]),
+            Routed(of("api", AGAIN), [API], LOW),
+            Routed(of("api", updated(11)), [LEDGER]),
+            Routed(of("api", resolved(10)), [API]),
         ],
         [],
         ["closed", "released", "open"],
@@ -197,11 +184,10 @@ CASES: dict[tuple[str, str], Case] = {
 }
 
 
-def take(relay: Relay, change: Change | Sent | ByHand) -> Decision:
+def take(relay: Relay, change: Change | Routed | ByHand) -> Decision:
     if isinstance(change, ByHand):
         return relay.close(change.change)
-    one = change if isinstance(change, Sent) else Sent(change)
-    return relay.take(one.change, to=one.to, refusal=one.refusal)
+    return relay.hear(change)
 
 
 def rows(records: MemoryRecords) -> list[str]:

@@ -1,6 +1,8 @@
 """Moments: read from RFC 3339 and from epoch numbers, written in UTC."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
@@ -8,6 +10,7 @@ import pytest
 from gitdailies_core.values import lenient_times, times
 from hypothesis import given
 
+ODD = json.loads((Path(__file__).parent / "data/odd_values.json").read_text("utf-8"))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SEEN = datetime(2026, 3, 4, 9, 12, 41, tzinfo=UTC)
 moments = st.datetimes(timezones=st.just(UTC)).filter(lambda moment: 1 < moment.year < 9999)
@@ -35,29 +38,7 @@ def test_rfc3339_is_read(text: str, expected: datetime) -> None:
     assert read.tzinfo == UTC
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2026-03-04T09:12:41",
-        "2026-03-04 09:12:41Z",
-        "2026-03-04T09:12:41z",
-        "2026-03-04",
-        "2026-02-30T00:00:00Z",
-        "2026-03-04T24:00:00Z",
-        "2026-03-04T09:12:60Z",
-        "2026-03-04T09:12:41Z\n",
-        "2026-03-04T09:12:41+24:00",
-        "0000-01-01T00:00:00Z",
-        "0001-01-01T00:00:00+23:59",
-        "9999-12-31T23:59:59-23:59",
-        "٢٠٢٦-03-04T09:12:41Z",
-        "",
-        None,
-        7,
-        True,
-        [],
-    ],
-)
+@pytest.mark.parametrize("text", [*ODD["no moments"], "", None, 7, True, []])
 def test_what_is_no_rfc3339_is_refused(text: Any) -> None:
     """Anything else is refused with the place, the expectation and the value."""
     with pytest.raises(ValueError, match=r"^event\.at: expected a time like 2026-03-04T09:12:41Z, got "):

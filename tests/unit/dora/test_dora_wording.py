@@ -52,22 +52,12 @@ def test_a_page_of_the_wall_fits_with_its_teams(teams: list[int], with_teams: bo
 
 def test_one_is_no_plural() -> None:
     """One of something has the word for one, and so has one day; everything else has the other word."""
-    assert [formatting.amount(number, "commit", "commits") for number in (0, 1, 1234)] == [
-        "0 commits",
-        "1 commit",
-        "1,234 commits",
-    ]
-    assert [formatting.days(number) for number in (1, 1.001, 0.5, 90)] == [
-        "1 day",
-        "1 day",
-        "0.5 days",
-        "90 days",
-    ]
-    assert [phrases.median_of(number, "commit", "commits") for number in (1, 2, 1234)] == [
-        "one commit",
-        "median of 2 commits",
-        "median of 1,234 commits",
-    ]
+    amounts = {0: "0 commits", 1: "1 commit", 1234: "1,234 commits"}
+    assert {number: formatting.amount(number, "commit", "commits") for number in amounts} == amounts
+    days = {1: "1 day", 1.001: "1 day", 0.5: "0.5 days", 90: "90 days"}
+    assert {number: formatting.days(number) for number in days} == days
+    medians = {1: "one commit", 2: "median of 2 commits", 1234: "median of 1,234 commits"}
+    assert {number: phrases.median_of(number, "commit", "commits") for number in medians} == medians
     assert phrases.by_remedy(ByRemedy(60.0, 60.0, 1)) == "1\u00a0min, one remedied deploy"
     figures = figures_of(Tally(deploys=1, lead_times=np.array([60_000_000])), 30, None)
     assert phrases.value(FREQUENCY, figures) == "1 in 30 days, 1 deploy"

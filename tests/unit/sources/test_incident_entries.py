@@ -11,6 +11,8 @@ from gitdailies_core.sources.request import Request
 from gitdailies_core.values.secret import Secret
 from gitdailies_sources.shipped import provider
 
+from tests.unit.sources.test_planted_mistakes import mistakes
+
 AT = datetime(2026, 3, 4, 9, 12, 42, tzinfo=UTC)
 STATES = {"open": "started", "done": "resolved", "void": "cancelled", "gone": "deleted", "joined": "merged"}
 FIELDS = {
@@ -175,29 +177,13 @@ def test_any_other_text_is_a_reason(meaning):
     assert change({"state": "odd"}, states={**STATES, "odd": meaning}).reason == meaning
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "place", "text"),
-    [
-        (
-            "started_at",
-            {"path": "at", "format": "YYYY-MM-DD", "zone": "UTC"},
-            ("format",),
-            "since 1970 needs none",
-        ),
-        ("started_at", {"path": "at", "format": "%H:%M", "zone": "UTC"}, ("format",), "which has no year"),
-        ("started_at", {"path": "at", "format": "%Q", "zone": "UTC"}, ("format",), "got '%Q'"),
-        ("started_at", {"path": "at", "zone": "Europe/Berln"}, ("zone",), "did you mean Europe/Berlin"),
-        ("started_at", {"path": "at", "zone": "CEST"}, ("zone",), "got 'CEST'"),
-        ("proof", "githb", (), "got 'githb'; did you mean github"),
-        ("environment", "Production", (), "got a name; write {text: Production}"),
-    ],
-)
-def test_a_mistake_is_named_before_anything_is_sent(field, value, place, text):
+@pytest.mark.parametrize(("field", "value", "place", "expected"), mistakes("unsent"))
+def test_a_mistake_is_named_before_anything_is_sent(field, value, place, expected):
     """Where it is, what was found there, and the nearest name if there is one."""
     with pytest.raises(MappingError) as caught:
         change({}, **{field: value})
     assert list(caught.value.places) == [("mapping", field, *place)]
-    assert caught.value.places["mapping", field, *place].endswith(text)
+    assert caught.value.places["mapping", field, *place].endswith(expected)
 
 
 def test_a_table_needs_the_times_of_its_states():

@@ -1,10 +1,11 @@
 """Paths find what is there, read nothing elsewhere, and name what is wrong with them."""
 
-import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from gitdailies_core.sources.request import FORM, Request
 from gitdailies_sources.language import paths
 from gitdailies_sources.language.faults import Mistake
@@ -12,22 +13,8 @@ from gitdailies_sources.language.scope import Scope
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-BODY: dict[str, Any] = {
-    "event_type": "public_incident.incident_created_v2",
-    "public_incident.incident_created_v2": {"id": "01J", "mode": "standard"},
-    "data": {"services": [{"name": "checkout-api"}, {"name": "ledger-worker"}, {"other": 1}], "text": "x"},
-    "labels": {"app.example/name": "checkout", "two words": "yes"},
-    "milestones": [
-        {"type": "started", "at": 1},
-        {"type": "mitigated", "at": 2, "by": {"kind": "person"}},
-        {"type": "mitigated", "at": 3},
-    ],
-    "refs": ["Projects-1", "Releases-7"],
-    "Message": json.dumps({"AlarmArn": "arn:1", "inner": {"x": [1]}}),
-    "packed": base64.b64encode(b'{"status": "SUCCESS"}').decode(),
-    "body": {"own": "field"},
-    "empty": [],
-}
+PATHS = yaml.safe_load((Path(__file__).parent / "paths.yaml").read_text("utf-8"))
+BODY: dict[str, Any] = PATHS["body"]
 HEADERS = {"content-type": "application/json", "X-Event": "opened", "X-Json": '{"a": 1}'}
 
 
@@ -38,52 +25,7 @@ def scope(body: Any = BODY) -> Scope:
     return Scope.of(request)
 
 
-@pytest.mark.parametrize(
-    ("path", "found"),
-    [
-        ("data.text", "x"),
-        ('labels."app.example/name"', "checkout"),
-        ('labels."two words"', "yes"),
-        ('"$schema"."/x"', None),
-        ("data.services[name=https://x/?a].other", []),
-        ("data.services[0].name", "checkout-api"),
-        ("data.services[-2].name", "ledger-worker"),
-        ("data.services[9].name", None),
-        ("data.services[*].name", ["checkout-api", "ledger-worker"]),
-        ("milestones[type=mitigated].at", [2, 3]),
-        ('milestones[type="mitigated"].at', [2, 3]),
-        ("milestones[by.kind=person].at", [2]),
-        ("milestones[type=mit*].at", [2, 3]),
-        ("labels[*]", ["checkout", "yes"]),
-        ("refs[=Releases-*]", ["Releases-7"]),
-        ("refs[=*-*][-1]", "Releases-7"),
-        ("milestones[type=mitigated][0].at", 2),
-        ("milestones[type=mitigated][-1].at", 3),
-        ("milestones[type=mitigated][-1].by.kind", None),
-        ("milestones[type=mitigated][2].at", None),
-        ("milestones[type=closed][-1].at", None),
-        ("data[type=mitigated][-1]", None),
-        ("{event_type}.id", "01J"),
-        ("{data.text}.id", None),
-        ("Message!json.AlarmArn", "arn:1"),
-        ("Message!json.inner.x[0]", 1),
-        ("data.text!json.AlarmArn", None),
-        ("packed!base64json.status", "SUCCESS"),
-        ("data.text!base64json.status", None),
-        ("header.x-event", "opened"),
-        ("header.X-EVENT", "opened"),
-        ("header.X-Json!json.a", 1),
-        ("header.x-missing", None),
-        ("query.token", "t"),
-        ("body.data.text", "x"),
-        ('"body".own', "field"),
-        ("method", "PUT"),
-        ("path", "/hooks/x"),
-        ("data.text.deeper", None),
-        ("data[0]", None),
-        ("missing[*].x", []),
-    ],
-)
+@pytest.mark.parametrize(("path", "found"), PATHS["found"].items())
 def test_a_path_finds_what_is_there(path: str, found: Any) -> None:
     """Each form of a path reads its value, None, or the values that there are."""
     assert paths.compiled(path).read(scope()) == found
@@ -114,33 +56,7 @@ def test_a_form_is_read_by_its_fields_or_by_the_json_in_payload() -> None:
     assert paths.compiled("a.b").read(Scope.of(wrapped)) == 3
 
 
-@pytest.mark.parametrize(
-    ("path", "named"),
-    [
-        ("", "got nothing"),
-        ("a.", "ends with a dot"),
-        ("a..b", "expected a path"),
-        ("a b", "in quotes"),
-        ("a[x]", "[field=text]"),
-        ("a[0", "expected ] for ["),
-        ('"a', "a name in quotes"),
-        ('""', "a name in quotes"),
-        ("{a.b", "expected } for {"),
-        ("a!xml", "expected !json"),
-        ("header.", "expected header.NAME"),
-        ("header.two words", "expected header.NAME"),
-        ("received", "received is a time"),
-        ("$.monitor.name", "write monitor.name, or"),
-        ("$", "put a name with such a character in quotes"),
-        ("/monitor/name", "write monitor.name, or"),
-        ("tags[name==service].value", "write tags[name=service].value, or"),
-        ("tags[?name==`service`].value", "write tags[name=service].value, or"),
-        ("tags[?(@.name=='service')].value", "in quotes"),
-        ("header.x-event!json.a/b", "write header.x-event!json.a.b, or"),
-        ("a[b[*].c=1].d", "one value before ="),
-        ("x" * 501, "at most 500"),
-    ],
-)
+@pytest.mark.parametrize(("path", "named"), [*PATHS["wrong"].items(), ("x" * 501, "at most 500")])
 def test_a_wrong_path_says_what_is_wrong(path: str, named: str) -> None:
     """A mistake names what was expected, and the text."""
     with pytest.raises(Mistake) as caught:

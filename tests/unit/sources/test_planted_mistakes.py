@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from gitdailies_core.errors import MappingError
 from gitdailies_core.sources.request import Request
 from gitdailies_sources.language.nearest import hint
@@ -12,6 +14,7 @@ from gitdailies_sources.language.scope import Scope
 from gitdailies_sources.shipped import provider
 from gitdailies_sources.source_pack import SourcePack
 
+MISTAKES = yaml.safe_load((Path(__file__).parent / "mistakes.yaml").read_text("utf-8"))
 FIELDS: dict[str, Any] = {
     "proof": {"any_header": True},
     "state": "event",
@@ -37,47 +40,24 @@ OPENED = {
 CLOSED = OPENED | {"event": "closed"}
 
 
+def mistakes(kind: str) -> list[tuple[str, Any, tuple[str | int, ...], str]]:
+    """The field, its value, the place in it, and a part of what is said, of each mistake of a kind."""
+    return [(one["field"], one["value"], tuple(one.get("at", ())), one["says"]) for one in MISTAKES[kind]]
+
+
 def unfound(*bodies: Any, **fields: Any) -> dict[tuple[str | int, ...], str]:
     pack = provider.compile("lantern", FIELDS | fields, None)
     assert isinstance(pack, SourcePack)
     return pack.unfound([Request.make(headers={}, body=json.dumps(body).encode()) for body in bodies])
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "expected"),
-    [
-        (
-            "severity",
-            "critical",
-            "ended, incident; correct the path, or write {text: critical} if this word itself is meant",
-        ),
-        ("title", "incident.titel", "incident has id, name, level, started, service, tags; correct the path"),
-        ("title", "Incident ${incident.nam}", "incident.nam: found nothing; did you mean incident.name"),
-        ("state", "incident.state", "incident has id, name, level, started, service, tags; correct the path"),
-        ("started_at", "now", "correct the path, or write received"),
-        ("resolved_at", "incident.strated_at", "correct the path, or write received"),
-        (
-            "service",
-            "incident.service",
-            "it is an object, and no text; write incident.service.name, or another",
-        ),
-        (
-            "service",
-            "incident.tags.key",
-            "found nothing, since incident.tags is a list of 1; correct the path",
-        ),
-        ("service", "incident.level.name", "found nothing, since incident.level is 'high'; correct the path"),
-        (
-            "severity",
-            "header.X-Level",
-            "; give it with --header, or correct the path",
-        ),
-    ],
-)
-def test_a_path_that_no_delivery_has_is_named(field: str, value: str, expected: str) -> None:
+@pytest.mark.parametrize(("field", "value", "place", "expected"), mistakes("unfound"))
+def test_a_path_that_no_delivery_has_is_named(
+    field: str, value: str, place: tuple[str, ...], expected: str
+) -> None:
     """A really near name is suggested; where there is none, the fields at that level are listed."""
     assert {place: expected in text for place, text in unfound(OPENED, **{field: value}).items()} == {
-        (field,): True
+        (field, *place): True
     }
 
 
@@ -179,59 +159,9 @@ DEPLOY: dict[str, Any] = {
     "deployed_at": "sent_at",
     "repo": {"text": "larkspur/shop"},
 }
-BY_HAND = "or write route: PATH, and route: {NAME: {repo: OWNER/NAME}} in its source in gitdailies.yml"
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "place", "expected"),
-    [
-        (
-            "deployed_at",
-            {"path": "incident.id", "format": "%Y-%m-%d", "zone": "UTC"},
-            ("deployed_at", "path"),
-            "got 4711; write the path alone: the size of a number since 1970 shows its unit",
-        ),
-        (
-            "deployed_at",
-            {"path": "event", "format": "%Y-%m-%d", "zone": "UTC"},
-            ("deployed_at", "path"),
-            "got 'opened'; correct the format, or write the path alone",
-        ),
-        (
-            "deployed_at",
-            "event",
-            ("deployed_at",),
-            "got 'opened'; write {path: …, format:",
-        ),
-        ("deployed_at", "local", ("deployed_at",), "which has no zone; write {path: …, zone: Europe/Berlin}"),
-        (
-            "deployed_at",
-            "epoch",
-            ("deployed_at",),
-            "a day after 1970, got '1970-01-01T00:00:00Z'; correct",
-        ),
-        ("repo", "incident.name", ("repo",), f"got 'Checkout'; correct the path of repo, {BY_HAND}"),
-        ("repo", {"first_of": ["note", "ended"]}, (), f"got nothing; correct the path of repo, {BY_HAND}"),
-        ("sha", "incident.name", ("sha",), "expected a whole commit, got 'Checkout'; name the field"),
-        ("sha", {"commit": "incident.name"}, ("sha", "commit"), "a whole commit, got 'Checkout'; name the"),
-        ("url", "{incident.name}", ("url",), "write incident.name or ${incident.name}"),
-        (
-            "service",
-            {"path": "incident.level", "map": {"low": "a"}},
-            ("service", "map"),
-            "'high' is not among them; add it with what it means, or add otherwise",
-        ),
-        ("when", {"incident.id": "exists"}, ("when", "incident.id"), "got 4711; for any value write present"),
-        ("when", {"event": True}, ("when", "event"), "no delivery has true there, got 'opened'; for any"),
-        (
-            "only_if",
-            [{"event": "DEPLOY", "because": "no"}],
-            ("only_if", 0, "event"),
-            "no delivery has 'DEPLOY' there, got 'opened'; correct the path, or the text",
-        ),
-        ("skip_if", [{"test": "true", "because": "x"}], ("skip_if", 0, "test"), "test: found nothing; the"),
-    ],
-)
+@pytest.mark.parametrize(("field", "value", "place", "expected"), mistakes("unfit"))
 def test_a_value_that_does_not_fit_is_named(
     field: str, value: Any, place: tuple[str | int, ...], expected: str
 ) -> None:
@@ -262,48 +192,7 @@ def test_a_table_of_commits_reads_no_message() -> None:
     assert pack.unfound([Request.make(headers={}, body=json.dumps(body).encode())]) == {}
 
 
-FORMS = "{first_of: …}, {text: …}, {commit: …}, {cut: …, from: …, length: …}, {when: …, then: …}"
-PROOFS = (
-    "{hmac: …}, {token: …}, {basic: …}, {field: …}, {jws: …}, {sns: {}}, {any_header: true}, or, for a tool"
-)
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "place", "expected"),
-    [
-        ("title", "{{ title }}", (), "got '{{ title }}'; write ${title}"),
-        ("title", "${{ .title }}", (), "write ${title}"),
-        ("service", "example/myproject", (), "write {text: example/myproject} or example.myproject, or put"),
-        ("title", "{title} of {host}", (), "write ${…} for each value in a text"),
-        ("severity", {"upper": "incident.level"}, (), f"{FORMS}, "),
-        (
-            "severity",
-            {"upper": "incident.level"},
-            (),
-            "got an object; write the path alone: words are compared",
-        ),
-        ("severity", {"frst_of": ["a"]}, (), "got an object; did you mean first_of"),
-        ("severity", {}, (), f"{FORMS}, "),
-        ("severity", {"value": "critical"}, (), "got an object; write {text: …}"),
-        ("severity", {"map": {"a": "b"}}, ("path",), "got nothing"),
-        ("severity", ["a", "b"], (), "got a list of 2; write {first_of: […]} for alternatives"),
-        ("started_at", {"milliseconds": "at"}, (), "got an object; write the path alone: the size"),
-        (
-            "started_at",
-            {"path": "at", "unit": "ms"},
-            ("unit",),
-            "; write the path alone: the size of a number",
-        ),
-        ("started_at", {"path": "at", "tz": "UTC"}, ("tz",), "; write zone"),
-        ("proof", "none", (), f"{PROOFS} that cannot prove itself, {{query: token}} with"),
-        (
-            "proof",
-            {"secret": "x"},
-            ("secret",),
-            "expected one of hmac, token, basic, query, field, jws, sns, any_header",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("field", "value", "place", "expected"), mistakes("foreign"))
 def test_what_the_language_does_not_have_is_answered_by_what_it_has(
     field: str, value: Any, place: tuple[str, ...], expected: str
 ) -> None:

@@ -2,9 +2,11 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from gitdailies_core.errors import PayloadError
 from gitdailies_core.sources.request import Request
 from gitdailies_sources.language import times, values
@@ -13,31 +15,8 @@ from gitdailies_sources.language.nothing import is_nothing
 from gitdailies_sources.language.scope import Scope
 
 RECEIVED = datetime(2026, 3, 4, 10, 0, 30, tzinfo=UTC)
-SHA = "5c634cc3313afcc0490256db8ddd0358238a0d9e"
-BODY: dict[str, Any] = {
-    "repository": {"full_name": "larkspur/checkout-api"},
-    "number": 347,
-    "ratio": 1.5,
-    "count": 2.0,
-    "yes": True,
-    "title": " Checkout returns 502 ",
-    "macro": "{EVENT.RECOVERY.DATE} {EVENT.RECOVERY.TIME}",
-    "tags": ["team:payments", "service:checkout-api", "env: prod", "loose"],
-    "listed": "a:1, service:ledger-worker",
-    "url": "https://larkspur.example/runs/77/",
-    "message": f"Deploy of rel-{SHA} done",
-    "tier": "prod-eu",
-    "systems": ["checkout-api", "ledger-worker", None, "checkout-api"],
-    "at": "2026-03-04T09:12:41.318Z",
-    "local": "04.03.2026 10:12:41",
-    "bare": "2026-03-04 10:12:41",
-    "millis": 1772615561318,
-    "zero": 0,
-    "open_end": -1,
-    "year_one": "0001-01-01T00:00:00Z",
-    "job": "job/job/job/a/job/feature%252Fx/",
-    "wrong": "yesterday",
-}
+VALUES = yaml.safe_load((Path(__file__).parent / "values.yaml").read_text("utf-8"))
+BODY: dict[str, Any] = VALUES["body"]
 
 
 def scope(body: Any = BODY) -> Scope:
@@ -51,77 +30,19 @@ def value(given: Any) -> values.Value:
     return compiled
 
 
-@pytest.mark.parametrize(
-    ("given", "texts"),
-    [
-        ("number", ["347"]),
-        ("ratio", ["1.5"]),
-        ("count", ["2"]),
-        ("yes", ["true"]),
-        ("title", ["Checkout returns 502"]),
-        ("macro", []),
-        ("systems", ["checkout-api", "ledger-worker"]),
-        ("repository", []),
-        ("${repository.full_name}#${number}", ["larkspur/checkout-api#347"]),
-        ("${repository.full_name}#${missing}", []),
-        ({"first_of": ["missing", "macro", "number", "title"]}, ["347"]),
-        ({"text": "production"}, ["production"]),
-        ({"path": "tier", "map": {"prod-*": "production"}}, ["production"]),
-        ({"path": "number", "map": {"1": "one"}, "otherwise": "many"}, ["many"]),
-        ({"path": "number", "map": {"1": "one"}, "otherwise": "same"}, ["347"]),
-        ({"path": "number", "map": {"1": "one"}}, []),
-        ({"path": "missing", "map": {"1": "one"}, "otherwise": "many"}, []),
-        ({"path": "tags", "prefix": "service:"}, ["checkout-api"]),
-        ({"path": "tags", "prefix": "ENV:"}, ["prod"]),
-        ({"path": "listed", "prefix": "service:"}, ["ledger-worker"]),
-        ({"path": "url", "last_part": "/"}, ["77"]),
-        ({"path": "job", "after": "job"}, ["job", "a", "feature%2Fx"]),
-        ({"join": [{"path": "job", "after": "job"}], "with": "/"}, ["job/a/feature%2Fx"]),
-        (
-            {"join": [{"text": "jenkins"}, {"path": "job", "after": "job"}, "number"], "with": "-"},
-            ["jenkins-job-a-feature%2Fx-347"],
-        ),
-        ({"join": ["number", "missing"], "with": "-"}, []),
-        ({"path": "missing", "after": "job"}, []),
-        ({"commit": "message"}, [SHA]),
-        ({"commit": "title"}, []),
-        ({"when": {"yes": True}, "then": "number"}, ["347"]),
-        ({"when": {"yes": False}, "then": "number"}, []),
-    ],
-)
+@pytest.mark.parametrize(("given", "texts"), VALUES["values"])
 def test_a_value_reads_its_texts(given: Any, texts: list[str]) -> None:
     """Each form of a value gives every text once, in order; what says nothing is absent."""
     assert value(given).texts(scope()) == texts
 
 
-@pytest.mark.parametrize(
-    "nothing",
-    [
-        None,
-        "",
-        "  ",
-        "null",
-        "N/A",
-        "None",
-        "<no value>",
-        "{EVENT.RECOVERY.DATE}",
-        "*alertDuration*",
-        "$HOSTNAME",
-        "{{ labels.env }}",
-        "%service%",
-        "0001-01-01T00:00:00Z",
-        [],
-        {},
-    ],
-)
+@pytest.mark.parametrize("nothing", VALUES["nothing"])
 def test_what_tools_send_for_no_value_is_nothing(nothing: Any) -> None:
     """Empty values, words for none, zero times and macros that no template replaced say nothing."""
     assert is_nothing(nothing)
 
 
-@pytest.mark.parametrize(
-    "something", [0, False, "none of these", "$5 a day", "*", "{a}", "100%", "nullable", "no"]
-)
+@pytest.mark.parametrize("something", VALUES["something"])
 def test_what_looks_like_it_says_something(something: Any) -> None:
     """Zero, false and texts that only begin like a macro are values."""
     assert not is_nothing(something)
@@ -172,33 +93,7 @@ def test_a_time_that_cannot_be_read_names_its_path_and_what_it_found() -> None:
         moment({"first_of": ["wrong", "received"]})
 
 
-@pytest.mark.parametrize(
-    ("condition", "holds"),
-    [
-        ({"title": "checkout returns 502"}, True),
-        ({"title": "Checkout*"}, True),
-        ({"title": "*502"}, True),
-        ({"title": "*50*0*"}, False),
-        ({"number": 347}, True),
-        ({"number": "347"}, True),
-        ({"yes": True}, True),
-        ({"yes": "TRUE"}, True),
-        ({"yes": False}, False),
-        ({"systems": ["x", "ledger-*"]}, True),
-        ({"macro": "present"}, False),
-        ({"macro": "absent"}, True),
-        ({"number": "present", "missing": "absent"}, True),
-        ({"number": "present", "missing": "present"}, False),
-        ({"number": {"not": [1, 2]}}, True),
-        ({"missing": {"not": "x"}}, True),
-        ({"tier": {"not": "prod-*"}}, False),
-        ({"count": {"same_as": "count"}}, True),
-        ({"count": {"same_as": "number"}}, False),
-        ({"message": {"holds": "commit"}}, True),
-        ({"title": {"holds": "commit"}}, False),
-        ({"${repository.full_name}#${number}": "larkspur/*#347"}, True),
-    ],
-)
+@pytest.mark.parametrize(("condition", "holds"), VALUES["conditions"])
 def test_a_condition_holds_if_all_its_paths_do(condition: Any, holds: bool) -> None:
     """Texts are compared without case, globs and lists are allowed, and nothing equals no text."""
     faults = Faults()

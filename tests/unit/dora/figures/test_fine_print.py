@@ -14,7 +14,6 @@ from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_dora.figures.answers.selection import parse_period
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.words.advice import ADVICE
-from gitdailies_dora.figures.words.reasons import Reasons
 
 from tests.support.core.lives import make
 from tests.support.figures.asking import REPO, compute, deploy, ended, started, us
@@ -186,8 +185,7 @@ def test_the_window_is_a_setting() -> None:
 def test_why_names_the_deploy_of_another_service_and_no_line(at: str, word: str, named: str | None) -> None:
     """It is the latest one in 72 hours. Deploys name the incident's service, so no line is to be written."""
     deploys = [deploy("0", "03T00:00:00", service="web"), deploy("1", "05T00:00:00", service="api")]
-    found = compute([*deploys, started("s", at, service="Web")], WEEK)
-    verdict = Reasons(found.history, found.facts, found.selection, found.settings).of("s")[0]
+    verdict = compute([*deploys, started("s", at, service="Web")], WEEK).verdicts("s")[0]
     assert (verdict.word, f"deploy {named}" in verdict.reason) == (word, named is not None)
     assert "services: " not in verdict.reason
     assert "line" not in ADVICE[verdict.word]
@@ -196,9 +194,8 @@ def test_why_names_the_deploy_of_another_service_and_no_line(at: str, word: str,
 def test_the_line_of_a_service_that_no_deploy_names_is_of_its_name_as_sent() -> None:
     """With the line, an incident of its tool's service is of a service that deploys name."""
     deploys = [deploy("0", "03T00:00:00", service="web"), deploy("1", "05T00:00:00", service="api")]
-    found = compute([*deploys, started("s", "05T01:00:00", service="Platform API", environment="prod")], WEEK)
-    verdict = Reasons(found.history, found.facts, found.selection, found.settings).of("s")[0]
-    (line,) = re.findall("`([^`]*)`", verdict.reason)
+    start = started("s", "05T01:00:00", service="Platform API", environment="prod")
+    (line,) = re.findall("`([^`]*)`", reasons_of("s", *deploys, start))
     assert "Platform API" in line
     written = read(f"gitdailies: {{url: https://a.example/, key: {{env: KEY}}}}\n{line}", Path()).routes
     change = replace(make("started", 0, incident="I"), services=(Service("Platform API", aliases=("PS1",)),))
@@ -245,20 +242,15 @@ def test_an_incident_says_of_its_deploy_what_that_says_of_itself() -> None:
 
 def reasons_of(id_: str, *events: dict[str, Any], figure: str = "") -> str:
     """The first reason about an event, or that of a figure."""
-    found = compute(events, WEEK)
-    verdicts = Reasons(found.history, found.facts, found.selection, found.settings).of(id_)
-    return next(one.reason for one in verdicts if figure in ("", one.figure))
+    return compute(events, WEEK).verdicts(id_, figure)[0].reason
 
 
 def test_why_names_the_own_service_where_a_longer_window_would_do() -> None:
     """A deploy of the incident's service in 72 hours goes before one of another that is as far away."""
     deploys = [deploy("0", "03T00:00:00", service="web"), deploy("1", "03T01:00:00", service="api")]
-    found = compute([*deploys, started("s", "04T02:00:00", service="web")], WEEK)
-    (verdict,) = Reasons(found.history, found.facts, found.selection, found.settings).of("s")
-    assert (verdict.word, "with 72 h it would be attributed to deploy 0" in verdict.reason) == (
-        "window",
-        True,
-    )
+    (verdict,) = compute([*deploys, started("s", "04T02:00:00", service="web")], WEEK).verdicts("s")
+    assert verdict.word == "window"
+    assert "with 72 h it would be attributed to deploy 0" in verdict.reason
 
 
 def test_a_cause_that_nothing_matches_leaves_the_incident_alone() -> None:

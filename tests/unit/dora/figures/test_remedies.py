@@ -182,8 +182,6 @@ def test_a_young_deploy_that_failed_is_timed() -> None:
 
 def test_the_reasons_name_the_remedy() -> None:
     """A deploy says what remedied it, a remedy what it remedies."""
-    from gitdailies_dora.figures.words.reasons import Reasons
-
     events = [
         deploy("1", "03T00:00:00", A),
         deploy("2", "03T01:00:00", B),
@@ -191,8 +189,7 @@ def test_the_reasons_name_the_remedy() -> None:
         deploy("4", "03T03:00:00", C, reverts=[A]),
     ]
     found = compute(events, MONTH)
-    reasons = Reasons(found.history, found.facts, found.selection, found.settings)
-    told = {id_: [verdict.reason for verdict in reasons.of(id_)] for id_ in "1234"}
+    told = {id_: [verdict.reason for verdict in found.verdicts(id_)] for id_ in "1234"}
     assert told["1"][2] == "remedied by the revert in deploy 4 of 2026-03-03T03:00:00Z"
     assert told["2"][2] == "remedied by the rollback 3 of 2026-03-03T02:00:00Z"
     assert told["2"][3] == "1 h from the deploy to its first remedy, 3"
@@ -204,14 +201,11 @@ def test_the_reasons_name_the_remedy() -> None:
 
 def test_remedied_deploys_are_named_oldest_first() -> None:
     """The list of a deploy's reverts may have any order. Its sentence has the order of the deploys."""
-    from gitdailies_dora.figures.words.reasons import Reasons
-
     for reverts in ([A, B], [B, A]):
         events = [
             deploy("1", "03T00:00:00", A),
             deploy("2", "03T01:00:00", B),
             deploy("3", "03T02:00:00", C, reverts=reverts),
         ]
-        found = compute(events, MONTH)
-        reason = Reasons(found.history, found.facts, found.selection, found.settings).of("3")[4].reason
+        reason = compute(events, MONTH).verdicts("3")[4].reason
         assert reason.index("it remedies deploy 1") < reason.index("it remedies deploy 2")

@@ -127,23 +127,10 @@ def test_another_reporter_within_an_hour_is_a_repeat() -> None:
 
 def test_an_earlier_commit_is_a_rollback_and_a_later_one_goes_forward() -> None:
     """What counted first before the commit that it replaces goes back; else it goes forward again."""
-    events = [
-        deploy("1", "03T00:00:00", A),
-        deploy("2", "04T00:00:00", B),
-        deploy("3", "05T00:00:00", A),
-        deploy("4", "06T00:00:00", B),
-        deploy("5", "07T00:00:00", C),
-        deploy("6", "08T00:00:00", B),
-    ]
-    expected = {
-        "1": "deploy",
-        "2": "deploy",
-        "3": "rollback*",
-        "4": "deploy*",
-        "5": "deploy",
-        "6": "rollback*",
-    }
-    assert types(*events) == expected
+    commits = (A, B, A, B, C, B)
+    events = [deploy(f"{n}", f"0{n + 2}T00:00:00", sha) for n, sha in enumerate(commits, 1)]
+    expected = ("deploy", "deploy", "rollback*", "deploy*", "deploy", "rollback*")
+    assert types(*events) == dict(zip("123456", expected, strict=True))
 
 
 def test_a_repeat_is_in_no_figure_and_its_commits_are_not_read() -> None:
@@ -276,13 +263,8 @@ def test_deploys_that_name_none_are_of_the_only_service() -> None:
     ]
     assert services(*events) == {"1": "api deploy", "2": "api deploy", "3": "api deploy", "4": "None deploy"}
     web = deploy("5", "06T00:00:00", A, service="web")
-    assert services(*events, web) == {
-        "1": "None deploy",
-        "2": "api deploy",
-        "3": "None deploy",
-        "4": "None deploy",
-        "5": "web deploy",
-    }
+    kept = ("None", "api", "None", "None", "web")
+    assert services(*events, web) == {f"{n}": f"{name} deploy" for n, name in enumerate(kept, 1)}
     # A repeat names a service as well.
     assert services(events[0], deploy("2", "04T00:00:00", A, service="api")) == {"1": "api deploy"}
 
@@ -314,14 +296,9 @@ def test_a_report_without_a_service_takes_that_of_another_one(first: str, second
 def test_a_report_takes_the_service_of_the_earliest_one_before_it_else_of_the_first_after_it() -> None:
     """A second service counts on its own."""
     steps = [deploy("2", "03T00:10:00", A, **API), deploy("3", "03T00:20:00", A, **WEB)]
-    assert services(*steps, deploy("1", "03T00:00:00", A, **WEBHOOK)) == {
-        "1": "api deploy",
-        "3": "web deploy",
-    }
-    assert services(*steps, deploy("4", "03T00:30:00", A, **WEBHOOK)) == {
-        "2": "api deploy",
-        "3": "web deploy",
-    }
+    before, after = deploy("1", "03T00:00:00", A, **WEBHOOK), deploy("4", "03T00:30:00", A, **WEBHOOK)
+    assert services(*steps, before) == {"1": "api deploy", "3": "web deploy"}
+    assert services(*steps, after) == {"2": "api deploy", "3": "web deploy"}
     assert rules(*steps, deploy("4", "03T00:15:00", A, **WEBHOOK))["4"][1] == "2"
 
 

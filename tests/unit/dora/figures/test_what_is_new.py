@@ -10,7 +10,7 @@ from gitdailies_connection.config.reader import SettingsReader
 from gitdailies_connection.config.sections.repositories import service_paths
 from gitdailies_core.values.renames import NO_RENAMES
 from gitdailies_dora.figures.words.advice import ADVICE
-from gitdailies_dora.figures.words.reasons import Reasons
+from gitdailies_dora.figures.words.reasons import Verdict
 
 from tests.support.figures.asking import REPO, compute, deploy
 
@@ -180,42 +180,36 @@ def test_a_commit_that_may_be_of_another_service_has_no_lead_time() -> None:
     assert (word_of(first, other, partly), leads(first, other, partly)["d112"]) == ("counted", FOUR[:3])
 
 
+def verdict_of(*events: dict[str, Any]) -> Verdict:
+    """The verdict on the lead time of d112."""
+    return compute(events, {"now": "2026-04-01T00:00:00Z"}).verdicts("d112", "changeLeadTime")[0]
+
+
 def word_of(*events: dict[str, Any]) -> str:
-    """The word about the lead time of d112."""
-    found = compute(events, {"now": "2026-04-01T00:00:00Z"})
-    reasons = Reasons(found.history, found.facts, found.selection, found.settings)
-    return next(one.word for one in reasons.of("d112") if one.figure == "changeLeadTime")
+    return verdict_of(*events).word
 
 
 def test_the_first_deploy_without_a_service_is_not_said_to_be_the_first() -> None:
     """In a repository of several services, it is the first that names none; the advice is to name one."""
     first = [bare(108, service="a"), bare(110, service="b"), bare(112)]
-    assert "it is the first deploy here that names no service" in reason_of(*first)
-    assert "it is the first deploy here, so" in reason_of(bare(112))
+    assert "it is the first deploy here that names no service" in verdict_of(*first).reason
+    assert "it is the first deploy here, so" in verdict_of(bare(112)).reason
     assert "a runner without Python cannot" in ADVICE["no-predecessor"]
 
 
 def test_a_deploy_of_the_relay_without_pushes_says_which_command_knows_why() -> None:
     """It names the repository and the environment as the command takes them."""
     hook = bare(112, reporter="relay/github", environment="prod")
-    assert f"`gitdailies relay explain '{REPO} prod'`" in reason_of(bare(110), hook)
-    assert "relay explain" not in reason_of(bare(110), hook | {"reporter": "step/ci"})
-
-
-def reason_of(*events: dict[str, Any]) -> str:
-    """The reason about the lead time of d112."""
-    found = compute(events, {"now": "2026-04-01T00:00:00Z"})
-    reasons = Reasons(found.history, found.facts, found.selection, found.settings)
-    return next(one.reason for one in reasons.of("d112") if one.figure == "changeLeadTime")
+    assert f"`gitdailies relay explain '{REPO} prod'`" in verdict_of(bare(110), hook).reason
+    assert "relay explain" not in verdict_of(bare(110), hook | {"reporter": "step/ci"}).reason
 
 
 def test_what_is_missing_to_know_whose_commits_these_are_is_a_line_to_write() -> None:
     """The reason of a deploy whose list tells no service has the line of gitdailies.yml, which is valid."""
     relayed = {"reporter": "relay/github", "commits": whole(112)}
     events = [bare(108, service="api"), bare(110, service="web"), bare(112, service="api", **relayed)]
-    found = compute(events, {"now": "2026-04-01T00:00:00Z"})
-    reasons = Reasons(found.history, found.facts, found.selection, found.settings)
-    (verdict,) = (one for one in reasons.of("d112") if one.word == "no-paths")
+    verdict = verdict_of(*events)
+    assert verdict.word == "no-paths"
     (line,) = re.findall("`([^`]*)`", verdict.reason)
     reading = SettingsReader(yaml_document.parse(line, "gitdailies.yml"), Path())
     assert service_paths(reading, NO_RENAMES) == {REPO: {"api": ("api/**",)}}
