@@ -69,6 +69,25 @@ SIZES = """() => {
 }"""
 
 
+# Words that are written on two lines. An address or a long id may break.
+_BROKEN = """() => {
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode, part = text.parentElement;
+    if (!text.data.trim() || !part.checkVisibility() || part.closest(".aside, svg, pre, code, title")) continue;
+    for (const word of text.data.matchAll(/(?<![^\\s(])\\p{Script=Latin}{2,19}(?=[\\s.,;:?!)]|$)/gu)) {
+      const range = document.createRange();
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      const lines = new Set([...range.getClientRects()].filter(one => one.width > 0).map(one => one.top));
+      if (lines.size > 1) found.push(word[0]);
+    }
+  }
+  return found;
+}"""
+
+
 # Not longer: while it is open, an event loop of its own runs in this thread, and asyncio.run refuses to.
 @pytest.fixture(scope="module")
 def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
@@ -110,7 +129,7 @@ class Tab:
         """Check the page in each look, with axe too, and take a picture if pictures are asked for.
 
         Nothing may stick out of a narrow screen, no column may lie outside of a table's frame, and no dot
-        outside of its drawing. No letters are under 12 px.
+        outside of its drawing. No letters are under 12 px, and no line ends inside a word.
         """
         self.pages += 1
         for number, (look, (scheme, width)) in enumerate(self.looks.items()):
@@ -129,6 +148,8 @@ class Tab:
             if wide > width:
                 self.faults.append(f"{name}, {look}: expected a page {width} wide, got {wide}")
             self.faults += [f"{name}, {look}: outside of its frame: {part}" for part in self.outside()]
+            broken = self.page.evaluate(_BROKEN)
+            self.faults += [f"{name}, {look}: broken inside: {word}" for word in broken]
             small = [one for sizes in self.page.evaluate(SIZES).values() for one in sizes if one[0] < 11.95]
             self.faults += [f"{name}, {look}: expected letters of 12 px, got {one}" for one in small]
         self.page.set_viewport_size({"width": 1280, "height": 900})
