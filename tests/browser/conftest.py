@@ -75,7 +75,7 @@ _BROKEN = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const text = walker.currentNode, part = text.parentElement;
-    if (!text.data.trim() || !part.checkVisibility() || part.closest(".aside, svg, pre, code, title")) continue;
+    if (!part.checkVisibility() || part.closest(".aside, svg, pre, code, title")) continue;
     for (const word of text.data.matchAll(/(?<![^\\s(])\\p{Script=Latin}{2,19}(?=[\\s.,;:?!)]|$)/gu)) {
       const range = document.createRange();
       range.setStart(text, word.index);

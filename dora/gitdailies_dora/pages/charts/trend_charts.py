@@ -59,7 +59,8 @@ def plot(
     """Draw the rolling line, and each bucket: a bar, or a dot, its area by the weight, on its spread.
 
     *end* is written after the end of the line, one word group a line. A gray field begins at *unsettled*,
-    counted in buckets from the left. So are *marks*, thin lines from top to bottom behind the rest, each with its class.
+    counted in buckets from the left. So are *marks*, thin lines behind the rest, each
+    with its class.
     """
     frame = _Frame(points, scale, end, above=_FONT if unsettled is not None else 0)
     drawn = [
