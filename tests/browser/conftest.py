@@ -81,7 +81,7 @@ class Tab:
         """Check the page in each look, with axe too, and take a picture if pictures are asked for.
 
         Nothing may stick out of a narrow screen, no column may lie outside of a table's frame, and no dot
-        outside of its drawing. No letters are under 12 px.
+        outside of its drawing. No letters are under 12 px, and no line ends inside a word.
         """
         self.pages += 1
         for number, (look, (scheme, width)) in enumerate(self.looks.items()):
@@ -102,6 +102,8 @@ class Tab:
             self.faults += [f"{name}, {look}: outside of its frame: {part}" for part in self.outside()]
             drawn = self.page.evaluate(script("sizes")).values()
             small = [one for sizes in drawn for one in sizes if one[0] < 11.95]
+            broken = self.page.evaluate(script("broken_words"))
+            self.faults += [f"{name}, {look}: broken inside: {word}" for word in broken]
             self.faults += [f"{name}, {look}: expected letters of 12 px, got {one}" for one in small]
         self.page.set_viewport_size({"width": 1280, "height": 900})
 

@@ -59,18 +59,19 @@ def plot(
     """Draw the rolling line, and each bucket: a bar, or a dot, its area by the weight, on its spread.
 
     *end* is written after the end of the line, one word group a line. A gray field begins at *unsettled*,
-    counted in buckets from the left. So are *marks*, thin lines from top to bottom, each with its class.
+    counted in buckets from the left. So are *marks*, thin lines behind the rest, each
+    with its class.
     """
     frame = _Frame(points, scale, end, above=_FONT if unsettled is not None else 0)
     drawn = [
         *frame.axes(),
         *frame.gray(unsettled),
+        *frame.marks(marks),
         *frame.bars(),
         *frame.spreads(),
         *frame.dots(),
         *frame.line(),
         *frame.end(end),
-        *frame.marks(marks),
         *frame.fields(),
     ]
     return svg.svg("chart", label, WIDTH, HEIGHT, drawn)
@@ -82,7 +83,7 @@ def both(
     """Draw the dots and the lines of two groups over the same buckets; the first one has the titles."""
     one, other = (_Frame(points, scale) for points in sides)
     lines = [svg.group("one", one.lines()), svg.group("other", other.lines())]
-    drawn = [*one.axes(), *lines, *one.marks(marks), *one.fields()]
+    drawn = [*one.axes(), *one.marks(marks), *lines, *one.fields()]
     return svg.svg("chart", label, WIDTH, HEIGHT, drawn)
 
 
