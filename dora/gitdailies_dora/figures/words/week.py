@@ -1,7 +1,7 @@
 """What happened in a week: its outages, and its deploys that failed without one. Pure.
 
-Incidents of one title that touch are one outage, in any repositories. What is open comes first, then what is
-severe, then what took long.
+Incidents of one title that touch are one outage, in any repositories. What is open comes first, then what
+took long. The severest comes first if each outage has a severity; otherwise severities cannot be compared.
 """
 
 import re
@@ -51,7 +51,18 @@ def outages(troubles: Iterable[Trouble]) -> list[list[Trouble]]:
             same[-1].append(one)
         else:
             same.append([one])
-    return sorted((one for same in alike.values() for one in same), key=_weight)
+    found = [one for same in alike.values() for one in same]
+    ranked = are_ranked(worst_severity(one) for one in found if one[0].how)
+    return sorted(found, key=lambda one: _weight(one, ranked=ranked))
+
+
+def are_ranked(severities: Iterable[str]) -> bool:
+    """Return whether each of these is the word of a known severity."""
+    return all(severity_rank(one) < _UNKNOWN_SEVERITY for one in severities)
+
+
+def worst_severity(outage: Iterable[Trouble]) -> str:
+    return min((one.severity for one in outage), key=severity_rank)
 
 
 def severity_rank(severity: str) -> int:
@@ -64,8 +75,9 @@ def _end(outage: Iterable[Trouble]) -> int:
     return max(one.at if one.ended_at is None else one.ended_at for one in outage)
 
 
-def _weight(outage: list[Trouble]) -> tuple[bool, int, int, int]:
+def _weight(outage: list[Trouble], *, ranked: bool) -> tuple[bool, bool, int, int, int]:
     is_over = not any(one.is_open for one in outage)
     began = outage[0].at
     took = _end(outage) - began if is_over else 0
-    return is_over, min(severity_rank(one.severity) for one in outage), -took, began
+    rank = severity_rank(worst_severity(outage)) if ranked else 0
+    return is_over, not outage[0].how, rank, -took, began

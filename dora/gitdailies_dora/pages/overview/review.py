@@ -91,11 +91,12 @@ class ReviewPage(PageGroup):
         counts = [urls_of_counts(place, span, settings.window_us) for span in (week.period, week.before)]
         over = week.period.until == week.period.ended_at
         notice = still_counting(found, now, settings.zone)
+        waiting = await self._site.relays.unmapped()
         return self._site.render(
             visit,
             "review.html",
             shared=shared,
-            waiting=() if shared else await self._site.relays.unmapped(),
+            waiting=waiting,
             week=week.name,
             filters=filters,
             team_choices=team_choices(self._site.teams),
@@ -113,7 +114,7 @@ class ReviewPage(PageGroup):
             figures=week_view.figures(found, *counts),
             happened=week_view.lines(found, now, settings.zone),
             happened_left=found.happened_left,
-            markdown=markdown(found, now, settings.zone, visit.origin, team),
+            markdown=markdown(found, waiting, now, settings.zone, visit.origin, team),
             sections=sections(found, settings.zone),
             summary="" if no_events or names.unknown else summary(found, notice),
             names=names,
