@@ -10,6 +10,7 @@ import pytest
 from gitdailies_dora.accounts.audit import read_audit
 from gitdailies_dora.accounts.screens import SHARED_FOR
 from gitdailies_dora.figures.words.review import SlowChange, slowest
+from gitdailies_dora.figures.history.repeats import DAY_US
 from gitdailies_dora.figures.words.week import Trouble, outages, severity_rank
 from gitdailies_dora.sql.database import transaction
 from gitdailies_server.storage.timestamps import to_us
@@ -259,6 +260,8 @@ def test_incidents_that_touch_are_one_outage() -> None:
     other, long = trouble("d", 5, 6, "Slow"), trouble("e", 30, None)
     assert outages([later, two, one, other]) == [[one, two], [other], [later]]
     assert outages([long, trouble("f", 50, 60)])[0][1].id == "f", "it goes on meanwhile"
+    forgotten = trouble("g", DAY_US + 31, None)
+    assert outages([long, forgotten]) == [[long], [forgotten]], "nobody closed the first one"
 
 
 def test_a_severity_counts_only_if_each_outage_has_one() -> None:

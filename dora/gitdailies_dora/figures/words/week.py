@@ -1,6 +1,7 @@
 """What happened in a week: its outages, and its deploys that failed without one. Pure.
 
-Incidents of one title that touch are one outage, in any repositories. What is open comes first, then what
+Incidents of one title that touch are one outage, in any repositories. One without an end touches those that
+begin within a day. What is open comes first, then what
 took long. The severest comes first if each outage has a severity; otherwise severities cannot be compared.
 """
 
@@ -9,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
+
+from gitdailies_dora.figures.history.repeats import DAY_US
 
 # How severe the words of tools are. The first digit of another one says it: SEV-2, P1.
 _SEVERITIES: Mapping[str, int] = MappingProxyType(
@@ -47,7 +50,7 @@ def outages(troubles: Iterable[Trouble]) -> list[list[Trouble]]:
     alike: dict[str, list[list[Trouble]]] = defaultdict(list)
     for one in sorted(troubles, key=lambda one: (one.at, one.id)):
         same = alike[one.title.casefold() or one.id]
-        if same and (any(other.is_open for other in same[-1]) or one.at <= _end(same[-1])):
+        if same and one.at <= max(map(_touched_until, same[-1])):
             same[-1].append(one)
         else:
             same.append([one])
@@ -69,6 +72,10 @@ def severity_rank(severity: str) -> int:
     """Return how severe the word of a tool is: 1 is critical, and an unknown word comes last."""
     digit = _DIGIT.search(severity)
     return int(digit[0]) if digit else _SEVERITIES.get(severity.strip().casefold(), _UNKNOWN_SEVERITY)
+
+
+def _touched_until(one: Trouble) -> int:
+    return one.at + DAY_US if one.ended_at is None else one.ended_at
 
 
 def _end(outage: Iterable[Trouble]) -> int:

@@ -139,7 +139,9 @@ def _cause(one: answers.Happening) -> list[Piece]:
     before = [ref for ref in one.deploys if deployed[ref.id] <= began]
     # Incidents that overlap are one outage: a deploy of a later one may have come after its beginning.
     after = [ref for ref in one.deploys if ref not in before]
-    more = [Piece(". More incidents came after "), *joined(list(map(link, after)))] if after else []
+    others = len(after) - _NAMED if len(after) > _NAMED + 1 else 0
+    more = [Piece(". More incidents came after "), *joined(list(map(link, after[: len(after) - others])))]
+    more = [*more, *([Piece(f" and {others} more")] if others else [])] if after else []
     if before:
         late = duration((began - max(deployed[ref.id] for ref in before)) / 1_000_000)
         rest = repaired or [Piece(", which may have caused it")]
