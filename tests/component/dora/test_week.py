@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from gitdailies_dora.accounts.audit import read_audit
 from gitdailies_dora.accounts.screens import SHARED_FOR
-from gitdailies_dora.figures.words.review import SlowChange, slowest
 from gitdailies_dora.figures.history.repeats import DAY_US
+from gitdailies_dora.figures.words.review import SlowChange, slowest
 from gitdailies_dora.figures.words.week import Trouble, outages, severity_rank
 from gitdailies_dora.sql.database import transaction
 from gitdailies_server.storage.timestamps import to_us
