@@ -76,7 +76,8 @@ class ReviewApi(Endpoints):
         if form == "md":
             now, origin = ask(self._here.now()).week.period.now, origin_of(request, self._here.public)
             team = self._here.teams.title(found.filter.team) if found.filter.team else ""
-            text = markdown(found, now, settings.zone, origin, team)
+            waiting = await self._here.relays.unmapped()
+            text = markdown(found, waiting, now, settings.zone, origin, team)
             return Response(text, media_type=MARKDOWN)
         return json_response(found)
 

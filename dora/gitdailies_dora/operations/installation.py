@@ -1,5 +1,6 @@
 """What one DORA server is made of, for everything that answers its requests."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,7 @@ from gitdailies_dora.events.store import EventStore
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.history.teams import Teams
 from gitdailies_dora.operations.metrics import ReceiverMetrics
+from gitdailies_dora.operations.relays import Relays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,10 @@ class Installation:
     @cached_property
     def teams(self) -> Teams:
         return Teams(self.settings.teams)
+
+    @cached_property
+    def relays(self) -> Relays:
+        return Relays(self.settings.relay, os.environ, self.log, self.clock)
 
     @property
     def figures(self) -> FigureSettings:

@@ -1,5 +1,5 @@
-// Words that are written on two lines. An address or a long id may break.
 () => {
+  // Words that are written on two lines. An address or a long id may break.
   const found = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from gitdailies_dora.accounts.audit import read_audit
 from gitdailies_dora.accounts.screens import SHARED_FOR
+from gitdailies_dora.figures.history.repeats import DAY_US
 from gitdailies_dora.figures.words.review import SlowChange, slowest
 from gitdailies_dora.figures.words.week import Trouble, outages, severity_rank
 from gitdailies_dora.sql.database import transaction
@@ -236,7 +237,7 @@ def test_a_new_reporter_of_many_repositories_is_one_line(receiver: Receiver, key
 
 
 def trouble(id_: str, at: int, ended_at: int | None, title: str = "Down", severity: str = "") -> Trouble:
-    return Trouble(id_, "shop", "", at, ended_at, ended_at is None, title, severity)
+    return Trouble(id_, "shop", "", at, ended_at, ended_at is None, title, severity, how="none")
 
 
 def test_incidents_that_touch_are_one_outage() -> None:
@@ -245,6 +246,15 @@ def test_incidents_that_touch_are_one_outage() -> None:
     other, long = trouble("d", 5, 6, "Slow"), trouble("e", 30, None)
     assert outages([later, two, one, other]) == [[one, two], [other], [later]]
     assert outages([long, trouble("f", 50, 60)])[0][1].id == "f", "it goes on meanwhile"
+    forgotten = trouble("g", DAY_US + 31, None)
+    assert outages([long, forgotten]) == [[long], [forgotten]], "nobody closed the first one"
+
+
+def test_a_severity_counts_only_if_each_outage_has_one() -> None:
+    """A short alarm with a severity is not above an outage of a day whose tool gives none."""
+    short, day = trouble("a", 0, 40, "Errors", "major"), trouble("b", 100, 1540, "Invoices")
+    assert outages([short, day]) == [[day], [short]]
+    assert outages([short, day._replace(severity="minor")])[0] == [short]
 
 
 def test_the_words_of_tools_are_ranked() -> None:

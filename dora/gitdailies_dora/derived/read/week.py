@@ -16,7 +16,7 @@ from gitdailies_dora.derived.read.review_question import ReviewQuestion
 from gitdailies_dora.figures.answers import series
 from gitdailies_dora.figures.answers.series import ALL, SeriesQuestion, Summary
 from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings
-from gitdailies_dora.figures.words.week import Trouble, outages, severity_rank
+from gitdailies_dora.figures.words.week import Trouble, outages, worst_severity
 from gitdailies_dora.sql.bulk import lookup_many
 
 # One that started earlier and ended in the week is found if it took at most four weeks.
@@ -103,10 +103,9 @@ def _happening(
     owners = [team for one in outage for team in teams.of(one.repo, one.service or None)] if teams else []
     ends = [one.ended_at for one in outage if one.ended_at is not None]
     causes = list(dict.fromkeys(one.deploy for one in outage if one.deploy))
-    worst = min(outage, key=lambda one: severity_rank(one.severity))
     return answers.Happening(
         title=outage[0].title,
-        severity=worst.severity,
+        severity=worst_severity(outage),
         time=text_of_us(outage[0].at),
         ended_at=text_of_us(max(ends)) if ends and not is_open else None,
         open=is_open,

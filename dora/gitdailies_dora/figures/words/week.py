@@ -1,7 +1,8 @@
 """What happened in a week: its outages, and its deploys that failed without one. Pure.
 
-Incidents of one title that touch are one outage, in any repositories. Open ones come first, then severe
-ones, then long ones.
+Incidents of one title that touch are one outage, in any repositories. One without an end touches those that
+begin within a day. Open ones come first, then long ones. If each outage has a severity, the severest come
+before the longest; otherwise severities cannot be compared.
 """
 
 import re
@@ -9,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
+
+from gitdailies_dora.figures.history.repeats import DAY_US
 
 # How severe the words of tools are. The first digit of another one says it: SEV-2, P1.
 _SEVERITIES: Mapping[str, int] = MappingProxyType(
@@ -47,11 +50,22 @@ def outages(troubles: Iterable[Trouble]) -> list[list[Trouble]]:
     alike: dict[str, list[list[Trouble]]] = defaultdict(list)
     for one in sorted(troubles, key=lambda one: (one.at, one.id)):
         same = alike[one.title.casefold() or one.id]
-        if same and (any(other.is_open for other in same[-1]) or one.at <= _end(same[-1])):
+        if same and one.at <= max(map(_touched_until, same[-1])):
             same[-1].append(one)
         else:
             same.append([one])
-    return sorted((one for same in alike.values() for one in same), key=_weight)
+    found = [one for same in alike.values() for one in same]
+    ranked = are_ranked(worst_severity(one) for one in found if one[0].how)
+    return sorted(found, key=lambda one: _weight(one, ranked=ranked))
+
+
+def are_ranked(severities: Iterable[str]) -> bool:
+    """Return whether each of these is the word of a known severity."""
+    return all(severity_rank(one) < _UNKNOWN_SEVERITY for one in severities)
+
+
+def worst_severity(outage: Iterable[Trouble]) -> str:
+    return min((one.severity for one in outage), key=severity_rank)
 
 
 def severity_rank(severity: str) -> int:
@@ -60,12 +74,17 @@ def severity_rank(severity: str) -> int:
     return int(digit[0]) if digit else _SEVERITIES.get(severity.strip().casefold(), _UNKNOWN_SEVERITY)
 
 
+def _touched_until(one: Trouble) -> int:
+    return one.at + DAY_US if one.ended_at is None else one.ended_at
+
+
 def _end(outage: Iterable[Trouble]) -> int:
     return max(one.at if one.ended_at is None else one.ended_at for one in outage)
 
 
-def _weight(outage: list[Trouble]) -> tuple[bool, int, int, int]:
+def _weight(outage: list[Trouble], *, ranked: bool) -> tuple[bool, bool, int, int, int]:
     is_over = not any(one.is_open for one in outage)
     began = outage[0].at
     took = _end(outage) - began if is_over else 0
-    return is_over, min(severity_rank(one.severity) for one in outage), -took, began
+    rank = severity_rank(worst_severity(outage)) if ranked else 0
+    return is_over, not outage[0].how, rank, -took, began

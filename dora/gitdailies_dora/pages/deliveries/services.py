@@ -17,10 +17,10 @@ from gitdailies_dora.derived.read.figures import known_names
 from gitdailies_dora.events.records import moves
 from gitdailies_dora.events.records.moves import Move
 from gitdailies_dora.figures.words.unknown_names import repository_of
+from gitdailies_dora.operations.relays import services
 from gitdailies_dora.pages.deliveries.delivery_pages import chosen_relay
 from gitdailies_dora.pages.deliveries.delivery_words import done_sentence, list_address
 from gitdailies_dora.pages.frame.event_links import move_url
-from gitdailies_dora.pages.frame.relays import services
 from gitdailies_dora.pages.frame.request_context import Visit
 from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup, no_such_page
 

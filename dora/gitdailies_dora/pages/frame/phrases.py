@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 
+from gitdailies_connection.relay.answers import SuggestedService
 from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
 
@@ -134,6 +135,16 @@ def frequency(
 def span(number: float) -> str:
     """Write a number of days; less than one as a duration."""
     return duration(number * 86_400) if 0 < number < 1 else days(number)
+
+
+def lacking(waiting: Sequence[SuggestedService]) -> str:
+    """Say how many incidents of services without a line are missing, of any time; "" if none is."""
+    incidents, still = (sum(getattr(one, name) for one in waiting) for name in ("incidents", "open"))
+    if not incidents:
+        return ""
+    services = amount(len(waiting), "service has", "services have")
+    of = amount(incidents, "incident", "incidents")
+    return f"Figures lack {of} of this and other weeks ({count(still)} open): {services} no line yet."
 
 
 def unit_of(found: Iterable[numbers.Figures]) -> tuple[int, str]:

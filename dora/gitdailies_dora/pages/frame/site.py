@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -33,7 +32,7 @@ from gitdailies_dora.pages.frame.documentation import link
 from gitdailies_dora.pages.frame.event_links import opened_markup
 from gitdailies_dora.pages.frame.formatting import amount, duration, kept_whole, visible, zone_name
 from gitdailies_dora.pages.frame.forms import last_day, role_words, sentence
-from gitdailies_dora.pages.frame.relays import Relays
+from gitdailies_dora.pages.frame.phrases import lacking
 from gitdailies_dora.pages.frame.visitors import SCREEN, Visitors
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -111,7 +110,7 @@ class Site:
         self.configured = here.settings
         self.ways_in = here.settings.sign_in
         self.correct_needs = OWNERS if here.settings.corrections == "owners" else MEMBERS
-        self.relays = Relays(here.settings.relay, os.environ, here.log, here.clock)
+        self.relays = here.relays
         self.secure = here.public.startswith("https:")
         self.visitors = Visitors(here.store, here.clock, self.ways_in)
         self._role_words = role_words(members_correct=self.correct_needs != OWNERS)
@@ -326,7 +325,7 @@ def _templates() -> Environment:
     )
     templates.tests["of_this_machine"] = of_this_machine
     templates.globals.update(
-        style=_versioned("style.css"), script=_versioned("page.js"), docs=link, amount=amount
+        style=_versioned("style.css"), script=_versioned("page.js"), docs=link, amount=amount, lacking=lacking
     )
     templates.globals["release"] = release()
     return templates

@@ -84,11 +84,12 @@ class ReviewPage(PageGroup):
         counts = [urls_of_counts(place, span, settings.window_us) for span in (week.period, week.before)]
         over = week.period.until == week.period.ended_at
         notice = review_view.still_counting(found, now, settings.zone)
+        waiting = await self._site.relays.unmapped()
         return self._site.render(
             visit,
             "review.html",
             shared=shared,
-            waiting=() if shared else await self._site.relays.unmapped(),
+            waiting=waiting,
             week=week.name,
             filters=filters,
             team_choices=team_choices(self._site.teams),
@@ -107,7 +108,7 @@ class ReviewPage(PageGroup):
             least=phrases.LEAST_OF_A_WEEK,
             happened=week_view.lines(found, now, settings.zone),
             happened_left=found.happened_left,
-            markdown=review_view.markdown(found, now, settings.zone, visit.origin, team),
+            markdown=review_view.markdown(found, waiting, now, settings.zone, visit.origin, team),
             sections=review_view.sections(found, settings.zone),
             summary="" if no_events or names.unknown else review_view.summary(found, notice),
             names=names,

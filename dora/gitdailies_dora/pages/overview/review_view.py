@@ -7,6 +7,7 @@ from functools import singledispatch
 from typing import NamedTuple
 from urllib.parse import urlencode
 
+from gitdailies_connection.relay.answers import SuggestedService
 from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
 
@@ -20,7 +21,7 @@ from gitdailies_dora.figures.words.silence import SOURCE
 from gitdailies_dora.pages.frame import formatting
 from gitdailies_dora.pages.frame.event_links import Piece, joined, link, repository_url
 from gitdailies_dora.pages.frame.event_titles import name_of, short
-from gitdailies_dora.pages.frame.phrases import WHEN_NOT_FAILED
+from gitdailies_dora.pages.frame.phrases import WHEN_NOT_FAILED, lacking
 from gitdailies_dora.pages.overview import week_view
 
 PATH = "/review"
@@ -120,8 +121,18 @@ def summary(answer: answers.Review, notice: str) -> str:
     return " ".join([_NOTHING_YET if notice else _NOTHING, *(f"{part}." for part in parts)])
 
 
-def markdown(answer: answers.Review, now: int, zone: tzinfo, origin: str, team: str) -> str:
-    """Write the review for a chat; links lead to *origin*, the address of the pages. *team* is a title."""
+def markdown(
+    answer: answers.Review,
+    waiting: Sequence[SuggestedService],
+    now: int,
+    zone: tzinfo,
+    origin: str,
+    team: str,
+) -> str:
+    """Write the review for a chat; links lead to *origin*, the address of the pages. *team* is a title.
+
+    *waiting* are the services that have no line.
+    """
     notice = still_counting(answer, now, zone)
     as_of = to_us(parse(answer.as_of, "asOf"))
     url = origin + review_url(answer.week, answer.filter)
@@ -145,7 +156,7 @@ def markdown(answer: answers.Review, now: int, zone: tzinfo, origin: str, team: 
         f"## Week of {monday} ([{answer.week}]({url}))",
         f"{_escaped(of) or 'All repositories'}, production, as of {formatting.clock_time(as_of, zone)}.",
         _linked_all(week_view.headline(answer, now), origin),
-        *([notice] if notice else []),
+        *filter(None, (notice, _escaped(lacking(waiting)))),
         "\n".join(figures),
         *(["### What happened", "\n".join([*happened, *_left(answer.happened_left)])] if happened else []),
         summary(answer, notice),

@@ -13,7 +13,7 @@ from gitdailies_dora.figures.answers.comparison import is_clear
 from gitdailies_dora.figures.answers.numbers import FIGURES
 from gitdailies_dora.figures.answers.selection import at_local_time, local_time
 from gitdailies_dora.figures.history.incidents import BY_CAUSE, BY_HAND, NO_CAUSE
-from gitdailies_dora.figures.words.week import severity_rank
+from gitdailies_dora.figures.words.week import are_ranked, severity_rank
 from gitdailies_dora.pages.frame import phrases
 from gitdailies_dora.pages.frame.event_links import Piece, event_url, joined, link, opened, repository_url
 from gitdailies_dora.pages.frame.event_titles import name_of, short
@@ -84,7 +84,12 @@ def headline(answer: answers.Review, now: int) -> list[Piece]:
     still = [one for one in happened if one.open]
     more = [Piece(f" and {len(still) - _NAMED} more")] if len(still) > _NAMED else []
     named = [Piece(" Still open: "), *joined(list(map(_title, still[:_NAMED]))), *more, Piece(".")]
-    worst = min(happened, key=lambda one: (severity_rank(one.severity), -(_seconds(one, now) or 0)))
+    ranked = are_ranked(one.severity for one in happened if one.how is not None)
+
+    def weight(one: answers.Happening) -> tuple[bool, int, float]:
+        return one.how is None, severity_rank(one.severity) if ranked else 0, -(_seconds(one, now) or 0)
+
+    worst = min(happened, key=weight)
     took = _seconds(worst, now)
     told = [*([worst.severity] if worst.severity else []), *([duration(took)] if took is not None else [])]
     rest = f" ({', '.join(told)})." if told else "."
@@ -120,6 +125,8 @@ def _title(one: answers.Happening) -> Piece:
 def _cause(one: answers.Happening) -> list[Piece]:
     remedies = joined([link(remedy) for remedy in one.remedied_by[:2]])
     repaired = [Piece(", repaired by "), *remedies] if remedies else []
+    if remedies and one.open:
+        repaired = [Piece("; "), *remedies, Piece(" did not end it")]
     if one.how is None:
         return [Piece(" failed"), *repaired, Piece(".")]
     if not one.deploys:
@@ -132,7 +139,9 @@ def _cause(one: answers.Happening) -> list[Piece]:
     before = [ref for ref in one.deploys if deployed[ref.id] <= began]
     # Incidents that overlap are one outage: a deploy of a later one may have come after its beginning.
     after = [ref for ref in one.deploys if ref not in before]
-    more = [Piece(". More incidents came after "), *joined(list(map(link, after)))] if after else []
+    others = len(after) - _NAMED if len(after) > _NAMED + 1 else 0
+    more = [Piece(". More incidents came after "), *joined(list(map(link, after[: len(after) - others])))]
+    more = [*more, *([Piece(f" and {others} more")] if others else [])] if after else []
     if before:
         late = duration((began - max(deployed[ref.id] for ref in before)) / 1_000_000)
         rest = repaired or [Piece(", which may have caused it")]
