@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,42 @@ def fetched(
     (folder / "gitdailies.yml").write_text(configuration)
     asked = [source, "--api-url", url, "--since", "2025-01-01", "--until", "2026-01-01", *arguments]
     return ended("history", "fetch", *asked, folder=folder, environ={**os.environ, **environ})
+
+
+def configured(source: str, *, checkout: str = "checkout-api", search: str = "search") -> str:
+    """Return a gitdailies.yml with lines for two services, by their names at the vendor, and a source."""
+    return f"""\
+gitdailies:
+  url: http://127.0.0.1:9/webhooks
+  key: {{env: GITDAILIES_WEBHOOK_KEY}}
+services:
+  {checkout}: {{repo: larkspur/checkout, environment: production}}
+  {search}: [{{repo: larkspur/search}}, {{repo: larkspur/search-web}}]
+sources:
+{source}"""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source of incidents: its name in the *configuration*, and the tokens and arguments of a fetch."""
+
+    name: str
+    configuration: str
+    tokens: Mapping[str, str]
+    arguments: tuple[str, ...] = ()
+    base: str = ""
+
+    def fetch(
+        self, folder: Path, api: Api, *arguments: str, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Fetch the year into the file out.ndjson of *folder*, or as *arguments* say."""
+        asked = (self.name, *self.arguments, *(arguments or ("--output", "out.ndjson")))
+        variables = {**self.tokens, **environ}
+        return fetched(folder, api.url + self.base, *asked, configuration=self.configuration, **variables)
+
+    def live(self, deliveries: Iterable[tuple[datetime, dict[str, Any]]]) -> list[dict[str, Any]]:
+        """Return the events that the relay would have sent of *deliveries*."""
+        return live(self.configuration, self.name, deliveries)
 
 
 def interrupted(
