@@ -163,12 +163,8 @@ def test_declared_parameters_are_used_parameters() -> None:
     }
 
 
-def test_nothing_is_pasted_into_the_shell() -> None:
-    """The script holds no expression, and no reference that a variable of a pipeline could fill in."""
+def test_one_step_into_which_nothing_is_pasted() -> None:
+    """The one step runs only after others succeeded, without an expression or a reference to fill in."""
+    assert [step["condition"] for step in TEMPLATE["steps"]] == ["succeeded()"]
     assert "${{" not in STEP["bash"]
     assert re.findall(r"\$\(\w[\w.-]*\)", STEP["bash"]) == []
-
-
-def test_one_step() -> None:
-    """The template is one step, run only after those before it succeeded."""
-    assert [step["condition"] for step in TEMPLATE["steps"]] == ["succeeded()"]

@@ -17,6 +17,12 @@ from tests.support.machine import Process, post
 WEEK = "2026-W46"
 MONDAY = datetime(2026, 11, 9, tzinfo=UTC)
 PLANTED = "T0PLANTED/B0PLANTED/xoxplantedsecret"
+HOSTILE = "<!channel> *Search* [here](https://example.invalid) & more"
+TO = ("--to", "env:CHAT")
+
+
+def later(**parts):
+    return (MONDAY + timedelta(**parts)).isoformat()
 
 
 class Chat(JsonHandler):
@@ -52,37 +58,21 @@ def chat():
 def server(tmp_path_factory):
     """A server with a made-up week, a clear change after it, and an incident with a hostile title."""
     running = DoraServer(tmp_path_factory.mktemp("dora"))
+    incident = {"incidentId": "INC-99", "repo": "larkspur/auth", "environment": "production"}
+    about = {"title": HOSTILE, "severity": "SEV-1", "causedBy": "none"}
     hostile = [
-        {
-            "kind": "incidentStarted",
-            "incidentId": "INC-99",
-            "repo": "larkspur/auth",
-            "environment": "production",
-            "title": "<!channel> *Search* [here](https://example.invalid) & more",
-            "severity": "SEV-1",
-            "causedBy": "none",
-            "time": (MONDAY + timedelta(days=5, hours=1)).isoformat(),
-        },
-        {
-            "kind": "incidentResolved",
-            "incidentId": "INC-99",
-            "repo": "larkspur/auth",
-            "environment": "production",
-            "time": (MONDAY + timedelta(days=5, hours=9)).isoformat(),
-        },
+        {"kind": "incidentStarted", **incident, **about, "time": later(days=5, hours=1)},
+        {"kind": "incidentResolved", **incident, "time": later(days=5, hours=9)},
     ]
-    busy = MONDAY + timedelta(weeks=1)
+    deploy = {"kind": "deployed", "repo": "larkspur/shop", "environment": "production"}
     many = [
         {
-            "kind": "deployed",
-            "repo": "larkspur/shop",
-            "environment": "production",
+            **deploy,
             "commitSHA": f"{number:040x}",
-            "time": at.isoformat(),
-            "commits": [{"sha": f"{number:040x}", "time": (at - timedelta(days=3)).isoformat()}],
+            "time": later(weeks=1, hours=2 * number),
+            "commits": [{"sha": f"{number:040x}", "time": later(days=4, hours=2 * number)}],
         }
         for number in range(60)
-        for at in [busy + timedelta(hours=2 * number)]
     ]
     events = [*events_of(MONDAY), *hostile, *many]
     status, _ = post(running.url, json.dumps(events).encode(), {"webhook-key": running.key})
@@ -266,12 +256,8 @@ def test_what_may_have_arrived_is_not_sent_again(report, chat):
         (("--send", "slack"), "", "--to: expected env:NAME or file:PATH, got nothing"),
         (("--send", "slack", "--to", f"https://x/{PLANTED}"), "", "--to: expected env:NAME or file:PATH"),
         (("--send", "slack", "--to", "env:NO"), "", "env NO: this variable is not set"),
-        (
-            ("--send", "slack", "--to", "env:CHAT"),
-            f"http://example.com/{PLANTED}",
-            "env CHAT: expected https",
-        ),
-        (("--send", "slack", "--to", "env:CHAT"), f"https://169.254.169.254/{PLANTED}", "env CHAT: expected"),
+        (("--send", "slack", *TO), f"http://example.com/{PLANTED}", "env CHAT: expected https"),
+        (("--send", "slack", *TO), f"https://169.254.169.254/{PLANTED}", "env CHAT: expected"),
         (("--only-clear",), "", "--only-clear, --sent and --again need --send"),
         (("--send", "slack", "--format", "json"), "", "leave it out with --send"),
     ],

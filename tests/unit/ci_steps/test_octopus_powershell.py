@@ -29,26 +29,6 @@ def words(name: str) -> set[str]:
     return set(re.findall(r"'([^']*)'", line))
 
 
-def test_it_parses() -> None:
-    """The body is PowerShell without an error or a missing part."""
-    assert powershell.faults(TREE) == []
-    assert not TREE.has_error
-    assert len(FUNCTIONS) >= 10
-
-
-def test_a_planted_error_is_found() -> None:
-    """A brace that is left out is seen by the parser, so that the test above can fail."""
-    broken = SOURCE.replace("function Get-Text([string] $Name) {", "function Get-Text([string] $Name {", 1)
-
-    assert broken != SOURCE
-    assert powershell.parsed(broken).has_error
-
-
-def test_every_function_that_is_called_exists() -> None:
-    """Each Verb-Noun that the body calls is its own or one of PowerShell's, and each of its own is called."""
-    assert powershell.called(TREE) - powershell.THEIRS == set(FUNCTIONS)
-
-
 def described_id(**parts: str | None) -> str:
     """Name a deploy as the body describes it: its list of parts, its rule for each letter, its digest."""
     text = FUNCTIONS["Get-DeployId"]

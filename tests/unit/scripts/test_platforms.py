@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gitdailies_core.ci import platforms
@@ -37,19 +38,18 @@ def test_every_folder_is_a_platform_s() -> None:
     assert entries == {*named, "report_deploy.py", "launch.sh", "launch.ps1"}
 
 
-def test_a_module_without_a_folder(copy: Path) -> None:
-    """A module without a folder is named, with the folder to add."""
-    shutil.rmtree(copy / "ci-steps" / "jenkins")
+@pytest.mark.parametrize(
+    ("change", "to", "said"),
+    [
+        (shutil.move, "elsewhere", r"platforms/jenkins\.py: expected one folder .* ci-steps/jenkins"),
+        (shutil.copytree, "ci-steps/hudson", r"ci-steps/hudson/step\.toml: expected .*platforms/hudson\.py"),
+    ],
+)
+def test_a_module_and_a_folder_go_together(change: Any, to: str, said: str, copy: Path) -> None:
+    """A module without a folder, and a folder without a module, are named with what to add."""
+    change(copy / "ci-steps" / "jenkins", copy / to)
 
-    with pytest.raises(ValueError, match=r"platforms/jenkins\.py: expected one folder .* ci-steps/jenkins"):
-        folders(copy)
-
-
-def test_a_folder_without_a_module(copy: Path) -> None:
-    """A folder without a module is named, with the module to add."""
-    shutil.copytree(copy / "ci-steps" / "jenkins", copy / "ci-steps" / "hudson")
-
-    with pytest.raises(ValueError, match=r"ci-steps/hudson/step\.toml: expected .*platforms/hudson\.py"):
+    with pytest.raises(ValueError, match=said):
         folders(copy)
 
 
