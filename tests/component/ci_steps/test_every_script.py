@@ -12,7 +12,7 @@ from gitdailies_core.events.events import Event
 
 from scripts.builders.launchers.inputs import DEFAULTS
 from scripts.generators import platform_pages
-from tests.component.ci_steps.test_github_interpreters import NEW_ENOUGH
+from tests.component.ci_steps.test_github_interpreters import each as on_each_python
 from tests.support.programs import ran
 from tests.support.servers import answer, serving
 from tests.support.shell_scripts import (
@@ -35,9 +35,6 @@ REFUSED = answer("401 Unauthorized", b'{"detail": "no such key"}')
 HERE = sys.executable
 
 each = pytest.mark.parametrize("room", SCRIPTS)
-on_each_python = pytest.mark.parametrize(
-    "python", NEW_ENOUGH.values(), ids=[".".join(map(str, version)) for version in NEW_ENOUGH]
-)
 
 
 def settings(url: str, **more: str) -> dict[str, str]:

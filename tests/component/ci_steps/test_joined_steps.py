@@ -12,7 +12,7 @@ from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
 
 from scripts import joiner
-from tests.component.ci_steps.test_github_interpreters import NEW_ENOUGH
+from tests.component.ci_steps.test_github_interpreters import each as each_python
 from tests.support.programs import ran
 from tests.support.shell_scripts import case_of
 from tests.support.steps import ROOT, case, tool
@@ -24,9 +24,6 @@ DRY_RUN = {"circleci": "PARAM_DRY_RUN", "octopus": "GitDailies.DryRun"}
 MODULES = sorted(set(BY_MODULE) - {"github_actions"})
 
 pytestmark = pytest.mark.matrix
-each_python = pytest.mark.parametrize(
-    "python", NEW_ENOUGH.values(), ids=[".".join(map(str, version)) for version in NEW_ENOUGH]
-)
 
 
 @pytest.fixture(scope="module", params=["every platform", *BY_MODULE])

@@ -76,19 +76,12 @@ def stage(number: int, name: str, attempt: int = 1) -> dict[str, Any]:
     again = timedelta(days=AGAIN if attempt > 1 else 0)
     failed = number % 13 == 5 and attempt == 1
     waits = name == "smoke" and number == COUNT - 1
+    result = "failed" if failed else "succeededWithIssues" if number % 3 else "succeeded"
     return {
-        "id": f"cfa20e98-{number:08d}-{name}",
         "type": "Stage",
         "identifier": name,
         "name": name.replace("_", " ").title(),
-        "state": "inProgress" if waits else "completed",
-        "result": None
-        if waits
-        else "failed"
-        if failed
-        else "succeededWithIssues"
-        if number % 3
-        else "succeeded",
+        "result": None if waits else result,
         "finishTime": None if waits else later(moment(number) + again, minutes=9),
         "attempt": attempt,
         "previousAttempts": [],
@@ -99,19 +92,19 @@ def timeline(number: int) -> list[dict[str, Any]]:
     job = {"type": "Job", "identifier": "deploy_production.__default", "name": "deploy_production"}
     deploy = stage(number, "deploy_production", 2 if number % 10 == 4 else 1)
     if deploy["attempt"] == 2:
-        deploy["previousAttempts"] = [{"attempt": 1, "timelineId": "t-1", "recordId": deploy["id"]}]
+        deploy["previousAttempts"] = [{"attempt": 1, "timelineId": "t-1"}]
     return [deploy, job, stage(number, "test"), stage(number, "smoke")]
 
 
 def answer(path: str, query: dict[str, str]) -> Any:
     assert query["api-version"] == "6.0"
     if path == f"{PATH}/definitions/7":
-        return {"id": 7, "name": "checkout-api", "repository": REPOSITORY}
+        return {"repository": REPOSITORY}
     of_run = re.fullmatch(rf"{PATH}/builds/([0-9]+)/timeline(/t-1)?", path)
     if of_run:
         number = int(of_run[1]) - 4_000
         records = [stage(number, "deploy_production")] if of_run[2] else timeline(number)
-        return {"id": "t-2", "records": records}
+        return {"records": records}
     if path != f"{PATH}/builds":
         return None
     assert query["definitions"] == "7"

@@ -32,11 +32,9 @@ def pipeline(number: int) -> dict[str, Any]:
     elif number % 20 == 3:
         target = {"type": "pipeline_commit_target"}
     return {
-        "type": "pipeline",
         "uuid": uuid(number),
         "build_number": number + 1_000,
         "target": {**target, "commit": {"type": "commit", "hash": sha(number)}},
-        "trigger": {"name": "PUSH"},
         "state": {"name": "COMPLETED", "result": {"name": "SUCCESSFUL"}},
         "created_on": later(moment(number), microseconds=520_377),
     }
@@ -50,8 +48,6 @@ def steps(number: int) -> list[dict[str, Any]]:
     elif number % 17 == 11:
         state = {"name": "PENDING"}
     deploy = {
-        "type": "pipeline_step",
-        "uuid": "{d464ab91}",
         "name": "Deploy" if number % 19 else "Publish",
         "state": state,
         "run_number": 2 if number % 10 == 4 else 1,

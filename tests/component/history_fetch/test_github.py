@@ -15,7 +15,6 @@ from tests.support.history_fetch.api import CUT, LIMITED
 from tests.support.history_fetch.deploys import COUNT, Past, by_id, later, moment, reported, sha
 
 REPO = "larkspur/checkout-api"
-GIVEN = {"repo": REPO}
 
 
 def deployment(number: int) -> dict[str, Any]:
@@ -91,7 +90,7 @@ def live(environ: dict[str, str], payload: Any, **inputs: str) -> list[dict[str,
     return reported(GITHUB_ACTIONS, every, event=payload, **inputs)
 
 
-PAST = Past("github", answer, "larkspur-github-000042", GIVEN)
+PAST = Past("github", answer, "larkspur-github-000042", {"repo": REPO})
 
 
 def test_deployments_are_what_the_action_would_have_reported(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from tests.support.history_fetch.api import CUT, LIMITED
 from tests.support.history_fetch.deploys import COUNT, Past, by_id, later, moment, reported
 
 REPO = "larkspur/payments/checkout-api"
-GIVEN = {"repo": REPO}
 
 
 def deployment(number: int) -> dict[str, Any]:
@@ -29,29 +28,20 @@ def deployment(number: int) -> dict[str, Any]:
     ref = kinds.get(number % 20, "main")
     job = {
         "id": 664 + number,
-        "status": "success",
         "tag": ref == "v1.4.2",
         "finished_at": later(at, milliseconds=0),
-        "commit": {"id": sha, "created_at": "2024-12-30T09:36:01.000+02:00"},
-        "pipeline": {
-            "id": pipeline,
-            "sha": sha,
-            "web_url": f"https://gitlab.com/{REPO}/-/pipelines/{pipeline}",
-        },
+        "commit": {"created_at": "2024-12-30T09:36:01.000+02:00"},
+        "pipeline": {"id": pipeline, "web_url": f"https://gitlab.com/{REPO}/-/pipelines/{pipeline}"},
     }
+    tier = "production" if number % 3 else "staging"
     return {
         "id": number,
-        "iid": number,
         "ref": ref,
         "sha": sha,
         "created_at": later(at, minutes=-4),
         "updated_at": "2026-05-05T00:00:00.000Z",
         "status": "success",
-        "environment": {
-            "id": 9,
-            "name": "production/eu" if number % 3 else "staging",
-            "tier": "production" if number % 3 else "staging",
-        },
+        "environment": {"name": "production/eu" if number % 3 else "staging", "tier": tier},
         "deployable": None if number % 50 == 6 else job,
     }
 
@@ -89,7 +79,7 @@ def live(row: dict[str, Any]) -> list[dict[str, Any]]:
     return [{**event, "commitTime": "2024-12-30T07:36:01Z"} for event in events]
 
 
-PAST = Past("gitlab", answer, "glpat-larkspur-000042", GIVEN)
+PAST = Past("gitlab", answer, "glpat-larkspur-000042", {"repo": REPO})
 
 
 def test_deployments_are_what_the_component_would_have_reported(tmp_path: Path) -> None:

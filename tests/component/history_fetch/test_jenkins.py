@@ -33,11 +33,7 @@ def ms(at: datetime) -> int:
 
 
 def checkout(url: str, commit: str, branch: str) -> dict[str, Any]:
-    return {
-        "_class": "hudson.plugins.git.util.BuildData",
-        "lastBuiltRevision": {"SHA1": commit, "branch": [{"name": branch}]},
-        "remoteUrls": [url],
-    }
+    return {"lastBuiltRevision": {"SHA1": commit, "branch": [{"name": branch}]}, "remoteUrls": [url]}
 
 
 def build(number: int) -> dict[str, Any]:
@@ -46,7 +42,6 @@ def build(number: int) -> dict[str, Any]:
     branch = "refs/remotes/origin/main" if number % 3 else "main"
     library = [checkout(LIBRARY, f"{7:040x}", "v3")] if number % 4 == 1 else []
     return {
-        "_class": "org.jenkinsci.plugins.workflow.job.WorkflowRun",
         "number": number + 1_000,
         "url": f"https://ci.example.com{PATH}/{number + 1_000}/",
         "timestamp": ms(moment(number)),
