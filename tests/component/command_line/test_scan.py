@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gitdailies_cli.commands.scan.deploys import time_of
 from gitdailies_cli.main import main
 from gitdailies_core.events.events import Event
 from gitdailies_core.events.ids import content_id
@@ -109,18 +110,12 @@ def incidents(path: Path, seed: int) -> None:
     lines = []
     for number in range(12):
         began = BEGAN + some.randrange(30 * DAY)
-        start = {"kind": "incidentStarted", "repo": REPO, "incidentId": f"I{number}", "time": time(began)}
+        start = {"kind": "incidentStarted", "repo": REPO, "incidentId": f"I{number}", "time": time_of(began)}
         lines.append({**start, "environment": "production"})
         if number % 5:
-            end = {**lines[-1], "kind": "incidentResolved", "time": time(began + some.randrange(9 * HOUR))}
+            end = {**lines[-1], "kind": "incidentResolved", "time": time_of(began + some.randrange(9 * HOUR))}
             lines.append(end)
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-
-
-def time(at: int) -> str:
-    from gitdailies_cli.commands.scan.deploys import time_of
-
-    return time_of(at)
 
 
 def reports(path: Path, shas: dict[int, str], seed: int) -> None:
@@ -130,7 +125,7 @@ def reports(path: Path, shas: dict[int, str], seed: int) -> None:
     for number in range(30):
         at += some.randrange(1, 12 * HOUR)
         sha = shas[min(len(shas), max(1, number * 3 - some.choice([0, 0, 0, 6])))]
-        place = {"environment": some.choice(["production", "staging"]), "time": time(at)}
+        place = {"environment": some.choice(["production", "staging"]), "time": time_of(at)}
         lines.append({"kind": "deployed", "repo": REPO, "commitSHA": some.choice([sha, sha[:12]]), **place})
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
 

@@ -114,8 +114,9 @@ def runs(number: int) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
 def answer(path: str, query: dict[str, str]) -> Any:
     path = path.removeprefix("/api/v2")
     if path == f"/project/{PROJECT}/pipeline":
-        numbers = range(COUNT + 3, -60, -1)
-        listed = [row for row in map(pipeline, numbers) if query.get("branch") in (None, branch(row))]
+        listed = list(map(pipeline, range(COUNT + 3, -60, -1)))
+        if "branch" in query:
+            listed = [row for row in listed if row.get("vcs", {}).get("branch") == query["branch"]]
         return page_of(listed, PAGE, query)
     _, kind, name, _ = path.split("/")
     number = int(name.split("-", 2)[1]) if not name.startswith("p--") else -int(name[3:])
@@ -129,10 +130,6 @@ def page_of(rows: list[dict[str, Any]], size: int, query: dict[str, str]) -> dic
     at = int(query.get("page-token", "0"))
     following = str(at + size) if at + size < len(rows) else None
     return {"items": rows[at : at + size], "next_page_token": following}
-
-
-def branch(row: dict[str, Any]) -> Any:
-    return row.get("vcs", {}).get("branch")
 
 
 def live(number: int) -> list[dict[str, Any]]:

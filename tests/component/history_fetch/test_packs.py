@@ -51,10 +51,8 @@ def test_a_fetch_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> Non
     vendor = VENDORS["jira"]
     given = year(40, reopens=vendor.reopens)
     with listening(Api(vendor.answers(given), vendor.token)) as api:
-        asked_for = ("oncall", *vendor.arguments, "--output", "out.ndjson")
-        environ = source(vendor).tokens
-        how: Any = {"after": 20, "configuration": vendor.configuration, "environ": environ}
-        incidents.interrupted(tmp_path, api, *asked_for, by=signal.SIGKILL, **how)
+        output = ("--output", "out.ndjson")
+        source(vendor).interrupt(tmp_path, api, *output, by=signal.SIGKILL, after=20)
         before = list(api.asked)
         ran = source(vendor).fetch(tmp_path, api)
 

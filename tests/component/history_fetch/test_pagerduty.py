@@ -78,9 +78,7 @@ def test_an_interrupted_fetch_goes_on_where_it_stopped(tmp_path: Path) -> None:
 def test_ctrl_c_while_it_reads_says_where_it_stopped_and_how_to_go_on(tmp_path: Path) -> None:
     """Interrupted while it waits for a page it ends with 130, and the same command reads on from there."""
     with listening(Api(answers(year(60)), TOKEN)) as api:
-        variables = {**NOWHERE, **SOURCE.tokens}
-        how: Any = {"after": 30, "configuration": SOURCE.configuration, "environ": variables}
-        code, out, err = incidents.interrupted(tmp_path, api, "pager", by=signal.SIGINT, **how)
+        code, out, err = SOURCE.interrupt(tmp_path, api, by=signal.SIGINT, after=30, **NOWHERE)
         before = list(api.asked)
         second = SOURCE.fetch(tmp_path, api)
 

@@ -10,6 +10,7 @@ import re
 
 import pytest
 from gitdailies_core.ci.job.facts import SUCCEEDED, UNSUCCESSFUL
+from gitdailies_core.ci.job.git_url import slug
 from gitdailies_core.events.events import KINDS
 from gitdailies_core.events.field_types import DEPLOY_TYPES
 from gitdailies_core.events.ids import deploy_id
@@ -108,8 +109,6 @@ def test_every_field_of_a_deploy_is_written() -> None:
 
 def test_the_slug_pattern_reads_what_core_reads() -> None:
     """The body's pattern for addresses finds the same slugs as core in the usual forms."""
-    from gitdailies_core.ci.job.git_url import slug
-
     [pattern] = re.findall(r"-notmatch '(\^\(\?:\[A-Za-z\].+?)'\)", FUNCTIONS["Get-Slug"])
     for address in (
         "https://github.com/larkspur/checkout-api.git",
