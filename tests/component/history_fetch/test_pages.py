@@ -14,7 +14,7 @@ from gitdailies_core.errors import DeliveryError, Refused, UsageError
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.history import GROUP
 from gitdailies_core.values.secret import Secret
-from gitdailies_history.fetch.http_api import HttpApi, StoredPages, asked_to_wait
+from gitdailies_history.fetch.http_api import HttpApi, StoredPages
 from gitdailies_history.fetch.state import State
 from gitdailies_pagerduty.reader import reader
 
@@ -57,6 +57,8 @@ IN_41_SECONDS = {"X-RateLimit-Reset": str(int(NOW.timestamp()) + 41)}
         (429, {"Retry-After": "17"}, [17]),
         (429, {"ratelimit-reset": "23"}, [23]),
         (429, IN_41_SECONDS, [41]),
+        # Words that are no number of seconds ask for nothing.
+        (429, {"ratelimit-reset": "soon"}, [0]),
         (429, {}, [0]),
         (403, {"Retry-After": "17"}, [17]),
         (403, {"X-RateLimit-Remaining": "0", **IN_41_SECONDS}, [41]),
@@ -192,11 +194,6 @@ def test_no_form_of_a_token_is_in_an_error(name: str, token: str) -> None:
     assert "Authorization" in str(caught.value)
     assert not [form for form in sent if b64encode(form.encode()).decode() in str(caught.value)]
     assert "planted000042" not in str(caught.value)
-
-
-def test_no_header_asks_for_no_wait() -> None:
-    """Words that are no number of seconds ask for nothing."""
-    assert asked_to_wait({"ratelimit-reset": "soon"}, NOW) == ""
 
 
 def test_every_source_is_documented() -> None:
