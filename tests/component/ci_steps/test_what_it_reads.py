@@ -89,7 +89,7 @@ def test_files_processes_and_addresses(with_python: bool, environ: dict[str, str
     # A file for each process: in one of all, a call may be cut by that of another process.
     options = ["-ff", "-qq", "-y", "-s", "500", "-e", "trace=%file,%network", "-o", str(trace)]
     with serving(ACCEPTED) as server:
-        command = [program("strace"), *options, "/bin/sh", published("github_actions") / "launch.sh"]
+        command = [program("strace"), *options, "/bin/sh", str(published("github_actions") / "launch.sh")]
         folder = Path(environ["GITHUB_WORKSPACE"])
         done = ran(command, folder, {**environ, "INPUT_WEBHOOK_URL": server.url})
     lines = "".join(file.read_text("utf-8", "replace") for file in tmp_path.glob("trace.*"))

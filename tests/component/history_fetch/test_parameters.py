@@ -1,6 +1,7 @@
 """What the parameters of a reader of deploys choose and refuse, for every source that has them."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from gitdailies_core.errors import UsageError
@@ -27,7 +28,7 @@ REPO = "larkspur/checkout-api"
     ],
 )
 def test_what_is_asked_for_alone_is_read(
-    name: str, parameters: dict[str, str], field: str, found: str
+    name: str, parameters: dict[str, Any], field: str, found: str
 ) -> None:
     """With a branch, an environment or a repository, events of others are not read."""
     events = SOURCES[name].events(**parameters)
@@ -52,7 +53,7 @@ def test_a_branch_without_runs_has_no_events() -> None:
         ("travis", {"stage": "Release"}, "a build without a stage 'Release'"),
     ],
 )
-def test_a_part_that_is_not_clear_gives_a_reason(name: str, parameters: dict[str, str], reason: str) -> None:
+def test_a_part_that_is_not_clear_gives_a_reason(name: str, parameters: dict[str, Any], reason: str) -> None:
     """Nothing is guessed where no part of a run has the name, so that a misspelled one is seen."""
     assert set(SOURCES[name].read(BEGIN, moment(9), **parameters)) == {Ignored(reason)}
 
@@ -66,7 +67,7 @@ def test_a_part_that_is_not_clear_gives_a_reason(name: str, parameters: dict[str
         ("travis", moment(COUNT - 3), {"stage": "Deploy"}),
     ],
 )
-def test_older_pages_are_not_asked_for(name: str, since: datetime, parameters: dict[str, str]) -> None:
+def test_older_pages_are_not_asked_for(name: str, since: datetime, parameters: dict[str, Any]) -> None:
     """Reading ends with the first page that is older than the window."""
     past = SOURCES[name]
     pages = Direct(past.answer, past.url)
@@ -90,7 +91,7 @@ def test_older_pages_are_not_asked_for(name: str, since: datetime, parameters: d
         ("travis", {"tags": "only", "branch": "main"}, "expected tags=only without a branch"),
     ],
 )
-def test_a_wrong_parameter_is_refused(name: str, parameters: dict[str, str], message: str) -> None:
+def test_a_wrong_parameter_is_refused(name: str, parameters: dict[str, Any], message: str) -> None:
     """A value that a parameter does not allow is named before any request."""
     with pytest.raises(UsageError, match=message):
         SOURCES[name].read(pages=Direct(lambda path, query: None), **parameters)

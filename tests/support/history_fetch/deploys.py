@@ -118,12 +118,12 @@ class Past:
         since: datetime = BEGIN,
         until: datetime = END,
         pages: Direct | None = None,
-        **parameters: str,
+        **parameters: Any,
     ) -> list[Any]:
         """Read without a network between. An empty parameter takes one away."""
         given = {name: text for name, text in {**self.given, **parameters}.items() if text}
         pages = pages or Direct(self.answer, self.url)
         return list(registry.load(self.source, GROUP).read(pages, Window(since, until), given))
 
-    def events(self, since: datetime = BEGIN, until: datetime = END, **parameters: str) -> list[Event]:
+    def events(self, since: datetime = BEGIN, until: datetime = END, **parameters: Any) -> list[Event]:
         return [one for one in self.read(since, until, **parameters) if isinstance(one, Event)]

@@ -167,7 +167,7 @@ def test_no_typing_error(name: str, tmp_path: Path) -> None:
 
 def joined(folder: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run the committed step."""
-    command = [sys.executable, "-I", "-S", ROOT / "ci-steps/report_deploy.py"]
+    command = [sys.executable, "-I", "-S", str(ROOT / "ci-steps/report_deploy.py")]
     return ran(command, folder, {"PATH": os.environ["PATH"], **environ})
 
 
