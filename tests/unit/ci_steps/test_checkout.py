@@ -72,9 +72,12 @@ def deployed(
     return found
 
 
+def of_run(sha: str, **more: str) -> dict[str, str]:
+    return {"GITHUB_REPOSITORY": "larkspur/checkout-api", "GITHUB_SHA": sha, **more}
+
+
 def of_push(sha: str, **more: str) -> dict[str, str]:
-    known = {"GITHUB_REPOSITORY": "larkspur/checkout-api", "GITHUB_EVENT_NAME": "push", "GITHUB_SHA": sha}
-    return {**known, **more}
+    return of_run(sha, GITHUB_EVENT_NAME="push", **more)
 
 
 def facts(directory: Path, sha: str = "", paths: Sequence[str] = ()) -> GitFacts:
@@ -209,9 +212,7 @@ def test_no_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sha = git(repository, "rev-parse", "HEAD")
     monkeypatch.setenv("PATH", str(repository))
 
-    assert (
-        deployed(repository, of_push(sha)).notes[-1] == "no commits: git is not installed, or cannot be run"
-    )
+    assert deployed(repository, of_run(sha)).notes[-1] == "no commits: git is not installed, or cannot be run"
 
 
 # What git 2.35.2 to 2.37 say where -c safe.directory is ignored, and what later ones do.
@@ -228,7 +229,7 @@ def test_git_refuses_the_checkout(said: str, repository: Path, monkeypatch: pyte
     programs = planted(repository / "programs/git", f'#!/bin/sh\necho "{said}" >&2\nexit 128\n').parent
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
 
-    assert deployed(repository, of_push(sha)).notes[-1] == (
+    assert deployed(repository, of_run(sha)).notes[-1] == (
         "no commits: git refused the checkout, because it belongs to another user; "
         "git config --global --add safe.directory '*' allows it"
     )
@@ -238,7 +239,7 @@ def test_git_refuses_the_checkout(said: str, repository: Path, monkeypatch: pyte
 
 def commits_of(directory: Path, sha: str, environ: Mapping[str, str] | None = None) -> int:
     """Count the commits that a job in *directory* reports."""
-    return len(deployed(directory, {**of_push(sha), **(environ or {})}).events[0].get("commits") or ())
+    return len(deployed(directory, of_run(sha, **(environ or {}))).events[0].get("commits") or ())
 
 
 def test_a_folder_of_the_checkout(repository: Path) -> None:
@@ -276,7 +277,7 @@ def test_several_checkouts(workspace: Path) -> None:
     sha = git(workspace / "api", "rev-parse", "HEAD")
 
     assert commits_of(workspace, sha) == 3
-    assert commits_of(workspace, "0" * 39 + "1") == 0
+    assert commits_of(workspace, "0" * 39 + "1", {"GITHUB_EVENT_NAME": "push"}) == 0
     for _ in range(2):
         with pytest.raises(UsageError, match="repo: expected"):
             deployed(workspace, {}, ELSEWHERE)
