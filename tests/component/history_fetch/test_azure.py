@@ -48,14 +48,11 @@ REASONS = ("individualCI", "manual", "schedule", "batchedCI")
 AGAIN = 2
 
 
-def ended(number: int) -> datetime:
-    return moment(number) + timedelta(minutes=12, days=AGAIN if number % 10 == 4 else 0)
-
-
 def build(number: int) -> dict[str, Any]:
     """Some are of tags or pull requests, before number 40 of another repository, and the last still runs."""
     branch = "refs/tags/v1.4.2" if number % 10 == 7 else "refs/pull/9/merge" if number % 20 == 9 else None
     running = number == COUNT - 1
+    ended = moment(number) + timedelta(minutes=12, days=AGAIN if number % 10 == 4 else 0)
     own = {"id": REPOSITORY["id"], "type": "TfsGit"}
     return {
         "id": number + 4_000,
@@ -63,7 +60,7 @@ def build(number: int) -> dict[str, Any]:
         "result": None if running else "succeeded",
         "reason": "pullRequest" if number % 20 == 9 else REASONS[number % 4],
         "queueTime": later(moment(number)),
-        **({} if running else {"finishTime": later(ended(number), microseconds=1)}),
+        **({} if running else {"finishTime": later(ended, microseconds=1)}),
         "sourceBranch": branch or "refs/heads/main",
         "sourceVersion": sha(number),
         "project": {"name": "Check out"},
