@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -25,3 +27,24 @@ def postgresql_programs() -> Path | None:
         return max(folders, key=lambda path: float(path.parent.name))
     found = shutil.which("initdb", path=PATH)
     return Path(found).resolve().parent if found else None
+
+
+def planted(path: Path, text: str) -> Path:
+    """Write a program, which begins with its interpreter, into a folder that is made; return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def ran(
+    command: Sequence[str | Path],
+    folder: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    given: str | None = "",
+) -> subprocess.CompletedProcess[str]:
+    """Run a program in *folder* with *environ* alone, or this process'; return its code and output."""
+    return subprocess.run(
+        command, cwd=folder, env=environ, input=given, capture_output=True, text=True, timeout=120
+    )

@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import pytest
 import yaml
 from gitdailies_core.ci.reporting.settings import DEPLOY_INPUTS, STEP_INPUTS
 
+from tests.support.programs import ran
 from tests.support.servers import answer, serving
 from tests.support.shell_scripts import KEY, ROOT, case_of, programs
-from tests.support.steps import DoraServer, dora, fits_schema, published
+from tests.support.steps import DoraServer, fits_schema, published
 
 ROOM = ROOT / "ci-steps" / "azure"
 README = (ROOM / "README.md").read_text("utf-8")
@@ -24,12 +25,6 @@ STEP: dict[str, Any] = TEMPLATE["steps"][0]
 # The task has tests of its own.
 RECIPES = [text for text in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "- task: " not in text]
 SECRETS = {"GITDAILIES_WEBHOOK_KEY", "KEY_OF_LARKSPUR"}
-
-
-@pytest.fixture(scope="module")
-def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoraServer]:
-    with dora(tmp_path_factory.mktemp("dora")) as running:
-        yield running
 
 
 def expanded(given: Mapping[str, str]) -> dict[str, Any]:
@@ -52,9 +47,7 @@ def expanded(given: Mapping[str, str]) -> dict[str, Any]:
     return {**step, "bash": STEP["bash"]}
 
 
-def run(
-    folder: Path, given: Mapping[str, str], *, case: str = "branch", **variables: str
-) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, given: Mapping[str, str], **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the step as an agent does: `$(NAME)` put in where there is such a variable, secrets by `env`."""
     step = expanded(given)
     macro = re.compile(r"\$\(([\w.]+)\)")
@@ -63,21 +56,14 @@ def run(
         return macro.sub(lambda found: variables.get(found[1], found[0]), text)
 
     (folder / "script.sh").write_text(put_in(step["bash"]))
-    return subprocess.run(
-        ["/bin/bash", "--noprofile", "--norc", folder / "script.sh"],
-        cwd=folder,
-        env={
-            "PATH": programs(folder, sys.executable),
-            "HOME": str(folder),
-            **case_of("azure", case)["environ"],
-            **{name: value for name, value in variables.items() if name not in SECRETS},
-            **{name: put_in(value) for name, value in step["env"].items()},
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    environ = {
+        "PATH": programs(folder, sys.executable),
+        "HOME": str(folder),
+        **case_of("azure")["environ"],
+        **{name: value for name, value in variables.items() if name not in SECRETS},
+        **{name: put_in(value) for name, value in step["env"].items()},
+    }
+    return ran(["/bin/bash", "--noprofile", "--norc", folder / "script.sh"], folder, environ)
 
 
 def test_it_arrives_at_the_dora_server(incoming: DoraServer, tmp_path: Path) -> None:
@@ -98,12 +84,8 @@ def test_it_arrives_at_the_dora_server(incoming: DoraServer, tmp_path: Path) -> 
 def test_another_secret(tmp_path: Path) -> None:
     """The key may be another secret, passed as its reference."""
     with serving() as server:
-        run(
-            tmp_path,
-            {"webhookKey": "$(KEY_OF_LARKSPUR)"},
-            GITDAILIES_WEBHOOK_URL=server.url,
-            KEY_OF_LARKSPUR=KEY,
-        )
+        given = {"webhookKey": "$(KEY_OF_LARKSPUR)"}
+        run(tmp_path, given, GITDAILIES_WEBHOOK_URL=server.url, KEY_OF_LARKSPUR=KEY)
 
     [request] = server.requests
     assert request.headers["webhook-key"] == KEY
@@ -181,12 +163,8 @@ def test_declared_parameters_are_used_parameters() -> None:
     }
 
 
-def test_nothing_is_pasted_into_the_shell() -> None:
-    """The script holds no expression, and no reference that a variable of a pipeline could fill in."""
+def test_one_step_into_which_nothing_is_pasted() -> None:
+    """The one step runs only after others succeeded, without an expression or a reference to fill in."""
+    assert [step["condition"] for step in TEMPLATE["steps"]] == ["succeeded()"]
     assert "${{" not in STEP["bash"]
     assert re.findall(r"\$\(\w[\w.-]*\)", STEP["bash"]) == []
-
-
-def test_one_step() -> None:
-    """The template is one step, run only after those before it succeeded."""
-    assert [step["condition"] for step in TEMPLATE["steps"]] == ["succeeded()"]

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import yaml
 
 from scripts.builders.launchers.inputs import ABOUT
+from tests.support.programs import ran
 from tests.support.servers import serving
 from tests.support.shell_scripts import KEY, ROOT, case_of, programs
 from tests.support.steps import published
@@ -21,28 +21,23 @@ DEFAULTS = {one["name"]: one["default"] for one in MANIFEST["variables"]}
 
 def test_the_pipe_reports(tmp_path: Path) -> None:
     """With nothing but the defaults, address and key come from the repository's variables."""
-    repository = {"GITDAILIES_WEBHOOK_KEY": KEY}
+    repository, case = {"GITDAILIES_WEBHOOK_KEY": KEY}, case_of("bitbucket", "deployment_step")
     with serving() as server:
         repository["GITDAILIES_WEBHOOK_URL"] = server.url
         given = {
             name: re.sub(r"\$(\w+)", lambda found: repository[found[1]], default)
             for name, default in DEFAULTS.items()
         }
-        done = subprocess.run(
-            ["/bin/sh", PIPE / "report_deploy.sh"],
-            cwd=tmp_path,
-            env={
-                "PATH": programs(tmp_path, sys.executable),
-                "HOME": str(tmp_path),
-                **case_of("bitbucket", "deployment_step")["environ"],
-                **given,
-            },
-            capture_output=True,
-            text=True,
-        )
+        environ = {
+            "PATH": programs(tmp_path, sys.executable),
+            "HOME": str(tmp_path),
+            **case["environ"],
+            **given,
+        }
+        done = ran(["/bin/sh", PIPE / "report_deploy.sh"], tmp_path, environ)
 
     [request] = server.requests
-    [event] = case_of("bitbucket", "deployment_step")["expected"]["events"]
+    [event] = case["expected"]["events"]
     assert json.loads(request.body) == event
     assert (done.returncode, done.stderr) == (0, "")
     assert KEY not in done.stdout

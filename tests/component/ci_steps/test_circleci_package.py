@@ -30,15 +30,10 @@ RUNS = [
     for step in item["steps"]
     if isinstance(step, dict) and "run" in step
 ]
-# Where the job has parameters of its own.
 OF_THE_JOB = {"checkout", "image"}
 INPUTS = {name.replace("-", "_") for name in (*DEPLOY_INPUTS, *STEP_INPUTS)}
-PUBLISHED = Published(
-    project.read(
-        '[home]\nrepository = "github.com/larkspur/integrations"\n[registries]\norb = "larkspur/gitdailies"'
-    ),
-    "2.3.4",
-)
+NAMES = '[home]\nrepository = "github.com/larkspur/integrations"\n[registries]\norb = "larkspur/gitdailies"'
+PUBLISHED = Published(project.read(NAMES), "2.3.4")
 # Of Windows: SetEnvironmentVariable in Microsoft's reference.
 LONGEST_VARIABLE = 32_767
 PIECES = {
@@ -69,26 +64,26 @@ def test_the_packed_orb_has_the_scripts_unchanged() -> None:
     assert f"step=$(printf '%s\\n' {shown})\n" in run["command"]
 
 
+def packed(folder: Path, command: str) -> Any:
+    """Pack an orb with one command, beside a script; return the packed command."""
+    texts = {"@orb.yml": "version: 2.1\n", "commands/a.yml": command, "scripts/a.sh": "cat <<END\nEND\n"}
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    return yaml.safe_load(pack(folder))["commands"]["a"]
+
+
 def test_a_missing_script_is_named(tmp_path: Path) -> None:
     """An include of a missing file is refused, and the message names the file."""
-    (tmp_path / "commands").mkdir()
-    (tmp_path / "@orb.yml").write_text("version: 2.1\n")
-    (tmp_path / "commands" / "a.yml").write_text("steps: [{run: {command: <<include(scripts/no.sh)>>}}]\n")
-
     with pytest.raises(ValueError, match=r"include\(scripts/no\.sh\).*: expected a file below"):
-        pack(tmp_path)
+        packed(tmp_path, "steps: [{run: {command: <<include(scripts/no.sh)>>}}]\n")
 
 
 def test_packing_escapes_templates(tmp_path: Path) -> None:
     """`<<` in a script is escaped, parameters of the YAML around it are not."""
-    for folder in ("commands", "scripts"):
-        (tmp_path / folder).mkdir()
-    (tmp_path / "@orb.yml").write_text("version: 2.1\n")
-    (tmp_path / "scripts" / "a.sh").write_text("cat <<END\nEND\n")
-    (tmp_path / "commands" / "a.yml").write_text("x: << parameters.x >>\ny: <<include(scripts/a.sh)>>\n")
+    found = packed(tmp_path, "x: << parameters.x >>\ny: <<include(scripts/a.sh)>>\n")
 
-    packed = yaml.safe_load(pack(tmp_path))["commands"]["a"]
-    assert packed == {"x": "<< parameters.x >>", "y": "cat \\<<END\nEND\n"}
+    assert found == {"x": "<< parameters.x >>", "y": "cat \\<<END\nEND\n"}
 
 
 def test_the_step_fits_into_variables() -> None:
@@ -181,14 +176,10 @@ def test_rc002_descriptions(file: Path, item: dict[str, Any]) -> None:
     assert all(one.get("description", "").strip() for one in described)
 
 
-def test_rc003_rc004_examples() -> None:
-    """There is an example, and none is named after being one."""
+def test_rc003_to_rc005_texts() -> None:
+    """There is an example, none is named after being one, and the orb's description is long enough."""
     assert len(EXAMPLES) >= 1
     assert not [file.name for file in EXAMPLES if "example" in file.name]
-
-
-def test_rc005_description() -> None:
-    """The orb's description has 64 characters or more."""
     assert len(ORB["description"]) >= 64
 
 

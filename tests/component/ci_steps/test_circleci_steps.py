@@ -66,21 +66,13 @@ def test_every_parameter_arrives(tmp_path: Path) -> None:
     assert (ended.code, len(server.requests)) == (0, 2), ended.log
     first, second = (json.loads(request.body) for request in server.requests)
     assert {request.headers["webhook-key"] for request in server.requests} == {"another"}
-    assert (first["repo"], second["repo"], second["commitSHA"]) == (
-        "larkspur/checkout-api",
-        "larkspur/ledger",
-        sha,
-    )
+    assert [event["repo"] for event in (first, second)] == ["larkspur/checkout-api", "larkspur/ledger"]
+    assert second["commitSHA"] == sha
     assert first["id"] != second["id"]
+    as_given = {name: parameters[name] for name in ("type", "branch", "time", "url", "fixes")}
+    filled_in = {"environment": "production-eu", "service": "api"}
     for event in (first, second):
-        assert {name: event[name] for name in ("environment", "service", "type", "branch", "time")} == {
-            "environment": "production-eu",
-            "service": "api",
-            "type": "rollback",
-            "branch": "release",
-            "time": "2026-03-04T08:55:12Z",
-        }
-        assert (event["url"], event["fixes"]) == ("https://deploys.example/77", "Q2W3")
+        assert event.items() >= {**as_given, **filled_in}.items()
 
 
 @pytest.mark.parametrize("text", ["$UNSET", "${UNSET}", "eu-$UNSET"])

@@ -11,9 +11,8 @@ from gitdailies_core.ci.platforms import BY_MODULE
 
 from scripts import dist
 from scripts.platforms import folder_of
-from tests.support.steps import tool
-
-ROOT = Path(__file__).parents[3]
+from tests.support.programs import ran
+from tests.support.steps import ROOT, tool
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +24,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "scripts/dist.py", "--folder", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return ran([sys.executable, "scripts/dist.py", "--folder", *map(str, arguments)], ROOT)
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
@@ -46,9 +44,7 @@ def test_the_same_again(built: Path, tmp_path: Path) -> None:
 
 def test_the_list_of_checksums(built: Path) -> None:
     """Every file is in the list with its checksum, and the list names no other."""
-    done = subprocess.run(
-        ["sha256sum", "--check", "--strict", dist.SUMS], cwd=built, capture_output=True, text=True
-    )
+    done = ran(["sha256sum", "--check", "--strict", dist.SUMS], built)
     listed = re.findall(r"^[0-9a-f]{64}  (.+)$", (built / dist.SUMS).read_text("utf-8"), re.MULTILINE)
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -59,10 +55,8 @@ def test_one_platform_alone(tmp_path: Path) -> None:
     """A platform that is named is built alone, without a list of checksums that would not be whole."""
     done = run(tmp_path, "travis")
 
-    assert (done.returncode, set(bytes_of(tmp_path))) == (
-        0,
-        {f"travis/report_deploy.{kind}" for kind in ("py", "sh", "ps1")},
-    )
+    assert done.returncode == 0
+    assert set(bytes_of(tmp_path)) == {f"travis/report_deploy.{kind}" for kind in ("py", "sh", "ps1")}
 
 
 def test_an_unknown_platform(tmp_path: Path) -> None:

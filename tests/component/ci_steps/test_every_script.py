@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from gitdailies_core.events.events import Event
 
 from scripts.builders.launchers.inputs import DEFAULTS
 from scripts.generators import platform_pages
-from tests.component.ci_steps.test_github_interpreters import NEW_ENOUGH
+from tests.component.ci_steps.test_github_interpreters import each as on_each_python
+from tests.support.programs import ran
 from tests.support.servers import answer, serving
 from tests.support.shell_scripts import (
     CASES,
@@ -26,6 +26,7 @@ from tests.support.shell_scripts import (
     run,
     text_of,
 )
+from tests.support.steps import tool
 
 # Each platform has its script, so half of them for each test is enough for the short form.
 pytestmark = pytest.mark.matrix(every=2)
@@ -34,9 +35,6 @@ REFUSED = answer("401 Unauthorized", b'{"detail": "no such key"}')
 HERE = sys.executable
 
 each = pytest.mark.parametrize("room", SCRIPTS)
-on_each_python = pytest.mark.parametrize(
-    "python", NEW_ENOUGH.values(), ids=[".".join(map(str, version)) for version in NEW_ENOUGH]
-)
 
 
 def settings(url: str, **more: str) -> dict[str, str]:
@@ -104,17 +102,8 @@ def test_it_runs_in_every_shell(room: str, shell: str, tmp_path: Path) -> None:
     """dash and bash run it alike, with the options that platforms set."""
     options = ["-eu"] if shell == "dash" else ["-euo", "pipefail"]
     (tmp_path / "script.sh").write_text(text_of(room))
-    done = subprocess.run(
-        [f"/bin/{shell}", *options, tmp_path / "script.sh"],
-        env={
-            "PATH": programs(tmp_path, HERE),
-            **case_of(room)["environ"],
-            "GITDAILIES_DRY_RUN": "true",
-        },
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    environ = {"PATH": programs(tmp_path, HERE), **case_of(room)["environ"], "GITDAILIES_DRY_RUN": "true"}
+    done = ran([f"/bin/{shell}", *options, tmp_path / "script.sh"], tmp_path, environ)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "GitDailies: dry run, not sent: deploy of" in done.stdout
@@ -191,10 +180,7 @@ def test_every_input_is_used(room: str, tmp_path: Path) -> None:
 def test_shellcheck(room: str, tmp_path: Path) -> None:
     """shellcheck finds nothing in it, read as POSIX shell."""
     (tmp_path / "script.sh").write_text("#!/bin/sh\n" + text_of(room).removeprefix("#!/bin/sh\n"))
-    program = Path(HERE).with_name("shellcheck")
-    done = subprocess.run([program, "script.sh"], cwd=tmp_path, capture_output=True, text=True)
-
-    assert done.returncode == 0, done.stdout + done.stderr
+    tool("shellcheck", str(tmp_path / "script.sh"))
 
 
 def test_defaults_are_those_of_the_step() -> None:

@@ -4,7 +4,6 @@ import ast
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.support.once import made_once
+from tests.support.programs import ran
 from tests.support.servers import answer, serving
-from tests.support.steps import CASES, ROOT, VERSION
+from tests.support.steps import ROOT, VERSION, case
 
 FILE = ROOT / "ci-steps" / "report_deploy.py"
 KEY = "gdk_planted-3f9b"
@@ -35,11 +35,7 @@ def _found() -> list[tuple[int, int, str]]:
     for program in [Path(sys.executable), *(p for f in folders for p in sorted(f.glob("python3*")))]:
         if not re.fullmatch(r"python3(\.\d+)?", program.name) and program != Path(sys.executable):
             continue
-        done = subprocess.run(
-            [program, "-I", "-c", "import sys; print(*sys.version_info[:2], sys.executable)"],
-            capture_output=True,
-            text=True,
-        )
+        done = ran([program, "-I", "-c", "import sys; print(*sys.version_info[:2], sys.executable)"])
         if done.returncode == 0:
             # A shim of pyenv's is a shell script; what it starts is the Python.
             major, minor, path = done.stdout.strip().split(" ", 2)
@@ -69,9 +65,7 @@ def run(
     if event is not None:
         (folder / "event.json").write_text(json.dumps(event))
         environ["GITHUB_EVENT_PATH"] = str(folder / "event.json")
-    done = subprocess.run(
-        [python, "-I", "-S", "-W", "error", FILE], env=environ, capture_output=True, text=True, timeout=60
-    )
+    done = ran([python, "-I", "-S", "-W", "error", FILE], environ=environ)
     assert done.stderr == ""
     outputs = dict(line.split("=", 1) for line in output.read_text("utf-8").splitlines())
     return done.returncode, done.stdout, outputs
@@ -85,14 +79,13 @@ def test_this_interpreter_is_found() -> None:
 @each
 def test_it_sends(python: str, tmp_path: Path) -> None:
     """A push is sent with its commits, counted once, and the key is nowhere in the log."""
-    case = json.loads((CASES / "github_actions" / "push.json").read_text("utf-8"))
-    environ = {**case["environ"], "INPUT_WEBHOOK_KEY": KEY}
+    push = case("github_actions", "push")
     with serving(answer("202 Accepted", b'{"status": "created"}')) as server:
-        environ["INPUT_WEBHOOK_URL"] = server.url
-        code, log, outputs = run(python, tmp_path, environ, case["event"])
+        environ = {**push["environ"], "INPUT_WEBHOOK_KEY": KEY, "INPUT_WEBHOOK_URL": server.url}
+        code, log, outputs = run(python, tmp_path, environ, push["event"])
 
     [request] = server.requests
-    assert json.loads(request.body) == case["expected"]["events"][0]
+    assert json.loads(request.body) == push["expected"]["events"][0]
     assert request.headers["webhook-key"] == KEY
     assert request.headers["user-agent"] == f"gitdailies-github-action/{VERSION}"
     assert code == 0
@@ -106,9 +99,9 @@ def test_it_sends(python: str, tmp_path: Path) -> None:
 @each
 def test_bytes_that_are_no_text(python: str, tmp_path: Path) -> None:
     """A variable that is no UTF-8 is a warning like any other wrong input, and fails no job."""
-    case = json.loads((CASES / "github_actions" / "push.json").read_text("utf-8"))
-    environ = {**case["environ"], "INPUT_DRY_RUN": "true", "INPUT_ENVIRONMENT": "prod\udcff"}
-    code, log, outputs = run(python, tmp_path, environ, case["event"])
+    push = case("github_actions", "push")
+    environ = {**push["environ"], "INPUT_DRY_RUN": "true", "INPUT_ENVIRONMENT": "prod\udcff"}
+    code, log, outputs = run(python, tmp_path, environ, push["event"])
 
     assert (code, outputs["ok"]) == (0, "false")
     assert "::warning title=GitDailies::deploy not reported: environment: expected" in log
@@ -116,17 +109,8 @@ def test_bytes_that_are_no_text(python: str, tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_written(tmp_path: Path) -> None:
     """Where outputs and summary have no file the log says so, and the job stays green."""
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", FILE],
-        env={
-            "GITHUB_ACTIONS": "true",
-            "INPUT_DRY_RUN": "true",
-            "GITHUB_OUTPUT": str(tmp_path),
-            "PATH": "/nowhere",
-        },
-        capture_output=True,
-        text=True,
-    )
+    environ = {"GITHUB_ACTIONS": "true", "INPUT_DRY_RUN": "true", "PATH": "/nowhere"}
+    done = ran([sys.executable, "-I", "-S", FILE], environ={**environ, "GITHUB_OUTPUT": str(tmp_path)})
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "::warning title=GitDailies::GITHUB_OUTPUT: expected a file to write to, got none" in done.stdout
@@ -143,7 +127,7 @@ def test_an_older_one(python: str | None) -> None:
         first = next(node for node in ast.parse(FILE.read_text("utf-8")).body if isinstance(node, ast.If))
         assert ast.unparse(first.test) == "sys.version_info < (3, 9)"
         return
-    done = subprocess.run([python, "-I", FILE], capture_output=True, text=True)
+    done = ran([python, "-I", FILE])
 
     assert done.returncode == 1
     assert re.fullmatch(r"expected Python 3\.9 or later, got 3\.[78]\n", done.stderr)

@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +12,9 @@ from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
 from gitdailies_core.ci.reporting.report import SKIPPED, Report
 
 from tests.support.github_action.acting import ROOM
-from tests.support.programs import program
+from tests.support.programs import planted, program, ran
 from tests.support.servers import answer, serving
-from tests.support.steps import KEY, case, fits_schema, published
+from tests.support.steps import KEY, case, fits_schema, published, tool
 
 ACTION: dict[str, Any] = yaml.safe_load((ROOM / "action.yml").read_text("utf-8"))
 STEP: dict[str, Any] = ACTION["runs"]["steps"][0]
@@ -26,12 +24,6 @@ LAUNCHER = published("github_actions") / "launch.sh"
 OF_THE_JOB = {"job-status"}
 
 
-def tool(*command: str, cwd: Path = ROOM) -> None:
-    program = str(Path(sys.executable).with_name(command[0]))
-    done = subprocess.run([program, *command[1:]], cwd=cwd, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_schema() -> None:
     """action.yml is valid by GitHub's schema for actions."""
     fits_schema("vendor.github-actions", ROOM / "action.yml")
@@ -39,13 +31,13 @@ def test_schema() -> None:
 
 def test_zizmor() -> None:
     """zizmor finds nothing in the Action."""
-    tool("zizmor", "--offline", "--no-config", "--pedantic", "action.yml")
+    tool("zizmor", "--offline", "--no-config", "--pedantic", str(ROOM / "action.yml"))
 
 
 def test_shellcheck(tmp_path: Path) -> None:
     """shellcheck finds nothing in the line that runs the launcher."""
     (tmp_path / "launcher.sh").write_text(f"#!/bin/sh\n{STEP['run']}")
-    tool("shellcheck", "launcher.sh", cwd=tmp_path)
+    tool("shellcheck", str(tmp_path / "launcher.sh"))
 
 
 def test_declared_inputs_are_used_inputs() -> None:
@@ -73,14 +65,10 @@ def test_declared_outputs_are_written_outputs() -> None:
         assert output["value"] == f"${{{{ steps.{STEP['id']}.outputs.{name}{unknown} }}}}"
 
 
-def test_nothing_is_pasted_into_the_shell() -> None:
-    """The line holds no expression: inputs come by the environment alone."""
-    assert "${{" not in STEP["run"]
-
-
-def test_one_step() -> None:
-    """The Action is one composite step, and uses no other action."""
+def test_one_step_into_which_nothing_is_pasted() -> None:
+    """The Action is one composite step that uses no other action, and its line holds no expression."""
     assert (ACTION["runs"]["using"], len(ACTION["runs"]["steps"]), "uses" in STEP) == ("composite", 1, False)
+    assert "${{" not in STEP["run"]
 
 
 def test_no_default_is_a_boolean() -> None:
@@ -115,36 +103,26 @@ def test_recipe(title: str, text: str, tmp_path: Path) -> None:
         assert set(one["with"]) <= set(ACTION["inputs"])
 
 
-PYTHON = shutil.which("bash")
-
-
 def launch(tmp_path: Path, pythons: dict[str, str], **environ: str) -> tuple[int, str, str, str]:
     """Run the launcher as GitHub does, with nothing but *pythons* on the PATH."""
     programs = tmp_path / "programs"
-    programs.mkdir()
     for name, text in pythons.items():
-        (programs / name).write_text(f"#!/bin/bash\n{text}\n")
-        (programs / name).chmod(0o755)
-    (programs / "sh").symlink_to("/bin/sh")
+        planted(programs / name, f"#!/bin/bash\n{text}\n")
+    planted(programs / "sh", '#!/bin/sh\nexec /bin/sh "$@"\n')
     (tmp_path / "an action").mkdir()
     (tmp_path / "ci-steps").mkdir()
     shutil.copy(LAUNCHER, tmp_path / "ci-steps")
     output, summary = tmp_path / "output", tmp_path / "summary"
-    assert PYTHON is not None
-    done = subprocess.run(
-        [PYTHON, "--noprofile", "--norc", "-eo", "pipefail", "-c", STEP["run"]],
-        env={
-            "PATH": str(programs),
-            "GITHUB_ACTIONS": "true",
-            "GITHUB_ACTION_PATH": str(tmp_path / "an action"),
-            "GITHUB_OUTPUT": str(output),
-            "GITHUB_STEP_SUMMARY": str(summary),
-            "INPUT_FAIL_ON_ERROR": "false",
-            **environ,
-        },
-        capture_output=True,
-        text=True,
-    )
+    known = {
+        "PATH": str(programs),
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_ACTION_PATH": str(tmp_path / "an action"),
+        "GITHUB_OUTPUT": str(output),
+        "GITHUB_STEP_SUMMARY": str(summary),
+        "INPUT_FAIL_ON_ERROR": "false",
+    }
+    command = [program("bash"), "--noprofile", "--norc", "-eo", "pipefail", "-c", STEP["run"]]
+    done = ran(command, environ={**known, **environ})
     read = [file.read_text("utf-8") if file.exists() else "" for file in (output, summary)]
     return done.returncode, done.stdout, read[0], read[1]
 
@@ -172,10 +150,8 @@ def test_launcher(pythons: dict[str, str], used: str, tmp_path: Path) -> None:
     """The first Python that is new enough runs the one step, apart from site-packages."""
     code, log, _, _ = launch(tmp_path, pythons)
 
-    assert (code, log) == (
-        0,
-        f"{tmp_path}/programs/{used} {tmp_path}/an action/../ci-steps/report_deploy.py\n",
-    )
+    step = f"{tmp_path}/an action/../ci-steps/report_deploy.py"
+    assert (code, log) == (0, f"{tmp_path}/programs/{used} {step}\n")
 
 
 @pytest.mark.parametrize("pythons", [{}, {"python3": OLD, "python": OLD}, {"python3": SHOP}])
@@ -211,13 +187,9 @@ def test_no_python_but_curl(tmp_path: Path) -> None:
         code, log, output, _ = with_curl(tmp_path, server.url, INPUT_ENVIRONMENT="production")
 
     [request] = server.requests
-    assert json.loads(request.body) == {
-        "kind": "deployed",
-        "repo": "larkspur/checkout-api",
-        "commitSHA": "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214",
-        "environment": "production",
-        "branch": "main",
-    }
+    [event] = case("github_actions", "push")["expected"]["events"]
+    documented = {name: event[name] for name in ("kind", "repo", "commitSHA", "branch")}
+    assert json.loads(request.body) == {**documented, "environment": "production"}
     assert request.headers["webhook-key"] == KEY
     assert (code, output) == (0, "ok=true\noutcome=reported\nreason=\nhttp-status=202\n")
     assert "GitDailies: without Python 3.9, only the documented fields are sent" in log

@@ -18,6 +18,7 @@ from scripts import joiner
 from tests.support.circleci_orb import report as orb
 from tests.support.dora.running import Receiver, in_thread
 from tests.support.keyless.issuer import CLAIMS, Endpoint, endpoint, issuers, token, trusted
+from tests.support.programs import planted, ran
 from tests.support.servers import answer, free_port, serving
 from tests.support.shell_scripts import run as script
 from tests.support.steps import ROOT, case
@@ -89,24 +90,14 @@ INPUTS = {"AUTH": "oidc", "ENVIRONMENT": "production", "REPO": "larkspur/checkou
 
 def stub(folder: Path, program: str, arguments: list[str], text: str) -> None:
     """Write a program that prints *text* if it is called as its platform's documents say."""
-    (folder / "bin").mkdir(exist_ok=True)
-    file = folder / "bin" / program
-    file.write_text(
-        f"#!{sys.executable}\nimport sys\nprint({text!r}) if sys.argv[1:] == {arguments!r} else sys.exit(1)\n"
-    )
-    file.chmod(0o755)
+    says = f"print({text!r}) if sys.argv[1:] == {arguments!r} else sys.exit(1)"
+    planted(folder / "bin" / program, f"#!{sys.executable}\nimport sys\n{says}\n")
 
 
 def run(folder: Path, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run the one step file, as a job does."""
-    return subprocess.run(
-        [sys.executable, "-I", "-S", str(ROOT / joiner.STEP)],
-        cwd=folder,
-        env={"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", **environ},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    path = f"{folder / 'bin'}:{os.environ['PATH']}"
+    return ran([sys.executable, "-I", "-S", str(ROOT / joiner.STEP)], folder, {"PATH": path, **environ})
 
 
 @pytest.fixture(scope="module")
@@ -124,20 +115,14 @@ def test_a_deploy_without_a_key(place: Place, platform: str, tmp_path: Path) -> 
     """The job's token, for this server and of this job, is sent in place of a key, and is in no log."""
     before = len(place.events)
     done = run(tmp_path, place.job(platform, tmp_path))
-    assert (done.returncode, "GitDailies: reported: deploy of larkspur/checkout-api" in done.stdout) == (
-        0,
-        True,
-    ), done.stdout
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "GitDailies: reported: deploy of larkspur/checkout-api" in done.stdout
     [event] = place.events[before:]
     assert (event["repo"], event["environment"]) == ("larkspur/checkout-api", "production")
     # All fields, and not only the documented ones.
     assert event["reporter"].startswith("step/")
-    shown = [
-        line
-        for line in done.stdout.splitlines()
-        if any(one.split(".")[2] in line for one in (*place.used, *place.github.made))
-    ]
+    proofs = [one.split(".")[2] for one in (*place.used, *place.github.made)]
+    shown = [line for line in done.stdout.splitlines() if any(proof in line for proof in proofs)]
     assert all(line.startswith("::add-mask::") for line in shown)
     assert len(shown) == (platform == "github")
 
@@ -163,10 +148,8 @@ def test_a_token_for_another_service_is_never_sent(place: Place, platform: str, 
     """What another service would take stays in the job, and the line says for whom it is."""
     requests = len(place.receiver.logged("refused"))
     done = run(tmp_path, place.job(platform, tmp_path, {"aud": ["sts.amazonaws.com", "https://x.example"]}))
-    assert (
-        f"expected an ID token for {place.receiver.url}, got one for 'sts.amazonaws.com', 'https://x.example'"
-        in done.stdout
-    )
+    got = "got one for 'sts.amazonaws.com', 'https://x.example'"
+    assert f"expected an ID token for {place.receiver.url}, {got}" in done.stdout
     assert len(place.receiver.logged("refused")) == requests
 
 
@@ -184,8 +167,9 @@ def test_what_the_server_refuses_is_said(place: Place, platform: str, tmp_path: 
     done = run(tmp_path, environ)
     assert "the ID token is refused (answered 401: ID token: iss: this server trusts" in done.stdout
     assert "; check " in done.stdout
-    later = "To send it later, with a webhook key: gitdailies deploy --repo larkspur/checkout-api"
-    assert later in done.stdout
+    assert (
+        "To send it later, with a webhook key: gitdailies deploy --repo larkspur/checkout-api" in done.stdout
+    )
 
 
 def test_another_repository(place: Place, tmp_path: Path) -> None:
@@ -242,6 +226,8 @@ def test_the_endpoint_of_the_runner_recovers(place: Place, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("platform", "more"),
     [
+        # On `pull_request_target` too, where GitHub would give the job a token of the repository.
+        ("github", case("github_actions", "pull_request_fork")["environ"]),
         (
             "gitlab",
             {"CI_MERGE_REQUEST_IID": "7", "CI_MERGE_REQUEST_SOURCE_PROJECT_PATH": "stranger/checkout-api"},
@@ -253,22 +239,11 @@ def test_the_endpoint_of_the_runner_recovers(place: Place, tmp_path: Path) -> No
 def test_a_fork_gets_none(place: Place, platform: str, more: dict[str, str], tmp_path: Path) -> None:
     """The job of a fork's pull request sends no token, although it has one."""
     before = len(place.events)
-    done = run(tmp_path, {**place.job(platform, tmp_path), **more})
+    (tmp_path / "event.json").write_text(json.dumps(case("github_actions", "pull_request_fork")["event"]))
+    payload = {"GITHUB_EVENT_PATH": str(tmp_path / "event.json")}
+    done = run(tmp_path, {**place.job(platform, tmp_path), **payload, **more})
     assert ": a job of a fork gets no ID token of the repository" in done.stdout
     assert len(place.events) == before
-
-
-def test_the_pull_request_of_a_fork_on_github(place: Place, tmp_path: Path) -> None:
-    """On `pull_request_target` too, where GitHub would give the job a token of the repository."""
-    found = case("github_actions", "pull_request_fork")
-    (tmp_path / "event.json").write_text(json.dumps(found["event"]))
-    environ = {
-        **place.job("github", tmp_path),
-        **found["environ"],
-        "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
-    }
-    done = run(tmp_path, environ)
-    assert ": a job of a fork gets no ID token of the repository" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -277,17 +252,11 @@ def test_the_pull_request_of_a_fork_on_github(place: Place, tmp_path: Path) -> N
 def test_other_platforms_refuse_it(platform: str, tmp_path: Path) -> None:
     """`auth: oidc` where there are no such tokens is an error that names the platforms that have them."""
     one = next(one for one in PLATFORMS if one.word == platform)
-    environ = {
-        one.marker: "true",
-        "GITDAILIES_AUTH": "oidc",
-        "GITDAILIES_REPO": "larkspur/a",
-        "GITDAILIES_SHA": "a" * 40,
-    }
+    deploy = {"GITDAILIES_REPO": "larkspur/a", "GITDAILIES_SHA": "a" * 40}
+    environ = {one.marker: "true", "GITDAILIES_AUTH": "oidc", **deploy}
     done = run(tmp_path, {**environ, "GITDAILIES_WEBHOOK_URL": "http://127.0.0.1:9/webhooks"})
-    assert (
-        ": oidc works on GitHub Actions, GitLab CI, CircleCI, Buildkite and Bitbucket Pipelines alone"
-        in done.stdout
-    )
+    those = "GitHub Actions, GitLab CI, CircleCI, Buildkite and Bitbucket Pipelines"
+    assert f": oidc works on {those} alone" in done.stdout
 
 
 def test_a_wrong_word(tmp_path: Path) -> None:
@@ -319,8 +288,6 @@ def test_the_orb(place: Place, name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("room", ["gitlab", "bitbucket", "buildkite"])
 def test_without_python(place: Place, room: str, tmp_path: Path) -> None:
     """The launcher says that only Python gets a token, and sends nothing by curl."""
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "curl").write_text("#!/bin/sh\nexit 99\n")
-    (tmp_path / "bin" / "curl").chmod(0o755)
+    planted(tmp_path / "bin/curl", "#!/bin/sh\nexit 99\n")
     done = script(room, tmp_path, environ=place.job(room, tmp_path), python=None)
     assert "auth: only Python gets an ID token" in done.stdout, done.stdout + done.stderr

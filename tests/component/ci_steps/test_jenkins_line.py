@@ -5,14 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.programs import ran
 from tests.support.servers import serving
 from tests.support.shell_scripts import KEY, ROOT, case_of, programs, repository
-from tests.support.steps import DoraServer, dora, published
+from tests.support.steps import DoraServer, published
 
 SCRIPT = published("jenkins") / "report_deploy.sh"
 README = (ROOT / "ci-steps" / "jenkins" / "README.md").read_text("utf-8")
@@ -23,12 +23,6 @@ OF_GIT = ("GIT_COMMIT", "GIT_URL", "GIT_BRANCH", "GIT_LOCAL_BRANCH", "BRANCH_NAM
 OTHER = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
 
 
-@pytest.fixture(scope="module")
-def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoraServer]:
-    with dora(tmp_path_factory.mktemp("dora")) as running:
-        yield running
-
-
 def line(folder: Path, text: str, url: str, key: str = KEY, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a line in a workspace as the sh step does: sh -xe on a file."""
     workspace = folder / "workspace"
@@ -37,27 +31,19 @@ def line(folder: Path, text: str, url: str, key: str = KEY, **more: str) -> subp
         shutil.copy(SCRIPT, workspace / "gitdailies")
         repository(workspace)
     (folder / "script.sh").write_text(f"#!/bin/sh -xe\n{text}\n")
-    sha = (workspace / ".git" / "refs" / "heads" / "main").read_text().strip()
-    environ = {
-        name: value.replace(OTHER, sha)
-        for name, value in case_of("jenkins", "multibranch")["environ"].items()
+    job = case_of("jenkins")["environ"]
+    environ = {name: value.replace(OTHER, head(folder)) for name, value in job.items()}
+    known = {
+        "PATH": f"{programs(folder, sys.executable)}:/usr/bin:/bin",
+        "HOME": str(folder),
+        "GITDAILIES_WEBHOOK_URL": url,
+        "GITDAILIES_WEBHOOK_KEY": key,
     }
-    return subprocess.run(
-        ["/bin/sh", "-xe", folder / "script.sh"],
-        cwd=workspace,
-        env={
-            "PATH": f"{programs(folder, sys.executable)}:/usr/bin:/bin",
-            "HOME": str(folder),
-            "GITDAILIES_WEBHOOK_URL": url,
-            "GITDAILIES_WEBHOOK_KEY": key,
-            **environ,
-            **more,
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return ran(["/bin/sh", "-xe", folder / "script.sh"], workspace, {**known, **environ, **more})
+
+
+def head(folder: Path) -> str:
+    return (folder / "workspace/.git/refs/heads/main").read_text().strip()
 
 
 def test_the_page_shows_four_lines() -> None:
@@ -72,12 +58,11 @@ def test_it_arrives_at_the_dora_server(text: str, incoming: DoraServer, tmp_path
     """Each line reports the build's commit, and shows no key though the shell echoes commands."""
     before = {event["id"] for event in incoming.events}
     done = line(tmp_path, text, incoming.url, incoming.key, BUILD_TAG=tmp_path.name)
-    sha = (tmp_path / "workspace" / ".git" / "refs" / "heads" / "main").read_text().strip()
     found = [event for event in incoming.events if event["id"] not in before]
 
     assert done.returncode == 0, done.stderr
     assert found[0]["repo"] == "larkspur/checkout-api"
-    assert (found[0]["commitSHA"], len(found)) == (sha, 2 if "GITDAILIES_REPO=" in text else 1)
+    assert (found[0]["commitSHA"], len(found)) == (head(tmp_path), 2 if "GITDAILIES_REPO=" in text else 1)
     assert found[0].get("environment") == ("production" if "production" in text else None)
     assert "GitDailies: reported:" in done.stdout
     assert incoming.key not in done.stdout + done.stderr
@@ -103,8 +88,8 @@ def test_a_scripted_pipeline_without_variables_of_git(tmp_path: Path) -> None:
 
     [request] = server.requests
     body = json.loads(request.body)
-    sha = (tmp_path / "workspace" / ".git" / "refs" / "heads" / "main").read_text().strip()
-    assert (body["repo"], body["commitSHA"], body["branch"]) == ("larkspur/checkout-api", sha, "main")
+    known = ("larkspur/checkout-api", head(tmp_path), "main")
+    assert (body["repo"], body["commitSHA"], body["branch"]) == known
     assert done.returncode == 0
 
 

@@ -2,7 +2,6 @@
 
 import ast
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
 
 from scripts import joiner
-from tests.component.ci_steps.test_github_interpreters import NEW_ENOUGH
+from tests.component.ci_steps.test_github_interpreters import each as each_python
+from tests.support.programs import ran
 from tests.support.shell_scripts import case_of
 from tests.support.steps import ROOT, case, tool
 
@@ -24,9 +24,6 @@ DRY_RUN = {"circleci": "PARAM_DRY_RUN", "octopus": "GitDailies.DryRun"}
 MODULES = sorted(set(BY_MODULE) - {"github_actions"})
 
 pytestmark = pytest.mark.matrix
-each_python = pytest.mark.parametrize(
-    "python", NEW_ENOUGH.values(), ids=[".".join(map(str, version)) for version in NEW_ENOUGH]
-)
 
 
 @pytest.fixture(scope="module", params=["every platform", *BY_MODULE])
@@ -48,15 +45,7 @@ def job(module: str) -> tuple[dict[str, str], dict[str, Any]]:
 
 def shown(command: list[str], folder: Path, environ: dict[str, str], given: str = "") -> dict[str, Any]:
     """Run a step, which must end well with no word on stderr; return the event that it shows."""
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={"PATH": "/nowhere", **environ},
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = ran(command, folder, {"PATH": "/nowhere", **environ}, given=given)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     payload: dict[str, Any] = json.loads(done.stdout.splitlines()[-1].removeprefix("GitDailies: "))
     return payload
@@ -113,7 +102,7 @@ def test_the_one_step_knows_octopus_by_what_its_agent_lends(tmp_path: Path) -> N
     environ, event = job("octopus")
     (tmp_path / "variables.json").write_text(json.dumps(environ))
     command = [sys.executable, "-c", AGENT, "variables.json", str(ONE)]
-    done = subprocess.run(command, cwd=tmp_path, env={"PATH": "/nowhere"}, capture_output=True, text=True)
+    done = ran(command, tmp_path, {"PATH": "/nowhere"})
 
     *_, payload, ended = done.stdout.splitlines()
     assert (json.loads(payload), json.loads(ended)) == (event, {"ended": 0})
@@ -124,7 +113,7 @@ def test_on_no_platform_it_goes_by_its_inputs(tmp_path: Path) -> None:
     sha = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
     environ = {"GITDAILIES_REPO": "larkspur/checkout-api", "GITDAILIES_DRY_RUN": "true"}
     command = [sys.executable, "-I", "-S", str(ONE)]
-    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
+    done = ran(command, tmp_path, environ)
 
     assert done.returncode == 0
     assert done.stdout.startswith("GitDailies: WARNING: deploy not reported: GITDAILIES_SHA: expected ")
@@ -147,7 +136,7 @@ def test_the_job_stays_green(payload: str, redirect: str, strict: str, tmp_path:
         "INPUT_FAIL_ON_ERROR": strict,
     }
     line = f'"{sys.executable}" -I -S "{ONE}" {redirect}'
-    done = subprocess.run(["/bin/sh", "-c", line], cwd=tmp_path, env=environ, capture_output=True, text=True)
+    done = ran(["/bin/sh", "-c", line], tmp_path, environ)
 
     assert done.returncode == 0 or (strict and redirect)
     assert "Traceback" not in done.stderr
@@ -178,5 +167,5 @@ def test_the_committed_step() -> None:
 
     # A line that the step has of its sender, and that no other file writes out.
     line = "def _bounded" + "_post("
-    found = subprocess.run(["git", "grep", "-lF", line], cwd=ROOT, capture_output=True, text=True, check=True)
+    found = ran(["git", "grep", "-lF", line], ROOT)
     assert found.stdout.split() == [str(joiner.STEP), "core/gitdailies_core/ci/sending/sender.py"]

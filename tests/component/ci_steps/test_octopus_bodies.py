@@ -15,6 +15,10 @@ NAMES = sorted(file.stem for file in (CASES / "octopus").glob("*.json"))
 TAKEN = answer("202 Accepted", b'{"status": "created"}')
 
 
+def settings(url: str, **more: str) -> dict[str, str]:
+    return {"GitDailies.WebhookUrl": url, "GitDailies.WebhookKey": KEY, **more}
+
+
 def parameters(given: dict[str, Any]) -> dict[str, str]:
     """Write the inputs of a case as the template's parameters."""
     named = {**given, "repo": "\n".join(given.get("repos", ()))}
@@ -30,10 +34,8 @@ def test_every_case(syntax: str, name: str, tmp_path: Path) -> None:
     read = case("octopus", name)
     expected = read["expected"]
     with serving(TAKEN) as server:
-        given = {"GitDailies.WebhookUrl": server.url, "GitDailies.WebhookKey": KEY}
-        ended = deploy(
-            syntax, tmp_path / "work", read["environ"], {**given, **parameters(read.get("inputs", {}))}
-        )
+        given = settings(server.url, **parameters(read.get("inputs", {})))
+        ended = deploy(syntax, tmp_path / "work", read["environ"], given)
 
     # The template always sets a type. For the id and the figures it equals none.
     events = [{**event, "type": event.get("type", "deploy")} for event in expected.get("events", ())]
@@ -57,8 +59,7 @@ def test_an_old_agent(syntax: str, tmp_path: Path) -> None:
     variables = case("octopus", "build_information")["environ"]
     del variables["Octopus.Deployment.Error"]
     with serving(TAKEN) as server:
-        given = {"GitDailies.WebhookUrl": server.url, "GitDailies.WebhookKey": KEY}
-        ended = deploy(syntax, tmp_path / "work", variables, given, old=True)
+        ended = deploy(syntax, tmp_path / "work", variables, settings(server.url), old=True)
 
     assert (ended.code, len(server.requests)) == (0, 1), ended.log
 
@@ -77,12 +78,7 @@ def test_what_the_deployment_learns(
 ) -> None:
     """A failed report is a warning, or fails a strict step. The answer's text is never run as a command."""
     with serving(reply) as server:
-        given = {
-            "GitDailies.WebhookUrl": server.url,
-            "GitDailies.WebhookKey": KEY,
-            "GitDailies.Retries": "0",
-            "GitDailies.FailOnError": strict,
-        }
+        given = settings(server.url, **{"GitDailies.Retries": "0", "GitDailies.FailOnError": strict})
         ended = deploy(syntax, tmp_path / "work", case("octopus", "build_information")["environ"], given)
 
     assert ended.code == (code if strict == "True" else 0)
@@ -101,10 +97,8 @@ def test_no_key(syntax: str, tmp_path: Path) -> None:
     ended = deploy(syntax, tmp_path / "work", case("octopus", "build_information")["environ"], given)
 
     assert ended.code == 0
-    assert (
-        "GitDailies.WebhookKey: expected a webhook key, got nothing; set the template's parameter"
-        in ended.log
-    )
+    missing = "GitDailies.WebhookKey: expected a webhook key, got nothing"
+    assert f"{missing}; set the template's parameter" in ended.log
 
 
 def test_large_build_information(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import ast
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -14,6 +13,7 @@ import pytest
 from scripts import dist, joiner
 from scripts.platforms import folders
 from tests.support.once import made_once
+from tests.support.programs import ran
 from tests.support.published_python import programs
 from tests.support.steps import ROOT
 
@@ -50,9 +50,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
     for program, name in every.items():
         (folder / name).write_text(planted(program)[0])
     bandit = Path(sys.executable).with_name("bandit")
-    done = subprocess.run(
-        [bandit, "-q", "-f", "json", "-t", "B602", "-r", "."], cwd=folder, capture_output=True, text=True
-    )
+    done = ran([bandit, "-q", "-f", "json", "-t", "B602", "-r", "."], folder)
     results = json.loads(done.stdout)["results"]
     return {
         program: [one["line_number"] for one in results if Path(one["filename"]).name == name]

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
@@ -14,7 +13,7 @@ from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
 from gitdailies_core.ci.reporting.report import SKIPPED, Report
 
 from tests.support.ci_cases import CASES, read
-from tests.support.programs import program
+from tests.support.programs import program, ran
 from tests.support.servers import ACCEPTED, serving
 from tests.support.shell_scripts import repository
 from tests.support.steps import KEY, ROOT, published
@@ -90,13 +89,9 @@ def test_files_processes_and_addresses(with_python: bool, environ: dict[str, str
     # A file for each process: in one of all, a call may be cut by that of another process.
     options = ["-ff", "-qq", "-y", "-s", "500", "-e", "trace=%file,%network", "-o", str(trace)]
     with serving(ACCEPTED) as server:
-        done = subprocess.run(
-            [program("strace"), *options, "/bin/sh", published("github_actions") / "launch.sh"],
-            cwd=environ["GITHUB_WORKSPACE"],
-            env={**environ, "INPUT_WEBHOOK_URL": server.url},
-            capture_output=True,
-            text=True,
-        )
+        command = [program("strace"), *options, "/bin/sh", str(published("github_actions") / "launch.sh")]
+        folder = Path(environ["GITHUB_WORKSPACE"])
+        done = ran(command, folder, {**environ, "INPUT_WEBHOOK_URL": server.url})
     lines = "".join(file.read_text("utf-8", "replace") for file in tmp_path.glob("trace.*"))
     opened = set(_OPENED.findall(lines))
     started = {command_of(json.loads(words)) for words in _STARTED.findall(lines)}

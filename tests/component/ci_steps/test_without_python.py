@@ -13,7 +13,7 @@ from scripts.builders.launchers.variables import known
 from scripts.builders.script import script_of
 from scripts.platforms import folder_of
 from tests.component.ci_steps.test_github_interpreters import FOUND
-from tests.support.programs import program
+from tests.support.programs import planted, program, ran
 from tests.support.servers import Received, Server, answer, certificate, free_port, serving
 from tests.support.shell_scripts import KEY, ROOT, SCRIPTS, case_of, mark, repository, run
 
@@ -37,17 +37,20 @@ def environ_of(room: str, url: str, name: str = "", **more: str) -> dict[str, st
 
 def with_sender(folder: Path, *senders: str) -> Path:
     """Put programs that send into the script's PATH. Each writes its arguments to the file `arguments`."""
-    (folder / "bin").mkdir()
     for sender in senders:
         parts = {name: f"{program(sender)} {name}" for name in APPLETS if sender == "busybox"}
         if sender == "wget":
             parts["rm"] = program("rm")
         for name, called in {sender: program(sender), **parts}.items():
-            (folder / "bin" / name).write_text(
-                f"""#!/bin/sh\nprintf '%s\\n' {name} "$@" >>{folder}/arguments\nexec {called} "$@"\n"""
-            )
-            (folder / "bin" / name).chmod(0o755)
+            text = f"""#!/bin/sh\nprintf '%s\\n' {name} "$@" >>{folder}/arguments\nexec {called} "$@"\n"""
+            planted(folder / "bin" / name, text)
     return folder
+
+
+def shell_of(folder: Path, name: str, options: str) -> str:
+    """Write a program that starts a shell with options."""
+    called = f"{program(name)} {'sh' * (name == 'busybox')} {options}"
+    return str(planted(folder / "start", f'#!/bin/sh\nexec {called} "$@"\n'))
 
 
 @contextmanager
@@ -132,13 +135,10 @@ SHELLS = ("dash", "bash", "busybox")
 def test_every_shell(shell: str, options: str, tmp_path: Path) -> None:
     """dash, bash and BusyBox' sh send the same, with the options that platforms set."""
     with_sender(tmp_path, "busybox")
-    (tmp_path / "start").write_text(
-        f'#!/bin/sh\nexec {program(shell)} {"sh" * (shell == "busybox")} {options} "$@"\n'
-    )
-    (tmp_path / "start").chmod(0o755)
+    started = shell_of(tmp_path, shell, options)
     with once() as server:
         environ = environ_of("jenkins", server.url, GITDAILIES_ENVIRONMENT='Zürich "A\\B"')
-        done = run("jenkins", tmp_path, environ=environ, python=None, shell=str(tmp_path / "start"))
+        done = run("jenkins", tmp_path, environ=environ, python=None, shell=started)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(server.requests[0].body)["environment"] == 'Zürich "A\\B"'
@@ -150,8 +150,7 @@ def test_an_older_python(version: tuple[int, int], tmp_path: Path) -> None:
     found = FOUND.get(version)
     with_sender(tmp_path, "curl")
     text = f'exec {found} "$@"' if found else f"echo Python {'.'.join(map(str, version))}.1"
-    (tmp_path / "bin/python3").write_text(f"#!/bin/sh\n{text}\n")
-    (tmp_path / "bin/python3").chmod(0o755)
+    planted(tmp_path / "bin/python3", f"#!/bin/sh\n{text}\n")
     with once() as server:
         done = run("jenkins", tmp_path, environ=environ_of("jenkins", server.url), python=None)
 
@@ -223,7 +222,8 @@ def test_https_by_busybox(trusted: bool, tmp_path: Path) -> None:
     """
     folder = with_sender(tmp_path, "busybox")
     file, context = certificate(tmp_path, "DNS:localhost")
-    (folder / "bin/ssl_client").write_text(
+    planted(
+        folder / "bin/ssl_client",
         f"#!{sys.executable}\n"
         "import socket, ssl, sys\n"
         "if sys.argv[1:] == ['--help']: sys.exit('usage: ssl_client -s FD -n NAME')\n"
@@ -232,9 +232,8 @@ def test_https_by_busybox(trusted: bool, tmp_path: Path) -> None:
         "with context.wrap_socket(socket.socket(fileno=3), server_hostname=sys.argv[3]) as connection:\n"
         "    connection.sendall(sys.stdin.buffer.read())\n"
         "    while data := connection.recv(65536):\n"
-        "        sys.stdout.buffer.write(data)\n"
+        "        sys.stdout.buffer.write(data)\n",
     )
-    (folder / "bin/ssl_client").chmod(0o755)
     with serving(lambda connection, _: connection.sendall(TAKEN), tls=context) as server:
         url = f"https://localhost:{server.port}/webhooks"
         done = run("gitlab", folder, environ=environ_of("gitlab", url), python=None)
@@ -247,8 +246,7 @@ def test_https_by_busybox(trusted: bool, tmp_path: Path) -> None:
 def test_https_without_a_check_of_the_certificate(tmp_path: Path) -> None:
     """BusyBox' own ssl_client checks no certificate, so nothing is sent with it."""
     folder = with_sender(tmp_path, "busybox")
-    (folder / "bin/ssl_client").write_text(f"#!/bin/sh\nexec {program('busybox')} nc --help\n")
-    (folder / "bin/ssl_client").chmod(0o755)
+    planted(folder / "bin/ssl_client", f"#!/bin/sh\nexec {program('busybox')} nc --help\n")
     _, context = certificate(tmp_path, "DNS:localhost")
     with serving(TAKEN, tls=context) as server:
         url = f"https://localhost:{server.port}/webhooks"
@@ -256,13 +254,6 @@ def test_https_without_a_check_of_the_certificate(tmp_path: Path) -> None:
 
     assert server.requests == []
     assert "WARNING: deploy not reported" in done.stdout
-
-
-def test_a_proxy_that_busybox_does_not_know(tmp_path: Path) -> None:
-    """Where a proxy is set, nc is not used: the address may not be reachable without it."""
-    _, requests = report("gitlab", tmp_path, {"http_proxy": "http://127.0.0.1:9"}, sender="busybox")
-
-    assert requests == []
 
 
 @by_each
@@ -322,13 +313,6 @@ def test_a_script_evaluates_no_text(room: str) -> None:
     assert ("eval" in script_of(folder_of(ROOT, room))) == (room == "gitlab")
 
 
-def test_a_wrong_time_is_not_repeated(tmp_path: Path) -> None:
-    """A time with line ends writes no line of its own into the log."""
-    done, requests = report("gitlab", tmp_path, {"GITDAILIES_TIME": "2026-03-04\n::error::forged"})
-
-    assert (requests, "forged" in done.stdout + done.stderr) == ([], False)
-
-
 @pytest.mark.parametrize("sender", ["curl", "wget"])
 def test_a_file_of_settings_is_not_read(sender: str, tmp_path: Path) -> None:
     """A user's .curlrc or .wgetrc that follows redirects, or writes a log, changes nothing."""
@@ -348,17 +332,13 @@ def test_launch_for_every_platform(tmp_path: Path) -> None:
         folder = tmp_path / room
         folder.mkdir()
         with once() as server:
-            done = subprocess.run(
-                ["/bin/sh", LAUNCHER],
-                env={
-                    "PATH": str(with_sender(folder, "curl") / "bin"),
-                    "GIT_COMMIT": "b7d3e9f0a1c25846d9e8f7061524334251607f8e" if room != "jenkins" else "",
-                    "CI_COMMIT_SHA": "",
-                    **environ_of(room, server.url),
-                },
-                capture_output=True,
-                text=True,
-            )
+            environ = {
+                "PATH": str(with_sender(folder, "curl") / "bin"),
+                "GIT_COMMIT": "b7d3e9f0a1c25846d9e8f7061524334251607f8e" if room != "jenkins" else "",
+                "CI_COMMIT_SHA": "",
+                **environ_of(room, server.url),
+            }
+            done = ran(["/bin/sh", LAUNCHER], environ=environ)
         [event] = case_of(room)["expected"]["events"]
         body = json.loads(server.requests[0].body)
         assert (body["repo"], body["commitSHA"]) == (event["repo"], event["commitSHA"]), room
@@ -388,27 +368,29 @@ def test_environments(room: str, name: str, expected: str | None, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("room", "name"),
+    ("room", "name", "more"),
     [
-        ("gitlab", "stop"),
-        ("azure", "azure_repos"),
-        ("azure", "server"),
-        ("jenkins", "bitbucket_server"),
-        ("jenkins", "ssh_address_with_port"),
-        ("jenkins", "codecommit"),
+        ("gitlab", "stop", {}),
+        ("azure", "azure_repos", {}),
+        ("azure", "server", {}),
+        ("jenkins", "bitbucket_server", {}),
+        ("jenkins", "ssh_address_with_port", {}),
+        ("jenkins", "codecommit", {}),
+        # The options of the plugin, such as the environment, are not read.
+        ("buildkite", "", {"BUILDKITE_PLUGIN_CONFIGURATION": '{"environment":"qa"}'}),
+        # nc knows no proxy, and the address may not be reachable without it.
+        ("gitlab", "", {"http_proxy": "http://127.0.0.1:9"}),
+        # A time with line ends writes no line of its own into the log.
+        ("gitlab", "", {"GITDAILIES_TIME": "2026-03-04\n::error::forged"}),
     ],
 )
-def test_a_job_that_is_not_certain(room: str, name: str, tmp_path: Path) -> None:
-    """A job that deploys nothing, and a repository whose name the shell cannot tell, send nothing."""
-    _, requests = report(room, tmp_path, name=name)
+def test_a_job_that_is_not_certain(room: str, name: str, more: dict[str, str], tmp_path: Path) -> None:
+    """What deploys nothing, has a name that the shell cannot tell, or asks for more, sends nothing."""
+    done, requests = report(
+        room, tmp_path, more, name=name, sender="busybox" if "http_proxy" in more else "curl"
+    )
 
-    assert requests == []
-
-
-def test_options_of_a_plugin(tmp_path: Path) -> None:
-    """The options of Buildkite's plugin, such as the environment, are not read, so nothing is sent."""
-    options = {"BUILDKITE_PLUGIN_CONFIGURATION": '{"environment":"qa"}'}
-    assert report("buildkite", tmp_path, options)[1] == []
+    assert (requests, "forged" in done.stdout + done.stderr) == ([], False)
 
 
 @each
@@ -505,11 +487,10 @@ def test_other_variables_of_ours(room: str, tmp_path: Path) -> None:
 def test_a_trace_has_no_key(shell: str, tmp_path: Path) -> None:
     """A shell that prints what it runs does not print the key."""
     with_sender(tmp_path, "curl")
-    (tmp_path / "start").write_text(f'#!/bin/sh\nexec {program(shell)} -x "$@"\n')
-    (tmp_path / "start").chmod(0o755)
+    started = shell_of(tmp_path, shell, "-x")
     with once() as server:
         environ = environ_of("jenkins", server.url)
-        done = run("jenkins", tmp_path, environ=environ, python=None, shell=str(tmp_path / "start"))
+        done = run("jenkins", tmp_path, environ=environ, python=None, shell=started)
 
     assert (len(server.requests), "+ python=" in done.stderr) == (1, True)
     assert KEY not in done.stdout + done.stderr

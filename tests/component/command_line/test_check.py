@@ -12,6 +12,8 @@ from gitdailies_cli.commands.start import init
 from gitdailies_connection import published
 from jsonschema import Draft202012Validator
 
+from tests.support.shell_scripts import repository
+
 
 def test_init_writes_what_check_can_read(run, tmp_path, receiver):
     """The first file loads; `check` then names only what is not set up yet."""
@@ -57,14 +59,9 @@ def test_init_of_a_release_names_its_address(monkeypatch):
 
 def test_check_looks_at_mirrors_as_the_server_does(run, tmp_path, receiver):
     """A complete mirror is ok; a shallow or missing one is a fault with a remedy."""
-    git = ["git", "-c", "user.name=kim", "-c", "user.email=kim@larkspur.example"]
-    subprocess.run([*git, "init", "--quiet", tmp_path / "whole"], check=True)
-    for _ in range(2):
-        subprocess.run(
-            [*git, "commit", "--quiet", "--allow-empty", "-m", "m"], cwd=tmp_path / "whole", check=True
-        )
-    cut = ["clone", "--quiet", "--bare", "--depth", "1", f"file://{tmp_path}/whole", tmp_path / "cut"]
-    subprocess.run([*git, *cut], check=True)
+    repository(tmp_path / "whole")
+    cut = ["git", "clone", "--quiet", "--bare", "--depth", "1", f"file://{tmp_path}/whole", tmp_path / "cut"]
+    subprocess.run(cut, check=True)
     run("init", "--url", receiver.url)
     text = (tmp_path / "gitdailies.yml").read_text().rpartition("dora:\n")[0]
     mirrors = "".join(f"    larkspur/{name}: {name}\n" for name in ("whole", "cut", "gone"))

@@ -1,22 +1,20 @@
 """Completion of the command in real shells, and suggestions for what was misspelled."""
 
 import os
-import subprocess
 import sys
 
 import pytest
 
 from tests.support.machine import environment
-from tests.support.programs import program
+from tests.support.programs import planted, program, ran
 
 
 @pytest.fixture
 def path(tmp_path):
     """A PATH with `gitdailies` on it."""
-    script = tmp_path / "bin/gitdailies"
-    script.parent.mkdir()
-    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m gitdailies_cli "$@"\n')
-    script.chmod(0o755)
+    script = planted(
+        tmp_path / "bin/gitdailies", f'#!/bin/sh\nexec {sys.executable} -m gitdailies_cli "$@"\n'
+    )
     return {"PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}"}
 
 
@@ -42,27 +40,19 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 )
 def test_bash_completes(tmp_path, path, typed, found):
     """What `completion bash` prints completes commands, subcommands, options and choices."""
-    program("bash")
     script = BASH.format(words=" ".join(typed), index=len(typed) - 1)
-    ran = subprocess.run(
-        ["bash", "-c", script],
-        cwd=tmp_path,
-        env=environment(path),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = ran([program("bash"), "-c", script], tmp_path, environment(path))
 
-    assert set(ran.stdout.split()) == found, ran.stderr
+    assert set(done.stdout.split()) == found, done.stderr
 
 
 @pytest.mark.parametrize(("shell", "line"), [("zsh", "#compdef gitdailies"), ("fish", "function _git")])
 def test_other_shells_get_their_own_form(run, shell, line):
     """zsh and fish get the lines that they read."""
-    ran = run("completion", shell)
+    done = run("completion", shell)
 
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert line in ran.stdout
+    assert (done.returncode, done.stderr) == (0, "")
+    assert line in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -77,16 +67,16 @@ def test_other_shells_get_their_own_form(run, shell, line):
 )
 def test_a_misspelled_word_gets_a_suggestion(run, typed, meant):
     """A command, a subcommand and an option that do not exist end with 2 and the nearest that does."""
-    ran = run(*typed)
+    done = run(*typed)
 
-    assert ran.returncode == 2
-    assert "Did you mean" in ran.stderr
-    assert meant in ran.stderr
+    assert done.returncode == 2
+    assert "Did you mean" in done.stderr
+    assert meant in done.stderr
 
 
 def test_a_word_that_is_like_nothing_gets_none(run):
     """No suggestion is made up."""
-    ran = run("xyzzy")
+    done = run("xyzzy")
 
-    assert ran.returncode == 2
-    assert ran.stderr.splitlines()[-1] == "Error: No such command 'xyzzy'."
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "Error: No such command 'xyzzy'."

@@ -110,14 +110,8 @@ def test_tools_say_what_they_do(week: Receiver, corrector: str, tmp_path: Path) 
 
 def test_the_numbers_are_those_of_the_interface(week: Receiver, reader: str, tmp_path: Path) -> None:
     """Each figure of an answer is the one of the API, and a rate has its range and what is not sure."""
-    figures, series, review = answers(
-        week.url,
-        reader,
-        tmp_path,
-        ("figures", WEEK),
-        ("series", {**WEEK, "by": "team", "compare": "before"}),
-        ("review", {"week": "2026-W14"}),
-    )
+    asked = ("figures", WEEK), ("series", {**WEEK, "by": "team", "compare": "before"})
+    figures, series, review = answers(week.url, reader, tmp_path, *asked, ("review", {"week": "2026-W14"}))
     expected = week.get(reader, "/api/metrics", **WEEK).json()
     added = {name: figures["answer"]["figures"].pop(name) for name in ("inWords", "notSure")}
     assert figures["answer"]["figures"] == expected["figures"]
@@ -196,15 +190,10 @@ def test_a_correction_is_in_the_audit_trail_and_undone(
 ) -> None:
     """It changes the figures, has the person's reason and the key's name, and undo takes it back."""
     named = {"what": "not-failed", "id": "shop-04030900"}
-    made, after, undone, later = answers(
-        week.url,
-        corrector,
-        tmp_path,
-        ("correct", {**named, "reason": "the index was slow before"}),
-        ("figures", WEEK),
-        ("correct", {**named, "undo": True}),
-        ("figures", WEEK),
-    )
+    figures = ("figures", WEEK)
+    correct = ("correct", {**named, "reason": "the index was slow before"})
+    undo = ("correct", {**named, "undo": True})
+    made, after, undone, later = answers(week.url, corrector, tmp_path, correct, figures, undo, figures)
     assert made["answer"] == {"status": "corrected", "id": "shop-04030900", "what": "not-failed"}
     assert undone["answer"]["status"] == "undone"
     failed = [one["answer"]["figures"]["changeFailRate"]["failed"] for one in (after, later)]
@@ -219,59 +208,37 @@ def test_a_correction_is_in_the_audit_trail_and_undone(
 
 
 @pytest.mark.parametrize(
-    ("call", "sentence"),
+    ("what", "more", "sentence"),
     [
-        (
-            {"what": "deploy", "id": "INC-20-pay-start", "deploy": "pay-03310902", "reason": "its migration"},
-            "",
-        ),
-        ({"what": "no-deploy", "id": "INC-21-start", "reason": "the bank was down"}, ""),
-        ({"what": "not-an-incident", "id": "INC-22-start", "reason": "a drill"}, ""),
-        ({"what": "failed", "id": "shop-03300900", "reason": "it was mended by hand"}, ""),
-        ({"what": "rework", "id": "shop-03300900", "reason": "a fix"}, ""),
-        ({"what": "not-rework", "id": "pay-04011355", "reason": "planned"}, ""),
-        ({"what": "failed", "id": "shop-03300900"}, "reason"),
-        ({"what": "deploy", "id": "INC-21-start", "reason": "guess"}, "deploy"),
-        (
-            {"what": "broken", "id": "INC-21-start", "reason": "guess"},
-            "what: expected one of deploy, no-deploy",
-        ),
-        ({"what": "failed", "reason": "guess"}, "correct: it needs id"),
+        ("deploy", {"id": "INC-20-pay-start", "deploy": "pay-03310902", "reason": "its migration"}, ""),
+        ("no-deploy", {"id": "INC-21-start", "reason": "the bank was down"}, ""),
+        ("not-an-incident", {"id": "INC-22-start", "reason": "a drill"}, ""),
+        ("failed", {"id": "shop-03300900", "reason": "it was mended by hand"}, ""),
+        ("rework", {"id": "shop-03300900", "reason": "a fix"}, ""),
+        ("not-rework", {"id": "pay-04011355", "reason": "planned"}, ""),
+        ("failed", {"id": "shop-03300900"}, "reason"),
+        ("deploy", {"id": "INC-21-start", "reason": "guess"}, "deploy"),
+        ("broken", {"id": "INC-21-start", "reason": "guess"}, "what: expected one of deploy, no-deploy"),
+        ("failed", {"reason": "guess"}, "correct: it needs id"),
     ],
 )
 def test_each_correction(
-    week: Receiver, corrector: str, tmp_path: Path, call: dict[str, Any], sentence: str
+    week: Receiver, corrector: str, tmp_path: Path, what: str, more: dict[str, str], sentence: str
 ) -> None:
     """Each word corrects what it says and can be undone. One that lacks a reason or a deploy is refused."""
+    call = ("correct", {"what": what, **more})
     if sentence:
-        assert sentence in refused(week.url, corrector, tmp_path, "correct", call)
+        assert sentence in refused(week.url, corrector, tmp_path, *call)
         return
-    made, undone = answers(
-        week.url,
-        corrector,
-        tmp_path,
-        ("correct", call),
-        ("correct", {"what": call["what"], "id": call["id"], "undo": True}),
-    )
-    assert (made["answer"]["what"], undone["answer"]["what"]) == (call["what"], call["what"])
-
-
-def test_a_key_that_reads_cannot_correct(week: Receiver, reader: str, tmp_path: Path) -> None:
-    """The tool is not offered, and a call without the offer is refused with the remedy."""
-    call = {"what": "failed", "id": "shop-03300900", "reason": "no"}
-    assert "--allow correct" in refused(week.url, reader, tmp_path, "correct", call)
+    undo = ("correct", {"what": what, "id": more["id"], "undo": True})
+    made, undone = answers(week.url, corrector, tmp_path, call, undo)
+    assert (made["answer"]["what"], undone["answer"]["what"]) == (what, what)
 
 
 def test_hostile_titles_stay_data(week: Receiver, reader: str, tmp_path: Path) -> None:
     """A title is only in its field, without characters that control anything; no instruction has it."""
-    event = {
-        "kind": "incidentStarted",
-        "id": "evil-1",
-        "incidentId": "EVIL",
-        "title": HOSTILE,
-        "note": CONTROL,
-    }
-    sent = {**event, "repo": "larkspur/evil", "environment": "test", "time": "2026-03-30T08:00:00Z"}
+    event = {"kind": "incidentStarted", "id": "evil-1", "incidentId": "EVIL", "time": "2026-03-30T08:00:00Z"}
+    sent = {**event, "repo": "larkspur/evil", "environment": "test", "title": HOSTILE, "note": CONTROL}
     assert week.post(week.key("evil", "send"), sent).status_code == 202
 
     async def talk(client: Client) -> tuple[str, str, list[Any]]:
@@ -327,25 +294,23 @@ def test_the_key_is_in_no_answer(week: Receiver, corrector: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("key", "call", "sentence"),
     [
-        ({"team": "payments"}, "team: expected one of"),
-        ({"from": "yesterday"}, "from: expected a date"),
-        ({"word": "x"}, "query: expected one of repo, environment"),
+        ("", ("figures", {"team": "payments"}), "team: expected one of"),
+        ("", ("figures", {"from": "yesterday"}), "from: expected a date"),
+        ("", ("figures", {"word": "x"}), "query: expected one of repo, environment"),
+        # The tool is not offered to a key that reads, and a call without the offer has the remedy.
+        ("", ("correct", {"what": "failed", "id": "shop-03300900", "reason": "no"}), "--allow correct"),
+        ("gdk_wrong", ("figures", {}), "expected a valid key"),
     ],
 )
 def test_a_wrong_question_is_a_sentence(
-    week: Receiver, reader: str, tmp_path: Path, arguments: dict[str, str], sentence: str
+    week: Receiver, reader: str, tmp_path: Path, key: str, call: tuple[Any, ...], sentence: str
 ) -> None:
-    """It says what was expected, so that the assistant can ask again."""
-    assert sentence in refused(week.url, reader, tmp_path, "figures", arguments)
-
-
-def test_a_wrong_key_is_a_sentence(week: Receiver, tmp_path: Path) -> None:
-    """The tools are offered, but for correct; each call says what is wrong with the key."""
-    sentence = refused(week.url, "gdk_wrong", tmp_path, "figures", {})
-    assert "expected a valid key" in sentence
-    assert "gdk_wrong" not in sentence
+    """It says what was expected, so that the assistant can ask again, and has no key."""
+    said = refused(week.url, key or reader, tmp_path, *call)
+    assert sentence in said
+    assert "gdk_wrong" not in said
 
 
 def test_no_server_is_a_sentence(tmp_path: Path) -> None:

@@ -17,6 +17,13 @@ from tests.support.machine import Process, post
 WEEK = "2026-W46"
 MONDAY = datetime(2026, 11, 9, tzinfo=UTC)
 PLANTED = "T0PLANTED/B0PLANTED/xoxplantedsecret"
+HOSTILE = "<!channel> *Search* [here](https://example.invalid) & more"
+TO = ("--to", "env:CHAT")
+SLACK = ("--send", "slack", *TO)
+
+
+def later(**parts):
+    return (MONDAY + timedelta(**parts)).isoformat()
 
 
 class Chat(JsonHandler):
@@ -52,37 +59,21 @@ def chat():
 def server(tmp_path_factory):
     """A server with a made-up week, a clear change after it, and an incident with a hostile title."""
     running = DoraServer(tmp_path_factory.mktemp("dora"))
+    incident = {"incidentId": "INC-99", "repo": "larkspur/auth", "environment": "production"}
+    about = {"title": HOSTILE, "severity": "SEV-1", "causedBy": "none"}
     hostile = [
-        {
-            "kind": "incidentStarted",
-            "incidentId": "INC-99",
-            "repo": "larkspur/auth",
-            "environment": "production",
-            "title": "<!channel> *Search* [here](https://example.invalid) & more",
-            "severity": "SEV-1",
-            "causedBy": "none",
-            "time": (MONDAY + timedelta(days=5, hours=1)).isoformat(),
-        },
-        {
-            "kind": "incidentResolved",
-            "incidentId": "INC-99",
-            "repo": "larkspur/auth",
-            "environment": "production",
-            "time": (MONDAY + timedelta(days=5, hours=9)).isoformat(),
-        },
+        {"kind": "incidentStarted", **incident, **about, "time": later(days=5, hours=1)},
+        {"kind": "incidentResolved", **incident, "time": later(days=5, hours=9)},
     ]
-    busy = MONDAY + timedelta(weeks=1)
+    deploy = {"kind": "deployed", "repo": "larkspur/shop", "environment": "production"}
     many = [
         {
-            "kind": "deployed",
-            "repo": "larkspur/shop",
-            "environment": "production",
+            **deploy,
             "commitSHA": f"{number:040x}",
-            "time": at.isoformat(),
-            "commits": [{"sha": f"{number:040x}", "time": (at - timedelta(days=3)).isoformat()}],
+            "time": later(weeks=1, hours=2 * number),
+            "commits": [{"sha": f"{number:040x}", "time": later(days=4, hours=2 * number)}],
         }
         for number in range(60)
-        for at in [busy + timedelta(hours=2 * number)]
     ]
     events = [*events_of(MONDAY), *hostile, *many]
     status, _ = post(running.url, json.dumps(events).encode(), {"webhook-key": running.key})
@@ -152,7 +143,7 @@ def test_the_webhook_has_the_review_as_numbers(report, chat):
 def test_a_hostile_title_calls_nobody(report, chat):
     """A title cannot mention a channel or be a link."""
     address, got = chat()
-    report("--send", "slack", "--to", "env:CHAT", address=address)
+    report(*SLACK, address=address)
 
     text = texts_of("slack", got[0])
     assert "<!channel>" not in text
@@ -163,15 +154,14 @@ def test_a_hostile_title_calls_nobody(report, chat):
 def test_a_message_is_sent_once(report, chat):
     """The second run sends nothing, another week is another message, and --again sends it again."""
     address, got = chat()
-    to = ("--send", "slack", "--to", "env:CHAT")
-    report(*to, address=address)
-    second = report(*to, address=address)
+    report(*SLACK, address=address)
+    second = report(*SLACK, address=address)
 
     assert second.returncode == 0
     assert second.stdout.startswith("not sent: it was sent at ")
     assert len(got) == 1
-    report(*to, address=address, week="2026-W45")
-    report(*to, "--again", address=address)
+    report(*SLACK, address=address, week="2026-W45")
+    report(*SLACK, "--again", address=address)
     assert len(got) == 3
 
 
@@ -179,7 +169,7 @@ def test_two_runs_at_once_send_once(server, chat, tmp_path):
     """Processes that start together send one message."""
     (running, key), (address, got) = server, chat()
     env = {"GITDAILIES_READ_KEY": key, "CHAT": address}
-    asked = ("report", "--url", running.url, "--week", WEEK, "--send", "slack", "--to", "env:CHAT")
+    asked = ("report", "--url", running.url, "--week", WEEK, *SLACK)
     runs = [Process(tmp_path, *asked, env=env, name=f"run{number}") for number in range(3)]
     # Signal 0 does nothing, so each ends by itself.
     assert [one.stop(0) for one in runs] == [0, 0, 0]
@@ -192,7 +182,7 @@ def test_two_runs_at_once_send_once(server, chat, tmp_path):
 def test_without_a_clear_change_nothing_is_sent(report, chat):
     """A week like the others has nothing to say."""
     address, got = chat()
-    ran = report("--send", "slack", "--to", "env:CHAT", "--only-clear", address=address, week="2026-W45")
+    ran = report(*SLACK, "--only-clear", address=address, week="2026-W45")
 
     assert (ran.returncode, ran.stdout) == (0, "not sent: no figure changed clearly in 2026-W45\n")
     assert got == []
@@ -201,7 +191,7 @@ def test_without_a_clear_change_nothing_is_sent(report, chat):
 def test_a_clear_change_is_sent_alone(report, chat):
     """Only the figures that changed clearly are in the message, with the week before."""
     address, got = chat()
-    ran = report("--send", "slack", "--to", "env:CHAT", "--only-clear", address=address, week="2026-W47")
+    ran = report(*SLACK, "--only-clear", address=address, week="2026-W47")
 
     assert ran.returncode == 0, ran.stderr
     lines = texts_of("slack", got[0]).splitlines()
@@ -222,14 +212,13 @@ def test_a_busy_chat_is_asked_again(report, chat):
 def test_an_address_that_is_gone_ends_with_a_sentence(report, chat):
     """A chat that refuses ends with 3, and nothing is remembered: the right address can be given."""
     address, got = chat(404)
-    to = ("--send", "slack", "--to", "env:CHAT")
-    ran = report(*to, address=address)
+    ran = report(*SLACK, address=address)
 
     assert ran.returncode == 3
     assert ran.stderr.startswith(
         "gitdailies: env CHAT: the chat refused the message: answered 404: no webhook at /services/***"
     )
-    report(*to, address=address)
+    report(*SLACK, address=address)
     assert len(got) == 2
 
 
@@ -238,7 +227,7 @@ def test_where_nothing_listens_nothing_was_sent(report):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}/services/{PLANTED}"
-    ran = report("--send", "slack", "--to", "env:CHAT", address=address)
+    ran = report(*SLACK, address=address)
 
     assert ran.returncode == 1
     assert "env CHAT: nothing was sent after 4 attempts: " in ran.stderr
@@ -248,15 +237,14 @@ def test_where_nothing_listens_nothing_was_sent(report):
 def test_what_may_have_arrived_is_not_sent_again(report, chat):
     """Where the connection ends before the answer, a person decides."""
     address, got = chat(None, 200)
-    to = ("--send", "slack", "--to", "env:CHAT")
-    first = report(*to, address=address)
-    second = report(*to, address=address)
+    first = report(*SLACK, address=address)
+    second = report(*SLACK, address=address)
 
     assert (first.returncode, second.returncode) == (1, 1)
     assert "the message may have arrived" in first.stderr
     assert "send it with --again" in second.stderr
     assert len(got) == 1
-    assert report(*to, "--again", address=address).returncode == 0
+    assert report(*SLACK, "--again", address=address).returncode == 0
     assert len(got) == 2
 
 
@@ -266,12 +254,8 @@ def test_what_may_have_arrived_is_not_sent_again(report, chat):
         (("--send", "slack"), "", "--to: expected env:NAME or file:PATH, got nothing"),
         (("--send", "slack", "--to", f"https://x/{PLANTED}"), "", "--to: expected env:NAME or file:PATH"),
         (("--send", "slack", "--to", "env:NO"), "", "env NO: this variable is not set"),
-        (
-            ("--send", "slack", "--to", "env:CHAT"),
-            f"http://example.com/{PLANTED}",
-            "env CHAT: expected https",
-        ),
-        (("--send", "slack", "--to", "env:CHAT"), f"https://169.254.169.254/{PLANTED}", "env CHAT: expected"),
+        (SLACK, f"http://example.com/{PLANTED}", "env CHAT: expected https"),
+        (SLACK, f"https://169.254.169.254/{PLANTED}", "env CHAT: expected"),
         (("--only-clear",), "", "--only-clear, --sent and --again need --send"),
         (("--send", "slack", "--format", "json"), "", "leave it out with --send"),
     ],
@@ -288,8 +272,7 @@ def test_a_folder_that_cannot_be_used_is_named(report, chat, tmp_path):
     """A file stays as it is, and nothing is sent that could not be remembered."""
     address, got = chat()
     (tmp_path / "notes").write_text("mine")
-    to = ("--send", "slack", "--to", "env:CHAT", "--sent")
-    assert "--sent" in report(*to, "notes", address=address).stderr
-    assert "--sent: cannot write into" in report(*to, "absent/notes", address=address).stderr
+    assert "--sent" in report(*SLACK, "--sent", "notes", address=address).stderr
+    assert "--sent: cannot write into" in report(*SLACK, "--sent", "absent/notes", address=address).stderr
     assert (tmp_path / "notes").read_text() == "mine"
     assert got == []

@@ -10,6 +10,14 @@ from tests.support.servers import answer, free_port, serving
 
 DEPLOY = ("deploy", "--repo", "larkspur/checkout-api", "--sha", SHA)
 INCIDENT = ("incident", "start", "INC-7", "--repo", "larkspur/checkout-api")
+JOB = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_REPOSITORY": "larkspur/checkout-api",
+    "GITHUB_SHA": SHA,
+    "GITHUB_REF": "refs/heads/main",
+    "GITHUB_RUN_ID": "4711",
+    "GITHUB_SERVER_URL": "https://github.com",
+}
 
 
 def sender(dora):
@@ -20,14 +28,9 @@ def test_dry_run_needs_neither_address_nor_key(run):
     """`--dry-run --json` prints the event alone."""
     shown = run(*DEPLOY, "--environment", "production", "--dry-run", "--json")
 
-    event = json.loads(shown.stdout)["event"]
+    known = {"kind": "deployed", "repo": "larkspur/checkout-api", "commitSHA": SHA}
     assert shown.returncode == 0
-    assert {name: event[name] for name in ("kind", "repo", "commitSHA", "environment")} == {
-        "kind": "deployed",
-        "repo": "larkspur/checkout-api",
-        "commitSHA": SHA,
-        "environment": "production",
-    }
+    assert json.loads(shown.stdout)["event"].items() >= {**known, "environment": "production"}.items()
 
 
 def test_several_repositories_are_several_events(run):
@@ -35,11 +38,8 @@ def test_several_repositories_are_several_events(run):
     other = "a" * 40
     shown = run(*DEPLOY, "--repo", f"larkspur/ledger@{other}", "--dry-run", "--json")
 
-    events = json.loads(shown.stdout)["events"]
-    assert [(e["repo"], e["commitSHA"]) for e in events] == [
-        ("larkspur/checkout-api", SHA),
-        ("larkspur/ledger", other),
-    ]
+    found = [(event["repo"], event["commitSHA"]) for event in json.loads(shown.stdout)["events"]]
+    assert found == [("larkspur/checkout-api", SHA), ("larkspur/ledger", other)]
 
 
 def test_a_failed_job_is_skipped(run):
@@ -52,16 +52,7 @@ def test_a_failed_job_is_skipped(run):
 
 def test_a_re_run_of_a_ci_job_is_another_attempt(run, dora):
     """Two calls of one attempt are one event; another attempt of the run is an event of its own."""
-    job = {
-        **sender(dora),
-        "GITHUB_ACTIONS": "true",
-        "GITHUB_REPOSITORY": "larkspur/rerun",
-        "GITHUB_SHA": SHA,
-        "GITHUB_REF": "refs/heads/main",
-        "GITHUB_RUN_ID": "4711",
-        "GITHUB_EVENT_NAME": "push",
-        "GITHUB_SERVER_URL": "https://github.com",
-    }
+    job = {**sender(dora), **JOB, "GITHUB_REPOSITORY": "larkspur/rerun", "GITHUB_EVENT_NAME": "push"}
     calls = [run("deploy", **job, GITHUB_RUN_ATTEMPT=attempt) for attempt in ("1", "1", "2")]
 
     assert [call.returncode for call in calls] == [0, 0, 0]
@@ -75,15 +66,7 @@ def test_a_re_run_of_a_ci_job_is_another_attempt(run, dora):
 @pytest.mark.parametrize("event", ["push", "schedule"])
 def test_a_payload_that_is_not_there(run, event):
     """A container often has the variable of the payload and not its file; the variables are enough."""
-    job = {
-        "GITHUB_ACTIONS": "true",
-        "GITHUB_REPOSITORY": "larkspur/checkout-api",
-        "GITHUB_SHA": SHA,
-        "GITHUB_REF": "refs/heads/main",
-        "GITHUB_RUN_ID": "4711",
-        "GITHUB_EVENT_NAME": event,
-        "GITHUB_EVENT_PATH": "/nowhere/event.json",
-    }
+    job = {**JOB, "GITHUB_EVENT_NAME": event, "GITHUB_EVENT_PATH": "/nowhere/event.json"}
     shown = run("deploy", "--dry-run", "--json", **job)
 
     assert shown.returncode == 0, shown.stderr
@@ -126,14 +109,6 @@ def test_a_conflict_about_an_id_that_was_made_here(run):
 
     assert (taken.returncode, refused.returncode) == (0, 3), taken.stderr + refused.stderr
     assert "the receiver has it already, with other content, and keeps the first" in taken.stdout
-
-
-def test_a_folder_that_is_no_checkout(run):
-    """A path names the checkout; one that holds none is refused by the option's name."""
-    failed = run(*DEPLOY, "--path", "nowhere", "--dry-run")
-
-    assert failed.returncode == 2
-    assert "--path: expected a folder with a git checkout, got 'nowhere'" in failed.stderr
 
 
 def test_a_deploy_by_hand_is_new_at_every_call(run, dora):
@@ -214,21 +189,13 @@ def test_every_wrong_value_is_named(run, arguments, options):
     [
         (("deploy",), {}, "--repo: expected the repository, as owner/name, got nothing"),
         (("deploy", "--repo", "checkout"), {}, "--repo: expected a repository like"),
-        (
-            ("deploy", "--repo", "a/b", "--sha", "xyz"),
-            {},
-            "--sha: expected a commit of 40 or 64 hexadecimal digits",
-        ),
+        ((*DEPLOY, "--sha", "xyz"), {}, "--sha: expected a commit of 40 or 64 hexadecimal digits"),
         ((*DEPLOY, "--time", "yesterday"), {}, "--time: expected a time like"),
         ((*DEPLOY, "--page", "foo"), {}, "--page: expected an http or https address, got 'foo'"),
         ((*INCIDENT, "--page", "foo"), {}, "--page: expected an http or https address, got 'foo'"),
         ((*INCIDENT, "--caused-by", "v1"), {}, "--caused-by: expected 7 to 64 hexadecimal digits"),
         (DEPLOY, {}, "no receiver is set: use --url, GITDAILIES_WEBHOOK_URL or a gitdailies.yml"),
-        (
-            (*DEPLOY, "--url", "http://127.0.0.1:9/x"),
-            {},
-            "env GITDAILIES_WEBHOOK_KEY: this variable is not set",
-        ),
+        ((*DEPLOY, "--url", "http://x:9/x"), {}, "env GITDAILIES_WEBHOOK_KEY: this variable is not set"),
         (
             (*DEPLOY, "--url", "ftp://x/y"),
             {"GITDAILIES_WEBHOOK_KEY": "k"},
@@ -239,6 +206,7 @@ def test_every_wrong_value_is_named(run, arguments, options):
             {},
             ", got 'yesterday'\ngitdailies: --page: expected an http or https address, got 'foo'\n",
         ),
+        ((*DEPLOY, "--path", "no"), {}, "--path: expected a folder with a git checkout, got 'no'"),
         (("deploy", "--nonsense"), {}, "No such option"),
         (("incident", "start", "x\n", "--repo", "a/b"), {}, "gitdailies: ID: expected text on one line"),
     ],

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gitdailies_cli.commands.scan.deploys import time_of
 from gitdailies_cli.main import main
 from gitdailies_core.events.events import Event
 from gitdailies_core.events.ids import content_id
@@ -109,18 +110,12 @@ def incidents(path: Path, seed: int) -> None:
     lines = []
     for number in range(12):
         began = BEGAN + some.randrange(30 * DAY)
-        start = {"kind": "incidentStarted", "repo": REPO, "incidentId": f"I{number}", "time": time(began)}
+        start = {"kind": "incidentStarted", "repo": REPO, "incidentId": f"I{number}", "time": time_of(began)}
         lines.append({**start, "environment": "production"})
         if number % 5:
-            end = {**lines[-1], "kind": "incidentResolved", "time": time(began + some.randrange(9 * HOUR))}
+            end = {**lines[-1], "kind": "incidentResolved", "time": time_of(began + some.randrange(9 * HOUR))}
             lines.append(end)
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-
-
-def time(at: int) -> str:
-    from gitdailies_cli.commands.scan.deploys import time_of
-
-    return time_of(at)
 
 
 def reports(path: Path, shas: dict[int, str], seed: int) -> None:
@@ -130,7 +125,7 @@ def reports(path: Path, shas: dict[int, str], seed: int) -> None:
     for number in range(30):
         at += some.randrange(1, 12 * HOUR)
         sha = shas[min(len(shas), max(1, number * 3 - some.choice([0, 0, 0, 6])))]
-        place = {"environment": some.choice(["production", "staging"]), "time": time(at)}
+        place = {"environment": some.choice(["production", "staging"]), "time": time_of(at)}
         lines.append({"kind": "deployed", "repo": REPO, "commitSHA": some.choice([sha, sha[:12]]), **place})
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
 
@@ -173,9 +168,8 @@ def test_the_figures_are_those_of_a_server_that_imported_what_was_found(
         asked_of = {"repo": REPO, "from": period["from"], "now": NOW}
         answer = server.get(server.key("reads", "read"), "/api/metrics", **asked_of).json()
 
-    assert {name: found[name] for name in ("figures", "definitions", "period", "windowSeconds")} == {
-        name: answer[name] for name in ("figures", "definitions", "period", "windowSeconds")
-    }
+    for name in ("figures", "definitions", "period", "windowSeconds"):
+        assert found[name] == answer[name]
 
 
 def test_a_lead_time_is_that_of_each_new_commit(scan: Scan) -> None:
@@ -257,10 +251,8 @@ def test_several_services_have_no_lead_time_until_one_is_chosen(scan: Scan) -> N
     made.make(scan.folder / "shop.git")
 
     found = scan("shop.git", "--days=120")
-    assert (
-        found["figures"]["changeLeadTime"]["commits"],
-        found["figures"]["changeLeadTime"]["unknownDeploys"],
-    ) == (0, 4)
+    lead = found["figures"]["changeLeadTime"]
+    assert (lead["commits"], lead["unknownDeploys"]) == (0, 4)
     assert any("of several services (api, web)" in note for note in found["notes"])
     one = scan("shop.git", "--days=120", "--deploys=tags:api/*")
     assert one["figures"]["changeLeadTime"]["commits"] == 4
@@ -275,10 +267,8 @@ def test_a_shallow_clone_has_no_lead_times_and_says_how_to_get_them(scan: Scan) 
     git("clone", "--quiet", "--depth=2", "--branch=v1.1", url, "shallow", cwd=scan.folder)
     found = scan("shallow", "--days=120")
     assert found["figures"]["changeLeadTime"]["commits"] == 0
-    assert (
-        "the clone is shallow, so lead times and reverts are unknown; run git fetch --unshallow"
-        in found["notes"]
-    )
+    unknown = "the clone is shallow, so lead times and reverts are unknown"
+    assert f"{unknown}; run git fetch --unshallow" in found["notes"]
 
 
 def test_a_release_of_the_future_is_left_out_and_said(scan: Scan) -> None:
@@ -323,41 +313,33 @@ def test_a_period_without_deploys_names_the_last_one(scan: Scan) -> None:
     quiet_week(scan.folder / "shop.git")
     found = scan("shop.git", "--days=7")
     assert found["figures"]["changeFailRate"]["value"] is None
-    assert (
-        "no deploys in the period, the last one was at 2026-03-02T00:00:00Z: choose an earlier --since"
-        in found["notes"]
-    )
-
-
-def test_an_empty_folder_and_an_empty_repository_are_told_apart(scan: Scan) -> None:
-    """Each is one sentence, with code 2."""
-    (scan.folder / "nothing").mkdir()
-    assert "expected a git repository, got none here or above" in scan.text("nothing", code=2)
-    git("init", "--quiet", "empty", cwd=scan.folder)
-    assert "expected a repository with commits, got an empty one" in scan.text("empty", code=2)
+    last = "the last one was at 2026-03-02T00:00:00Z: choose an earlier --since"
+    assert f"no deploys in the period, {last}" in found["notes"]
 
 
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
         (
-            ("--deploys=branch:mian",),
+            "shop.git --deploys=branch:mian",
             "expected branch:NAME of a branch that is here, got 'mian'; did you mean main",
         ),
-        (("--deploys=tags:live-*",), "expected tags like live-*, got none of 2"),
-        (("--deploys=missing.csv",), "missing.csv: expected a file to read, got: no such file or directory"),
-        (("--incidents=bad.csv",), "bad.csv:2: time: expected"),
-        (("--since=yesterday",), "--since: expected a date like 2026-03-04"),
-        (("--repo=shop",), "repo: expected a repository like 'larkspur/checkout-api', got 'shop'"),
+        ("shop.git --deploys=tags:live-*", "expected tags like live-*, got none of 2"),
+        ("shop.git --deploys=no.csv", "no.csv: expected a file to read, got: no such file or directory"),
+        ("shop.git --incidents=bad.csv", "bad.csv:2: time: expected"),
+        ("shop.git --since=yesterday", "--since: expected a date like 2026-03-04"),
+        ("shop.git --repo=shop", "repo: expected a repository like 'larkspur/checkout-api', got 'shop'"),
+        ("nothing", "expected a git repository, got none here or above"),
+        ("empty", "expected a repository with commits, got an empty one"),
     ],
 )
-def test_what_is_wrong_is_one_sentence_that_names_it(
-    scan: Scan, given: tuple[str, ...], sentence: str
-) -> None:
-    """A wrong choice, file or date is named with what was expected."""
+def test_what_is_wrong_is_one_sentence_that_names_it(scan: Scan, given: str, sentence: str) -> None:
+    """A wrong folder, choice, file or date is named with what was expected."""
     quiet_week(scan.folder / "shop.git")
+    (scan.folder / "nothing").mkdir()
+    git("init", "--quiet", "empty", cwd=scan.folder)
     (scan.folder / "bad.csv").write_text("kind,repo,time,incidentId\nincidentStarted,a/b,soon,I1\n")
-    assert sentence in scan.text("shop.git", *given, code=2)
+    assert sentence in scan.text(*given.split(), code=2)
 
 
 def test_a_work_tree_a_folder_in_it_and_a_linked_work_tree_are_one_repository(scan: Scan) -> None:

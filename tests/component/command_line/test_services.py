@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 from gitdailies_cli.main import gitdailies
 from gitdailies_connection.config.load import load
@@ -223,20 +224,7 @@ def backstage_api(path: str, query: Mapping[str, str]) -> Any:
     """450 components in pages of 200, each continued by a cursor, as "Software catalog API" has them."""
     assert path == "/api/catalog/entities/by-query"
     start = int(query.get("cursor", "0"))
-    items = [
-        {
-            "kind": "Component",
-            "metadata": {
-                "name": f"component-{number}",
-                "annotations": {
-                    "pagerduty.com/service-id": f"P{number:06}",
-                    "pagerduty.com/integration-key": INTEGRATION_KEY,
-                    "github.com/project-slug": f"larkspur/component-{number}",
-                },
-            },
-        }
-        for number in range(start, min(start + 200, 450))
-    ]
+    items = [yaml.safe_load(component(number)) for number in range(start, min(start + 200, 450))]
     info = {"nextCursor": str(start + 200)} if start + 200 < 450 else {}
     return {"items": items, "totalItems": 450, "pageInfo": info}
 
@@ -260,38 +248,16 @@ def datadog_api(path: str, query: Mapping[str, str]) -> Any:
     """150 entities in pages of 100. A second list has their schemas, as in "Get a list of entities"."""
     assert (path, query["include"]) == ("/api/v2/catalog/entity", "schema")
     start, size = int(query["page[offset]"]), int(query["page[limit]"])
-    numbers = range(start, min(start + size, 150))
-    return {
-        "data": [
-            {
-                "id": f"entity-{number}",
-                "type": "entity",
-                "attributes": {"apiVersion": "v3", "kind": "service", "name": f"component-{number}"},
-                "relationships": {"schema": {"data": {"id": f"schema-{number}", "type": "schema"}}},
-            }
-            for number in numbers
-        ],
-        "included": [
-            {
-                "id": f"schema-{number}",
-                "type": "schema",
-                "attributes": {
-                    "schema": {
-                        "apiVersion": "v3",
-                        "kind": "service",
-                        "metadata": {"name": f"component-{number}"},
-                        "datadog": {
-                            "codeLocations": [
-                                {"repositoryURL": f"https://github.com/larkspur/component-{number}"}
-                            ]
-                        },
-                    }
-                },
-            }
-            for number in numbers
-        ],
-        "meta": {"count": 150},
-    }
+    found: dict[str, Any] = {"data": [], "included": [], "meta": {"count": 150}}
+    for number in range(start, min(start + size, 150)):
+        kind, name = {"apiVersion": "v3", "kind": "service"}, f"component-{number}"
+        schema = {"data": {"id": f"schema-{number}", "type": "schema"}}
+        entity = {"id": f"entity-{number}", "type": "entity", "attributes": {**kind, "name": name}}
+        found["data"].append({**entity, "relationships": {"schema": schema}})
+        code = {"codeLocations": [{"repositoryURL": f"https://github.com/larkspur/{name}"}]}
+        described = {"schema": {**kind, "metadata": {"name": name}, "datadog": code}}
+        found["included"].append({**schema["data"], "attributes": described})
+    return found
 
 
 def pagerduty_api(path: str, query: Mapping[str, str]) -> Any:

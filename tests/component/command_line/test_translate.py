@@ -1,18 +1,21 @@
 """`translate`: one line of JSON a file, with the state of the files before it."""
 
 import json
+import shutil
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
+
+DATA = Path(__file__).parent / "data"
 
 
 def test_each_file_is_a_line_and_earlier_ones_count(run):
     """Trigger, a repeat of it, acknowledgement and resolve give a start, two reasons and an end."""
     folder = files("gitdailies_pagerduty") / "examples"
     names = ("triggered", "triggered", "acknowledged", "resolved")
-    shown = run(
-        "translate", "pagerduty", *(folder / f"incident.{name}.payload.json" for name in names), "--json"
-    )
+    deliveries = [folder / f"incident.{name}.payload.json" for name in names]
+    shown = run("translate", "pagerduty", *deliveries, "--json")
 
     outcomes = [json.loads(line) for line in shown.stdout.splitlines()]
     assert [[event["kind"] for event in line.get("events", ())] for line in outcomes] == [
@@ -54,12 +57,9 @@ def test_what_the_relay_would_quarantine_is_quarantined(run, tmp_path):
     )
     packs = files("gitdailies_sources") / "packs"
     outcomes = {}
-    for pack, stem in (
-        ("opsgenie", "Create"),
-        ("opsgenie", "custom-action"),
-        ("rootly", "incident.created"),
-        ("jenkins", "finalized.success"),
-    ):
+    of_opsgenie = ("opsgenie/Create", "opsgenie/custom-action")
+    for example in (*of_opsgenie, "rootly/incident.created", "jenkins/finalized.success"):
+        pack, stem = example.split("/")
         shown = run("translate", pack, packs / pack / "examples" / f"{stem}.payload.json", "--json")
         line = json.loads(shown.stdout)
         outcomes[stem] = {name: line[name]["code"] for name in ("ignored", "quarantined") if name in line}
@@ -99,24 +99,7 @@ def test_messages_are_printed_as_an_example_expects_them(run):
 
 def test_a_misspelled_path_of_a_mapping_is_hinted(run, tmp_path):
     """What a delivery may lack is no error, so a misspelled path to it is absent without a word elsewhere."""
-    (tmp_path / "gitdailies.yml").write_text(
-        """
-        gitdailies: {url: http://127.0.0.1:1/webhooks, key: {env: KEY}}
-        services: {checkout-api: {repo: larkspur/checkout-api}}
-        sources:
-          pager:
-            secrets: [{env: TOKEN}]
-            mapping:
-              proof: {token: {header: X-Token}}
-              state: status
-              states: {down: started, up: resolved}
-              incident: check.uuid
-              started_at: now
-              resolved_at: now
-              service: check.slug
-              title: check.nme
-        """
-    )
+    shutil.copy(DATA / "mapping.yml", tmp_path / "gitdailies.yml")
     check = {"uuid": "b7", "slug": "checkout-api", "name": "Checkout"}
     for status in ("down", "up"):
         sent = {"now": "2026-03-04T09:12:41Z", "status": status, "check": check}
@@ -126,33 +109,14 @@ def test_a_misspelled_path_of_a_mapping_is_hinted(run, tmp_path):
     assert shown.stderr == ""
     kinds = [line.split()[0] for line in shown.stdout.splitlines() if line.startswith("  incident")]
     assert kinds == ["incidentStarted", "incidentResolved"]
-    hint = "gitdailies.yml:15: sources.pager.mapping.title: check.nme: found nothing; did you mean check.name"
+    hint = "gitdailies.yml:14: sources.pager.mapping.title: check.nme: found nothing; did you mean check.name"
     assert shown.stdout.count(f"hint: {hint}\n") == 1
     printed = run("translate", "pager", "down.json", "--json").stdout
     assert json.loads(printed)["hints"] == [hint]
     assert "mapping in gitdailies.yml" in run("sources").stdout
 
 
-PACK = """\
-name: lantern
-title: Lantern
-class: incident
-version: 1
-verified: documented
-docs: https://lantern.example/docs
-on_failure: It tries again.
-setup: Open it.
-proof: {token: {header: X-Relay-Token}}
-messages:
-  incident:
-    state: status
-    states: {down: started, up: resolved}
-    incident: uuid
-    started_at: now
-    resolved_at: now
-    service: check
-    severity: critical
-"""
+PACK = (DATA / "lantern.yaml").read_text("utf-8")
 WITH_PACKS = """\
 gitdailies: {url: http://127.0.0.1:1/webhooks, key: {env: KEY}}
 services: {checkout-api: {repo: larkspur/checkout-api}}

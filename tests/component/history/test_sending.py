@@ -3,10 +3,9 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -21,6 +20,8 @@ from gitdailies_history.sending import sending
 from gitdailies_history.sending.checkpoint import Checkpoint, locked
 from gitdailies_history.sending.sending import Report, Stream
 from gitdailies_history.sending.verdicts import Verdict
+
+from tests.support.json_server import JsonHandler, listening
 
 KEY = "gdk_planted-secret"
 Answer = tuple[int, Any, dict[str, str]]
@@ -38,35 +39,28 @@ class Scripted:
         self.answers: list[Callable[[Any], Answer]] = []
         self.bodies: list[Any] = []
         self.at_once = [0]
-        in_flight: list[Any] = []
-        scripted = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                scripted.bodies.append(body)
-                in_flight.append(body)
-                scripted.at_once.append(len(in_flight))
-                answer = scripted.answers.pop(0) if scripted.answers else taken
-                status, content, headers = answer(body)
-                in_flight.remove(body)
-                data = json.dumps(content).encode()
-                self.send_response(status)
-                for name, text in {**headers, "content-length": str(len(data))}.items():
-                    self.send_header(name, text)
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/webhooks"
-        Thread(target=self._server.serve_forever, daemon=True).start()
+        self.in_flight: list[Any] = []
+        self._opened = ExitStack()
+        self.url = self._opened.enter_context(listening(_Handler, scripted=self)) + "/webhooks"
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._opened.close()
+
+
+class _Handler(JsonHandler):
+    scripted: Scripted
+
+    def reply(self) -> None:
+        if self.command == "GET":
+            self.send_error(501)
+            return
+        scripted, body = self.scripted, json.loads(self.rfile.read(int(self.headers["content-length"])))
+        scripted.bodies.append(body)
+        scripted.in_flight.append(body)
+        scripted.at_once.append(len(scripted.in_flight))
+        status, content, headers = (scripted.answers.pop(0) if scripted.answers else taken)(body)
+        scripted.in_flight.remove(body)
+        self.send_json(status, content, headers)
 
 
 class Seen:
@@ -102,15 +96,9 @@ def events(count: int) -> list[Event]:
 
 
 def send(
-    scripted: Scripted,
-    folder: Path,
-    count: int = 4,
-    *,
-    receiver: str = "ours",
-    given: Any = None,
-    report: Report | None = None,
+    scripted: Scripted, folder: Path, count: int = 4, *, receiver: str = "ours", given: Any = None
 ) -> tuple[Report, Seen]:
-    seen, report = Seen(), report or Report()
+    seen = Seen()
     destination = Destination(scripted.url, SecretSource.make(env="KEY"), receiver=receiver)
     with locked(folder), Plan(folder / "plan.db") as plan, Sender.to(destination) as sender:
         for event in given or events(count):
@@ -128,7 +116,7 @@ def send(
                 now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
                 jitter=lambda: 0.5,
                 waits=seen.waits,
-                report=report,
+                report=Report(),
             )
             return stream.send(plan.entries()), seen
 

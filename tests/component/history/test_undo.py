@@ -38,13 +38,9 @@ def times(receiver: Receiver, key: str) -> list[str]:
 
 def test_an_import_warns_of_incidents_without_an_end(tmp_path: Path) -> None:
     """It says how many stay open, which, and how one is ended."""
-    rows = [
-        ("incidentStarted", "INC-3", 9),
-        ("incidentResolved", "INC-3", 10),
-        ("incidentStarted", "INC-4", 11),
-    ]
-    lines = [f"{kind},{id_},2025-03-04T{hour:02}:00:00Z,larkspur/shop" for kind, id_, hour in rows]
-    (tmp_path / "past.csv").write_text("\n".join(["kind,incidentId,time,repo", *lines]) + "\n")
+    rows = "Started,INC-3,2025-03-04T09", "Resolved,INC-3,2025-03-04T10", "Started,INC-4,2025-03-04T11"
+    lines = "".join(f"incident{row}:00:00Z,larkspur/shop\n" for row in rows)
+    (tmp_path / "past.csv").write_text(f"kind,incidentId,time,repo\n{lines}")
     done = run("history", "import", "past.csv", "--dry-run", folder=tmp_path, expected=0, environ={})
     assert "note: 1 incident without an end, open: INC-4; to end one: gitdailies incident" in done.stderr
 

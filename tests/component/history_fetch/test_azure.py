@@ -12,25 +12,22 @@ import pytest
 from gitdailies_ci_history.azure import reader
 from gitdailies_core.ci.platforms.azure import AZURE
 from gitdailies_core.events.events import Event
-from gitdailies_core.sources.history import Window
-from gitdailies_core.sources.protocol import Ignored
 from gitdailies_core.values.secret import Secret
 
-from tests.support.history_fetch.api import CUT, LIMITED, Api
+from tests.support.history_fetch.api import CUT, LIMITED
 from tests.support.history_fetch.deploys import (
     BEGIN,
     COUNT,
     END,
     Direct,
+    Past,
     by_id,
-    fetched,
     later,
     moment,
     reported,
     sha,
 )
 
-TOKEN = "larkspurpat000042"
 PATH = "/larkspur/Check%20out/_apis/build"
 REPOSITORY = {
     "id": "0d50ba13-f9ad-49b0-9b21-d29eda50ca33",
@@ -51,14 +48,11 @@ REASONS = ("individualCI", "manual", "schedule", "batchedCI")
 AGAIN = 2
 
 
-def ended(number: int) -> datetime:
-    return moment(number) + timedelta(minutes=12, days=AGAIN if number % 10 == 4 else 0)
-
-
 def build(number: int) -> dict[str, Any]:
     """Some are of tags or pull requests, before number 40 of another repository, and the last still runs."""
     branch = "refs/tags/v1.4.2" if number % 10 == 7 else "refs/pull/9/merge" if number % 20 == 9 else None
     running = number == COUNT - 1
+    ended = moment(number) + timedelta(minutes=12, days=AGAIN if number % 10 == 4 else 0)
     own = {"id": REPOSITORY["id"], "type": "TfsGit"}
     return {
         "id": number + 4_000,
@@ -66,11 +60,10 @@ def build(number: int) -> dict[str, Any]:
         "result": None if running else "succeeded",
         "reason": "pullRequest" if number % 20 == 9 else REASONS[number % 4],
         "queueTime": later(moment(number)),
-        **({} if running else {"finishTime": later(ended(number), microseconds=1)}),
+        **({} if running else {"finishTime": later(ended, microseconds=1)}),
         "sourceBranch": branch or "refs/heads/main",
         "sourceVersion": sha(number),
-        "project": {"id": "7a3fd40e", "name": "Check out"},
-        "definition": {"id": 7},
+        "project": {"name": "Check out"},
         "repository": own if number >= 40 else {"id": "larkspur/checkout-api", "type": "GitHub"},
     }
 
@@ -80,19 +73,12 @@ def stage(number: int, name: str, attempt: int = 1) -> dict[str, Any]:
     again = timedelta(days=AGAIN if attempt > 1 else 0)
     failed = number % 13 == 5 and attempt == 1
     waits = name == "smoke" and number == COUNT - 1
+    result = "failed" if failed else "succeededWithIssues" if number % 3 else "succeeded"
     return {
-        "id": f"cfa20e98-{number:08d}-{name}",
         "type": "Stage",
         "identifier": name,
         "name": name.replace("_", " ").title(),
-        "state": "inProgress" if waits else "completed",
-        "result": None
-        if waits
-        else "failed"
-        if failed
-        else "succeededWithIssues"
-        if number % 3
-        else "succeeded",
+        "result": None if waits else result,
         "finishTime": None if waits else later(moment(number) + again, minutes=9),
         "attempt": attempt,
         "previousAttempts": [],
@@ -103,19 +89,19 @@ def timeline(number: int) -> list[dict[str, Any]]:
     job = {"type": "Job", "identifier": "deploy_production.__default", "name": "deploy_production"}
     deploy = stage(number, "deploy_production", 2 if number % 10 == 4 else 1)
     if deploy["attempt"] == 2:
-        deploy["previousAttempts"] = [{"attempt": 1, "timelineId": "t-1", "recordId": deploy["id"]}]
+        deploy["previousAttempts"] = [{"attempt": 1, "timelineId": "t-1"}]
     return [deploy, job, stage(number, "test"), stage(number, "smoke")]
 
 
 def answer(path: str, query: dict[str, str]) -> Any:
     assert query["api-version"] == "6.0"
     if path == f"{PATH}/definitions/7":
-        return {"id": 7, "name": "checkout-api", "repository": REPOSITORY}
+        return {"repository": REPOSITORY}
     of_run = re.fullmatch(rf"{PATH}/builds/([0-9]+)/timeline(/t-1)?", path)
     if of_run:
         number = int(of_run[1]) - 4_000
         records = [stage(number, "deploy_production")] if of_run[2] else timeline(number)
-        return {"id": "t-2", "records": records}
+        return {"records": records}
     if path != f"{PATH}/builds":
         return None
     assert query["definitions"] == "7"
@@ -144,7 +130,6 @@ def live(number: int, one: dict[str, Any]) -> list[dict[str, Any]]:
         "BUILD_SOURCEVERSION": row["sourceVersion"],
         "BUILD_REASON": row["reason"][0].upper() + row["reason"][1:],
         "BUILD_BUILDID": str(row["id"]),
-        # The test's server has another address.
         "SYSTEM_COLLECTIONURI": "https://dev.azure.com/larkspur/",
         "SYSTEM_TEAMPROJECT": "Check out",
         "SYSTEM_STAGEATTEMPT": str(one["attempt"]),
@@ -162,54 +147,35 @@ def deployed(number: int) -> list[dict[str, Any]]:
     return [one for one in within if one["result"] != "failed" and number % 20 != 9]
 
 
+PAST = Past("azure", answer, "larkspurpat000042", GIVEN, url="https://dev.azure.com")
+
+
 def test_stages_are_what_the_step_would_have_reported(tmp_path: Path) -> None:
     """Each attempt of a year's deploys is the step's event, also of a run that goes on, through cut pages."""
-    api = Api(answer, TOKEN, {2: LIMITED, 3: CUT, 30: CUT})
-    events, printed = fetched(tmp_path, api, "azure", **GIVEN)
+    fetched = PAST.fetch(tmp_path, {2: LIMITED, 3: CUT, 30: CUT})
 
     expected = [
         event for number in range(-3, COUNT) for one in deployed(number) for event in live(number, one)
     ]
     assert len(expected) > 220
     assert {event["attempt"] for event in expected if "attempt" in event} == {"2"}
-    here = [{**event, "url": event["url"].replace("https://dev.azure.com", api.url)} for event in expected]
-    assert events == by_id(here)
+    assert fetched.events == by_id(expected)
     for reason in ("the job did not succeed (failed)", "a run of a pull request"):
-        assert reason in printed
-
-
-def read(since: datetime, until: datetime, **parameters: str) -> list[Any]:
-    pages = Direct(answer, "https://dev.azure.com")
-    given = {name: text for name, text in {**GIVEN, **parameters}.items() if text}
-    return list(reader.read(pages, Window(since, until), given))
+        assert reason in fetched.printed
 
 
 def test_a_stage_counts_when_it_ended() -> None:
     """A stage that ran again two days after its run is read in a window of that day, and the first is not."""
     again = moment(4) + timedelta(days=AGAIN)
 
-    found = read(again, again + timedelta(minutes=10))
+    found = PAST.read(again, again + timedelta(minutes=10))
 
     assert [(one.get("attempt"), one.get("time")) for one in found] == [("2", later(again, minutes=9))]
 
 
 def test_the_title_of_a_stage_names_it_too() -> None:
     """A stage is found by its title as by its name."""
-    assert read(BEGIN, moment(9), stage="Deploy Production") == read(BEGIN, moment(9))
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("", "a run without a single stage; name the one that deploys with stage"),
-        ("release", "a run without a stage 'release'"),
-    ],
-)
-def test_a_stage_that_is_not_clear_gives_a_reason(name: str, reason: str) -> None:
-    """No stage is guessed where there are several, or none of the name."""
-    found = read(BEGIN, moment(9), stage=name)
-
-    assert set(found) == {Ignored(reason)}
+    assert PAST.read(BEGIN, moment(9), stage="Deploy Production") == PAST.read(BEGIN, moment(9))
 
 
 def test_the_only_stage_needs_no_name() -> None:
@@ -219,18 +185,9 @@ def test_the_only_stage_needs_no_name() -> None:
         page = answer(path, query)
         return {"records": [stage(1, "__default")]} if "records" in page else page
 
-    given = {name: text for name, text in GIVEN.items() if name != "stage"}
-    found = list(reader.read(Direct(single, ""), Window(moment(1), moment(2)), given))
+    found = PAST.read(moment(1), moment(2), Direct(single), stage="")
 
     assert any(isinstance(one, Event) for one in found)
-
-
-def test_one_branch_can_be_asked_for() -> None:
-    """With a branch, runs of others and of tags are not read."""
-    found = read(BEGIN, END, branch="main")
-
-    assert {one.get("branch") for one in found if isinstance(one, Event)} == {"main"}
-    assert read(BEGIN, END, branch="develop") == []
 
 
 @pytest.mark.parametrize(

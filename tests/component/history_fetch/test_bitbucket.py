@@ -7,30 +7,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import pytest
-from gitdailies_ci_history.bitbucket import reader
 from gitdailies_core.ci.platforms.bitbucket import BITBUCKET
-from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import Event
-from gitdailies_core.sources.history import Window
-from gitdailies_core.sources.protocol import Ignored
 
-from tests.support.history_fetch.api import CUT, LIMITED, Api
-from tests.support.history_fetch.deploys import (
-    BEGIN,
-    COUNT,
-    END,
-    Direct,
-    by_id,
-    fetched,
-    later,
-    moment,
-    reported,
-    sha,
-)
+from tests.support.history_fetch.api import CUT, LIMITED
+from tests.support.history_fetch.deploys import COUNT, Direct, Past, by_id, later, moment, reported, sha
 
 REPO = "larkspur/checkout-api"
-TOKEN = "ATCTT-larkspur-000042"
 PATH = f"/repositories/{REPO}/pipelines"
 GIVEN = {"repo": REPO, "step": "Deploy", "environment": "production", "service": "api"}
 
@@ -49,11 +32,9 @@ def pipeline(number: int) -> dict[str, Any]:
     elif number % 20 == 3:
         target = {"type": "pipeline_commit_target"}
     return {
-        "type": "pipeline",
         "uuid": uuid(number),
         "build_number": number + 1_000,
         "target": {**target, "commit": {"type": "commit", "hash": sha(number)}},
-        "trigger": {"name": "PUSH"},
         "state": {"name": "COMPLETED", "result": {"name": "SUCCESSFUL"}},
         "created_on": later(moment(number), microseconds=520_377),
     }
@@ -67,8 +48,6 @@ def steps(number: int) -> list[dict[str, Any]]:
     elif number % 17 == 11:
         state = {"name": "PENDING"}
     deploy = {
-        "type": "pipeline_step",
-        "uuid": "{d464ab91}",
         "name": "Deploy" if number % 19 else "Publish",
         "state": state,
         "run_number": 2 if number % 10 == 4 else 1,
@@ -113,10 +92,12 @@ def live(number: int) -> list[dict[str, Any]]:
     return reported(BITBUCKET, environ, service="api", time=step["completed_on"])
 
 
+PAST = Past("bitbucket", answer, "ATCTT-larkspur-000042", GIVEN, url="https://api.bitbucket.org/2.0")
+
+
 def test_steps_are_what_the_line_would_have_reported(tmp_path: Path) -> None:
     """Each step of a year that deployed is the line's event, through a 429 and cut pages."""
-    api = Api(answer, TOKEN, {2: LIMITED, 3: CUT, 90: CUT})
-    events, printed = fetched(tmp_path, api, "bitbucket", **GIVEN)
+    fetched = PAST.fetch(tmp_path, {2: LIMITED, 3: CUT, 90: CUT})
 
     done = [
         number
@@ -126,21 +107,16 @@ def test_steps_are_what_the_line_would_have_reported(tmp_path: Path) -> None:
     ]
     expected = [event for number in done for event in live(number)]
     assert len(expected) > 200
-    assert events == by_id(expected)
+    assert fetched.events == by_id(expected)
     assert {event["attempt"] for event in expected if "attempt" in event} == {"2"}
     for reason in ("(failed)", "(pending)", "a pipeline without a step 'Deploy'"):
-        assert reason in printed
-
-
-def read(**parameters: str) -> list[Any]:
-    pages = Direct(answer, "https://api.bitbucket.org/2.0")
-    return list(reader.read(pages, Window(BEGIN, END), {**GIVEN, **parameters}))
+        assert reason in fetched.printed
 
 
 def test_a_branch_spares_the_steps_of_others() -> None:
     """With a branch, the steps of pipelines of other branches and of tags are not requested."""
-    pages = Direct(answer, "")
-    found = list(reader.read(pages, Window(BEGIN, END), {**GIVEN, "branch": "v1.4.2"}))
+    pages = Direct(answer)
+    found = PAST.read(pages=pages, branch="v1.4.2")
 
     assert {one.get("branch") for one in found if isinstance(one, Event)} == {None}
     asked = [path for path in pages.asked if path.endswith("/steps")]
@@ -148,12 +124,5 @@ def test_a_branch_spares_the_steps_of_others() -> None:
 
 
 def test_another_step_is_another_deploy() -> None:
-    """The name of the step decides, also where no step has it."""
-    assert read(step="Test") != read()
-    assert {type(one) for one in read(step="Release")} == {Ignored}
-
-
-def test_a_wrong_repository_is_refused() -> None:
-    """A name without its workspace is a wrong argument."""
-    with pytest.raises(UsageError, match="expected a repository"):
-        read(repo="checkout-api")
+    """The name of the step decides."""
+    assert PAST.read(step="Test") != PAST.read()

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from gitdailies_core.sources.request import Request
 from tests.component.history_fetch.test_counted_once import SOURCES
 from tests.support.forms import short_and_long
 from tests.support.history_fetch import datadog, pagerduty, squadcast
-from tests.support.history_fetch.deploys import BEGIN, COUNT, END, moment
+from tests.support.history_fetch.deploys import BEGIN, COUNT, END, Past, moment
 
 FEW = 2
 SQUADCAST = squadcast.Squadcast(squadcast.year(3)[1:], "")
@@ -85,14 +84,14 @@ each_part = short_and_long("part", short=5, long=1)
 
 
 @each_part
-@pytest.mark.parametrize(("name", "module"), SOURCES.items(), ids=SOURCES)
-def test_one_wrong_value_gives_an_event_reason_or_error(name: str, module: ModuleType, part: int) -> None:
+@pytest.mark.parametrize("past", SOURCES.values(), ids=SOURCES)
+def test_one_wrong_value_gives_an_event_reason_or_error(past: Past, part: int) -> None:
     """Whatever one value of one page becomes, the reader of deploys gives events, reasons or an error."""
-    pages = RecordedPages(module.answer, few_rows)
+    pages = RecordedPages(past.answer, few_rows)
     # The window includes the newest rows of a listing, which come first in most.
     window = Window(BEGIN, moment(COUNT + 9))
-    reader = registry.load(name, GROUP)
-    events, errors = broken(pages, lambda: reader.read(pages, window, module.GIVEN), Event, part)
+    reader = registry.load(past.source, GROUP)
+    events, errors = broken(pages, lambda: reader.read(pages, window, past.given), Event, part)
 
     assert events > 100 // part
     assert errors > 10 // part

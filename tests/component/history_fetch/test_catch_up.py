@@ -7,7 +7,7 @@ with 202. Shapes are those of GitHub's reference; every value is invented.
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,22 +38,10 @@ class Attempt:
     redelivery: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        at = (NOW - timedelta(hours=self.hours_ago)).isoformat().replace("+00:00", "Z")
+        listed = asdict(self)
+        at = NOW - timedelta(hours=listed.pop("hours_ago"))
         code = 202 if self.status == "OK" else 502
-        return {
-            "id": self.id,
-            "guid": self.guid,
-            "delivered_at": at,
-            "redelivery": self.redelivery,
-            "duration": 0.27,
-            "status": self.status,
-            "status_code": code,
-            "event": self.event,
-            "action": "created",
-            "installation_id": None,
-            "repository_id": 1296269,
-            "throttled_at": None,
-        }
+        return {**listed, "delivered_at": at.isoformat().replace("+00:00", "Z"), "status_code": code}
 
 
 @dataclass
@@ -80,11 +68,8 @@ class GitHub:
         self.asked.append(f"{method} {path}")
         if f"{method} {path}" in self.limited:
             self.limited.discard(f"{method} {path}")
-            return (
-                403,
-                {"message": "API rate limit exceeded"},
-                {"X-RateLimit-Remaining": "0", "Retry-After": "1"},
-            )
+            limit = {"X-RateLimit-Remaining": "0", "Retry-After": "1"}
+            return 403, {"message": "API rate limit exceeded"}, limit
         deliveries = f"{self.root}/{HOOK}/deliveries"
         if method == "GET" and path == self.root:
             return 200, self.hooks, {}

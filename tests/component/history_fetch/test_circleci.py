@@ -7,29 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_ci_history import circleci as reader
 from gitdailies_core.ci.platforms.circleci import CIRCLECI
-from gitdailies_core.errors import PayloadError, UsageError
+from gitdailies_core.errors import PayloadError
 from gitdailies_core.events.events import Event
-from gitdailies_core.sources.history import Window
 from gitdailies_core.sources.protocol import Ignored
 
-from tests.support.history_fetch.api import CUT, LIMITED, Api
-from tests.support.history_fetch.deploys import (
-    BEGIN,
-    COUNT,
-    END,
-    Direct,
-    by_id,
-    fetched,
-    later,
-    moment,
-    reported,
-    sha,
-)
+from tests.support.history_fetch.api import CUT, LIMITED
+from tests.support.history_fetch.deploys import COUNT, Direct, Past, by_id, later, moment, reported, sha
 
 PROJECT, REPO = "gh/larkspur/checkout-api", "larkspur/checkout-api"
-TOKEN = "larkspur-circle-000042"
 PAGE = 20
 GIVEN = {"project": PROJECT, "job": "deploy", "environment": "production", "service": "api"}
 
@@ -38,32 +24,22 @@ def pipeline(number: int) -> dict[str, Any]:
     """Most are of the main branch; some of a tag, some of a fork, some of the GitHub App."""
     made: dict[str, Any] = {
         "id": f"p-{number}",
-        "errors": [],
-        "project_slug": PROJECT,
-        "updated_at": later(moment(number), minutes=1),
         "number": number,
-        "state": "created",
         "created_at": later(moment(number), milliseconds=412),
-        "trigger": {"type": "webhook", "received_at": later(moment(number))},
     }
     if number % 20 == 5:
         git = {
-            "repo_owner": "larkspur",
-            "repo_name": "checkout-api",
             "branch": "main",
-            "ref": "refs/heads/main",
             "checkout_url": f"https://github.com/{REPO}.git",
             "checkout_sha": sha(number),
         }
-        return {**made, "trigger_parameters": {"git": git, "circleci": {"event_type": "push"}}}
+        return {**made, "trigger_parameters": {"git": git}}
     address = f"https://github.com/{REPO}"
     vcs = {
-        "provider_name": "GitHub",
         "target_repository_url": address,
         "origin_repository_url": address,
         "revision": sha(number),
         "branch": "main",
-        "commit": {"subject": "Retry cards", "body": ""},
     }
     if number % 20 == 7:
         del vcs["branch"]
@@ -99,7 +75,6 @@ def job(number: int, slot: int, name: str, status: str = "success", again: int =
         "status": status,
         "started_at": later(moment(number), minutes=slot + 60 * again),
         "stopped_at": later(moment(number), minutes=slot + 5 + 60 * again),
-        "dependencies": [],
     }
 
 
@@ -139,35 +114,25 @@ def runs(number: int) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
 def answer(path: str, query: dict[str, str]) -> Any:
     path = path.removeprefix("/api/v2")
     if path == f"/project/{PROJECT}/pipeline":
-        numbers = range(COUNT + 3, -60, -1)
-        listed = [row for row in map(pipeline, numbers) if query.get("branch") in (None, branch(row))]
-        offset = int(query.get("page-token", "0"))
-        more = offset + PAGE < len(listed)
-        return {
-            "items": listed[offset : offset + PAGE],
-            "next_page_token": str(offset + PAGE) if more else None,
-        }
+        listed = list(map(pipeline, range(COUNT + 3, -60, -1)))
+        if "branch" in query:
+            listed = [row for row in listed if row.get("vcs", {}).get("branch") == query["branch"]]
+        return page_of(listed, PAGE, query)
     _, kind, name, _ = path.split("/")
     number = int(name.split("-", 2)[1]) if not name.startswith("p--") else -int(name[3:])
     if kind == "pipeline":
         # A page for each workflow.
-        found = [flow for flow, _ in runs(number)]
-        at = int(query.get("page-token", "0"))
-        return {
-            "items": found[at : at + 1],
-            "next_page_token": str(at + 1) if at + 1 < len(found) else None,
-        }
-    return {
-        "items": next(jobs for flow, jobs in runs(number) if flow["id"] == name),
-        "next_page_token": None,
-    }
+        return page_of([flow for flow, _ in runs(number)], 1, query)
+    return page_of(next(jobs for flow, jobs in runs(number) if flow["id"] == name), 99, query)
 
 
-def branch(row: dict[str, Any]) -> Any:
-    return row.get("vcs", {}).get("branch")
+def page_of(rows: list[dict[str, Any]], size: int, query: dict[str, str]) -> dict[str, Any]:
+    at = int(query.get("page-token", "0"))
+    following = str(at + size) if at + size < len(rows) else None
+    return {"items": rows[at : at + size], "next_page_token": following}
 
 
-def live(number: int, web: str) -> list[dict[str, Any]]:
+def live(number: int) -> list[dict[str, Any]]:
     """What the orb reported in the jobs of a pipeline, in their order, each at its end."""
     events = []
     for flow, jobs in reversed(runs(number)):
@@ -187,68 +152,47 @@ def live(number: int, web: str) -> list[dict[str, Any]]:
                 "PIPELINE_ID": f"p-{number}",
                 "CIRCLE_WORKFLOW_ID": flow["id"],
                 "CIRCLE_WORKFLOW_WORKSPACE_ID": workflow(number)["id"],
-                "CIRCLE_BUILD_URL": f"{web}/{PROJECT}/{row['job_number']}",
+                "CIRCLE_BUILD_URL": f"https://circleci.com/{PROJECT}/{row['job_number']}",
             }
             given = {"environment": "production", "service": "api", "time": row["stopped_at"]}
             events += reported(CIRCLECI, environ, **given)
     return events
 
 
+PAST = Past(
+    "circleci", answer, "larkspur-circle-000042", GIVEN, url="https://circleci.com/api/v2", base="/api/v2"
+)
+
+
 def test_jobs_are_what_the_orb_would_have_reported(tmp_path: Path) -> None:
     """Each job of a year that deployed is the event of its own step, whole, through a 429 and cut pages."""
-    api = Api(answer, TOKEN, {2: LIMITED, 3: CUT, 90: CUT, 91: LIMITED})
-    events, printed = fetched(tmp_path, api, "circleci", base="/api/v2", **GIVEN)
+    fetched = PAST.fetch(tmp_path, {2: LIMITED, 3: CUT, 90: CUT, 91: LIMITED})
 
     left_out = [number for number in range(COUNT) if number % 50 == 9 or number % 30 == 13]
-    web = api.url.removesuffix("/api/v2")
-    expected = [event for number in range(COUNT) if number not in left_out for event in live(number, web)]
+    expected = [event for number in range(COUNT) if number not in left_out for event in live(number)]
     assert len(expected) > 200
-    assert events == by_id(expected)
-    assert len({one for one in api.asked if "/pipeline?page-token" in one}) >= 3
-    assert "note: 6 gave no event: a pipeline of a forked pull request" in printed
-    assert "note: 9 gave no event: a workflow run again as a whole" in printed
-    assert "note: 26 gave no event: the job did not succeed (failed)" in printed
-
-
-def read(**parameters: str) -> list[Any]:
-    pages = Direct(answer, "https://circleci.com/api/v2")
-    return list(reader.reader.read(pages, Window(BEGIN, END), {**GIVEN, **parameters}))
+    assert fetched.events == by_id(expected)
+    assert len({one for one in fetched.asked if "/pipeline?page-token" in one}) >= 3
+    assert "note: 6 gave no event: a pipeline of a forked pull request" in fetched.printed
+    assert "note: 9 gave no event: a workflow run again as a whole" in fetched.printed
+    assert "note: 26 gave no event: the job did not succeed (failed)" in fetched.printed
 
 
 def test_reruns_of_whole_workflows_are_events_on_request() -> None:
     """With `reruns=own`, a workflow that was run again as a whole is a deploy under its own name."""
-    before = {one.id for one in read() if isinstance(one, Event)}
-    after = {one.id for one in read(reruns="own") if isinstance(one, Event)}
+    before = {one.id for one in PAST.events()}
+    after = {one.id for one in PAST.events(reruns="own")}
 
     assert before < after
     assert len(after - before) == len([number for number in range(COUNT) if number % 30 == 13])
 
 
-def test_one_branch_alone_can_be_asked_for() -> None:
-    """With a branch, pipelines of others and of tags are not read."""
-    found = [one for one in read(branch="main") if isinstance(one, Event)]
-
-    assert found
-    assert all(one.get("branch") == "main" for one in found)
-
-
 def test_one_workflow_alone_can_be_asked_for() -> None:
     """With `workflow` set, jobs of other workflows are neither read nor returned."""
-    pages = Direct(answer, "https://circleci.com/api/v2")
+    pages = Direct(answer, PAST.url)
 
-    found = list(reader.reader.read(pages, Window(BEGIN, END), {**GIVEN, "workflow": "tests"}))
-
-    assert found == []
+    assert PAST.read(pages=pages, workflow="tests") == []
     assert not [path for path in pages.asked if path.startswith("/workflow/") and "-release-" in path]
-
-
-def test_older_pipelines_are_not_asked_for() -> None:
-    """Reading ends with the first page that is older than the window."""
-    pages = Direct(answer, "https://circleci.com/api/v2")
-
-    list(reader.reader.read(pages, Window(moment(250), END), GIVEN))
-
-    assert len([path for path in pages.asked if path.endswith("checkout-api/pipeline")]) == 2
 
 
 def test_a_pipeline_without_repository_is_left_out() -> None:
@@ -264,35 +208,15 @@ def test_a_pipeline_without_repository_is_left_out() -> None:
                     row["vcs"] = {**row["vcs"], "revision": "v1.4.2"}
         return page
 
-    pages = Direct(bare, "https://circleci.com/api/v2")
-    second, first, zeroth = reader.reader.read(pages, Window(moment(1), moment(4)), GIVEN)
+    second, first, zeroth = PAST.read(moment(1), moment(4), Direct(bare))
 
-    assert isinstance(second, Ignored)
-    assert second.reason == "a pipeline that does not tell its repository and commit"
+    assert second == Ignored("a pipeline that does not tell its repository and commit")
     assert isinstance(first, Ignored)
     assert first.reason.startswith("sha: expected the deployed commit, got nothing from CircleCI")
     assert isinstance(zeroth, Event)
 
 
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"repo": f"{REPO} {REPO}"}, "expected one repository"),
-        ({"reruns": "all"}, "expected reruns=own, got 'all'"),
-        ({"type": "release"}, "type: expected one of"),
-    ],
-)
-def test_a_wrong_parameter_is_refused(parameters: dict[str, str], message: str) -> None:
-    """A value that a parameter does not allow is named before any request."""
-    pages = Direct(lambda path, query: None, "")
-
-    with pytest.raises(UsageError, match=message):
-        list(reader.reader.read(pages, Window(BEGIN, END), {**GIVEN, **parameters}))
-
-
 def test_a_page_that_is_none_is_an_error() -> None:
     """A page without its list of items ends the reading, and is not taken for the last one."""
-    pages = Direct(lambda path, query: {"message": "moved"}, "")
-
     with pytest.raises(PayloadError, match="expected a list of objects"):
-        list(reader.reader.read(pages, Window(BEGIN, END), GIVEN))
+        PAST.read(pages=Direct(lambda path, query: {"message": "moved"}))

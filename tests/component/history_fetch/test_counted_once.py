@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from gitdailies_core.sources import registry
@@ -21,28 +20,22 @@ from tests.component.history_fetch import (
 )
 from tests.support.dora.running import in_thread
 from tests.support.history_fetch.api import Api, listening
-from tests.support.history_fetch.deploys import command
+from tests.support.history_fetch.deploys import Past, command
 
-SOURCES = {
-    "azure": test_azure,
-    "bitbucket": test_bitbucket,
-    "buildkite": test_buildkite,
-    "circleci": test_circleci,
-    "github": test_github,
-    "gitlab": test_gitlab,
-    "jenkins": test_jenkins,
-    "octopus": test_octopus,
-    "travis": test_travis,
-}
+MODULES = (
+    *(test_azure, test_bitbucket, test_buildkite, test_circleci, test_github),
+    *(test_gitlab, test_jenkins, test_octopus, test_travis),
+)
+SOURCES: dict[str, Past] = {module.PAST.source: module.PAST for module in MODULES}
 QUARTER = ("--since", "2025-10-01")
 
 
 @pytest.mark.matrix(every=2)
-@pytest.mark.parametrize(("name", "module"), SOURCES.items(), ids=SOURCES)
-def test_what_a_step_reported_counts_once(name: str, module: ModuleType, tmp_path: Path) -> None:
+@pytest.mark.parametrize("past", SOURCES.values(), ids=SOURCES)
+def test_what_a_step_reported_counts_once(past: Past, tmp_path: Path) -> None:
     """A fetched quarter adds only deploys that no step reported, changes no other, and adds each once."""
-    with listening(Api(module.answer, module.TOKEN)) as api, in_thread(tmp_path / "dora.db") as receiver:
-        command(tmp_path, api, name, module.GIVEN, *QUARTER, "--output", "out.ndjson")
+    with listening(Api(past.answer, past.token)) as api, in_thread(tmp_path / "dora.db") as receiver:
+        command(tmp_path, api, past.source, past.given, *QUARTER, "--output", "out.ndjson")
         quarter = [json.loads(line) for line in (tmp_path / "out.ndjson").read_text().splitlines()]
         # Live, the time is that of the call.
         live = [{part: value for part, value in event.items() if part != "time"} for event in quarter[::3]]
@@ -53,7 +46,7 @@ def test_what_a_step_reported_counts_once(name: str, module: ModuleType, tmp_pat
         }
         options = (*QUARTER, "--json")
         first, second = (
-            command(tmp_path, api, name, module.GIVEN, *options, environ=environ) for _ in range(2)
+            command(tmp_path, api, past.source, past.given, *options, environ=environ) for _ in range(2)
         )
         there = receiver.events(receiver.key("reader", "read"), limit="1000")
 

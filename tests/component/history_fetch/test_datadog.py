@@ -27,41 +27,38 @@ from tests.support.history_fetch.datadog import (
 )
 from tests.support.history_fetch.deploys import Direct
 
-CONFIGURATION = """\
-gitdailies:
-  url: http://127.0.0.1:9/webhooks
-  key: {env: GITDAILIES_WEBHOOK_KEY}
-services:
-  checkout-api: {repo: larkspur/checkout, environment: production}
-  search: [{repo: larkspur/search}, {repo: larkspur/search-web}]
-sources:
+STABLE, RESOLVED = (
+    incidents.Source(
+        "watch",
+        incidents.configured(f"""\
   watch:
     adapter: datadog
-    secrets: [{env: DATADOG_TOKEN}]
+    secrets: [{{env: DATADOG_TOKEN}}]
     header: X-Relay-Token
-    only: {tags: {env: [prod]}}
-    options: {incident_ends_at: ENDS}
-"""
-STABLE, RESOLVED = (CONFIGURATION.replace("ENDS", state) for state in ("stable", "resolved"))
+    only: {{tags: {{env: [prod]}}}}
+    options: {{incident_ends_at: {state}}}
+"""),
+        {"DD_API_KEY": API_KEY, "DD_APP_KEY": APP_KEY},
+    )
+    for state in ("stable", "resolved")
+)
 
 
 def fetched(
-    folder: Path, api: Api, *arguments: str, configuration: str = STABLE
+    folder: Path, api: Api, *arguments: str, source: incidents.Source = STABLE
 ) -> subprocess.CompletedProcess[str]:
     api.admits = admits
-    asked_for = ("watch", "--output", "out.ndjson", *arguments)
-    keys = {"DD_API_KEY": API_KEY, "DD_APP_KEY": APP_KEY}
     with listening(api):
-        return incidents.fetched(folder, api.url, *asked_for, configuration=configuration, **keys)
+        return source.fetch(folder, api, "--output", "out.ndjson", *arguments)
 
 
-def live(given: list[Incident], configuration: str = STABLE, **more: Any) -> list[dict[str, Any]]:
-    return incidents.live(configuration, "watch", [at for one in given for at in one.deliveries(**more)])
+def live(given: list[Incident], source: incidents.Source = STABLE, **more: Any) -> list[dict[str, Any]]:
+    return source.live(at for one in given for at in one.deliveries(**more))
 
 
-@pytest.mark.parametrize("configuration", [STABLE, RESOLVED], ids=["stable", "resolved"])
+@pytest.mark.parametrize("source", [STABLE, RESOLVED], ids=["stable", "resolved"])
 def test_a_year_of_incidents_is_what_its_webhooks_would_have_brought(
-    tmp_path: Path, configuration: str
+    tmp_path: Path, source: incidents.Source
 ) -> None:
     """Every event of a year is the live one, ids and all, through a 429 and connections cut in a page."""
     given = year(460)
@@ -71,10 +68,10 @@ def test_a_year_of_incidents_is_what_its_webhooks_would_have_brought(
         for n in range(150)
     ]
     api = Api(searched([*older, *given]), API_KEY, {2: LIMITED, 3: CUT, 5: CUT})
-    ran = fetched(tmp_path, api, configuration=configuration)
+    ran = fetched(tmp_path, api, source=source)
 
     assert ran.returncode == 0, ran.stderr
-    expected = live(given, configuration)
+    expected = live(given, source)
     assert len(expected) > 500
     assert {one["kind"] for one in expected} == {"incidentStarted", "incidentResolved"}
     assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(expected)
@@ -106,9 +103,7 @@ def test_fixed_values_of_a_template_are_given_with_an_option(tmp_path: Path) -> 
     ]
     fetched(tmp_path, Api(searched([given]), API_KEY), "--with", "service=search", "--with", "env=prod")
 
-    assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(
-        incidents.live(STABLE, "watch", fixed)
-    )
+    assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(STABLE.live(fixed))
 
 
 def test_a_year_of_alerts_is_what_its_webhooks_would_have_brought(tmp_path: Path) -> None:
@@ -118,7 +113,7 @@ def test_a_year_of_alerts_is_what_its_webhooks_would_have_brought(tmp_path: Path
     ran = fetched(tmp_path, api, "--with", "monitors=env:prod", "--live-since", "2026-01-01")
 
     assert ran.returncode == 0, ran.stderr
-    expected = incidents.live(STABLE, "watch", [one.delivery() for one in given])
+    expected = STABLE.live(one.delivery() for one in given)
     assert len(expected) > 1_300
     assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(expected)
     assert len(set(api.asked)) >= 3
@@ -131,7 +126,7 @@ def test_alerts_without_a_cycle_key_go_by_their_aggregation_key(tmp_path: Path) 
     ran = fetched(tmp_path, Api(listed(given, keyed=False), API_KEY), "--with", "monitors=*", "--overlap")
 
     assert ran.returncode == 0, ran.stderr
-    expected = incidents.live(STABLE, "watch", [one.delivery(keyed=False) for one in given])
+    expected = STABLE.live(one.delivery(keyed=False) for one in given)
     assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(expected)
 
 

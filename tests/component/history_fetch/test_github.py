@@ -9,27 +9,12 @@ from typing import Any
 
 import pytest
 from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
-from gitdailies_core.errors import UsageError
-from gitdailies_core.sources.history import Window
 from gitdailies_github_action import reader
 
-from tests.support.history_fetch.api import CUT, LIMITED, Api
-from tests.support.history_fetch.deploys import (
-    BEGIN,
-    COUNT,
-    END,
-    Direct,
-    by_id,
-    fetched,
-    later,
-    moment,
-    reported,
-    sha,
-)
+from tests.support.history_fetch.api import CUT, LIMITED
+from tests.support.history_fetch.deploys import COUNT, Past, by_id, later, moment, reported, sha
 
 REPO = "larkspur/checkout-api"
-TOKEN = "larkspur-github-000042"
-GIVEN = {"repo": REPO}
 
 
 def deployment(number: int) -> dict[str, Any]:
@@ -37,7 +22,6 @@ def deployment(number: int) -> dict[str, Any]:
         "id": 9_000_000 + number,
         "sha": sha(number),
         "ref": ("main", "v1.4.2", sha(number))[number % 3],
-        "task": "deploy",
         "environment": "staging" if number % 7 == 3 else "production",
         "created_at": later(moment(number)),
     }
@@ -54,7 +38,6 @@ def statuses(number: int) -> list[dict[str, Any]]:
             "environment": deployment(number)["environment"],
             "created_at": later(at, minutes=step),
             "log_url": f"https://github.com/{REPO}/actions/runs/{number}",
-            "target_url": "",
         }
         for step, state in enumerate(states)
     ][::-1]
@@ -107,6 +90,9 @@ def live(environ: dict[str, str], payload: Any, **inputs: str) -> list[dict[str,
     return reported(GITHUB_ACTIONS, every, event=payload, **inputs)
 
 
+PAST = Past("github", answer, "larkspur-github-000042", {"repo": REPO})
+
+
 def test_deployments_are_what_the_action_would_have_reported(tmp_path: Path) -> None:
     """Each deployment of a year that succeeded is the event of a job on its deployment_status, whole."""
     expected = []
@@ -123,12 +109,11 @@ def test_deployments_are_what_the_action_would_have_reported(tmp_path: Path) -> 
                 payload = {"deployment": deployment(number), "deployment_status": status}
                 expected += live(environ, payload)
 
-    api = Api(answer, TOKEN, {2: LIMITED, 3: CUT, 50: CUT, 51: LIMITED})
-    events, _ = fetched(tmp_path, api, "github", repo=REPO)
+    fetched = PAST.fetch(tmp_path, {2: LIMITED, 3: CUT, 50: CUT, 51: LIMITED})
 
     assert len(expected) > 200
-    assert events == by_id(expected)
-    assert len({path for path in api.asked if "/deployments?" in path}) >= 3
+    assert fetched.events == by_id(expected)
+    assert len({path for path in fetched.asked if "/deployments?" in path}) >= 3
 
 
 def test_runs_are_what_the_action_would_have_reported(tmp_path: Path) -> None:
@@ -148,32 +133,15 @@ def test_runs_are_what_the_action_would_have_reported(tmp_path: Path) -> None:
             reported = live(environ, None, **given)
             expected += [{**event, "commitTime": row["head_commit"]["timestamp"]} for event in reported]
 
-    api = Api(answer, TOKEN, {2: LIMITED, 3: CUT})
-    events, _ = fetched(
-        tmp_path,
-        api,
-        "github",
-        repo=REPO,
-        workflow="deploy.yml",
-        environment="production",
-    )
+    of_runs = {"workflow": "deploy.yml", "environment": "production"}
+    fetched = PAST.fetch(tmp_path, {2: LIMITED, 3: CUT}, **of_runs)
 
-    assert events == by_id(expected)
-    assert len({path for path in api.asked if "/runs?" in path}) >= 3
+    assert fetched.events == by_id(expected)
+    assert len({path for path in fetched.asked if "/runs?" in path}) >= 3
 
 
 def test_more_runs_than_a_listing_shows_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a listing stops short, its window is cut, and no run comes twice or is lost."""
     monkeypatch.setattr(reader, "MOST_RUNS", 40)
-    parameters = {"repo": REPO, "workflow": "deploy.yml"}
 
-    found = list(reader.reader.read(Direct(answer, ""), Window(BEGIN, END), parameters))
-
-    assert len(found) == COUNT
-
-
-@pytest.mark.parametrize("repo", ["checkout-api", f"{REPO} {REPO}", f"{REPO}@{sha(1)}"])
-def test_a_wrong_repository_is_refused(repo: str) -> None:
-    """Anything but one repository is a wrong argument."""
-    with pytest.raises(UsageError, match="expected"):
-        list(reader.reader.read(Direct(answer, ""), Window(BEGIN, END), {"repo": repo}))
+    assert len(PAST.read(workflow="deploy.yml")) == COUNT

@@ -7,31 +7,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from gitdailies_core.ci.job.inputs import Inputs
 from gitdailies_core.ci.platforms.gitlab import GITLAB
-from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import Event
-from gitdailies_core.sources.history import Window
 from gitdailies_core.sources.protocol import Ignored
 from gitdailies_gitlab import reader
 
-from tests.support.history_fetch.api import CUT, LIMITED, Api
-from tests.support.history_fetch.deploys import (
-    BEGIN,
-    COUNT,
-    END,
-    Direct,
-    by_id,
-    fetched,
-    later,
-    moment,
-    reported,
-)
+from tests.support.history_fetch.api import CUT, LIMITED
+from tests.support.history_fetch.deploys import COUNT, Past, by_id, later, moment, reported
 
 REPO = "larkspur/payments/checkout-api"
-TOKEN = "glpat-larkspur-000042"
-GIVEN = {"repo": REPO}
 
 
 def deployment(number: int) -> dict[str, Any]:
@@ -43,29 +28,20 @@ def deployment(number: int) -> dict[str, Any]:
     ref = kinds.get(number % 20, "main")
     job = {
         "id": 664 + number,
-        "status": "success",
         "tag": ref == "v1.4.2",
         "finished_at": later(at, milliseconds=0),
-        "commit": {"id": sha, "created_at": "2024-12-30T09:36:01.000+02:00"},
-        "pipeline": {
-            "id": pipeline,
-            "sha": sha,
-            "web_url": f"https://gitlab.com/{REPO}/-/pipelines/{pipeline}",
-        },
+        "commit": {"created_at": "2024-12-30T09:36:01.000+02:00"},
+        "pipeline": {"id": pipeline, "web_url": f"https://gitlab.com/{REPO}/-/pipelines/{pipeline}"},
     }
+    tier = "production" if number % 3 else "staging"
     return {
         "id": number,
-        "iid": number,
         "ref": ref,
         "sha": sha,
         "created_at": later(at, minutes=-4),
         "updated_at": "2026-05-05T00:00:00.000Z",
         "status": "success",
-        "environment": {
-            "id": 9,
-            "name": "production/eu" if number % 3 else "staging",
-            "tier": "production" if number % 3 else "staging",
-        },
+        "environment": {"name": "production/eu" if number % 3 else "staging", "tier": tier},
         "deployable": None if number % 50 == 6 else job,
     }
 
@@ -103,28 +79,21 @@ def live(row: dict[str, Any]) -> list[dict[str, Any]]:
     return [{**event, "commitTime": "2024-12-30T07:36:01Z"} for event in events]
 
 
+PAST = Past("gitlab", answer, "glpat-larkspur-000042", {"repo": REPO})
+
+
 def test_deployments_are_what_the_component_would_have_reported(tmp_path: Path) -> None:
     """Each deployment of a year is its job's event, whole, through a 429 and a cut connection."""
     rows = [deployment(number) for number in range(COUNT)]
     deployed = [row for row in rows if row["deployable"] and "merge" not in row["ref"]]
     # Of two under one id, what came first stays.
     expected = {event["id"]: event for row in reversed(deployed) for event in live(row)}
-    api = Api(answer, TOKEN, {2: LIMITED, 3: CUT})
-    events, printed = fetched(tmp_path, api, "gitlab", repo=REPO, service="api")
+    fetched = PAST.fetch(tmp_path, {2: LIMITED, 3: CUT}, service="api")
 
     assert len(expected) > 200
-    assert events == by_id(list(expected.values()))
-    assert len(set(api.asked)) >= 3
-    assert "a deployment of a merge request" in printed
-
-
-def test_one_environment_alone_can_be_asked_for() -> None:
-    """With an environment, deployments to others are not read."""
-    parameters = {"repo": REPO, "environment": "staging"}
-
-    found = list(reader.reader.read(Direct(answer, ""), Window(BEGIN, END), parameters))
-
-    assert {one.get("environment") for one in found if isinstance(one, Event)} == {"staging"}
+    assert fetched.events == by_id(list(expected.values()))
+    assert len(set(fetched.asked)) >= 3
+    assert "a deployment of a merge request" in fetched.printed
 
 
 def test_a_tag_is_no_branch() -> None:
@@ -135,9 +104,3 @@ def test_a_tag_is_no_branch() -> None:
     assert isinstance(event, Event)
     assert event.get("branch") is None
     assert isinstance(failed, Ignored)
-
-
-def test_a_wrong_project_is_refused() -> None:
-    """A name that is no path of a project is a wrong argument."""
-    with pytest.raises(UsageError, match="expected"):
-        list(reader.reader.read(Direct(answer, ""), Window(BEGIN, END), {"repo": "checkout-api"}))

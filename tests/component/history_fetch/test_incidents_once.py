@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,9 @@ class Case:
     """A vendor that listens, its source, and the events that the relay has sent of some of its incidents."""
 
     api: Api
-    source: str
-    configuration: str
+    source: incidents.Source
     every: list[dict[str, Any]]
     sent_live: list[dict[str, Any]]
-    environ: dict[str, str]
-    base: str = ""
-    arguments: tuple[str, ...] = ()
 
 
 def of(vendor: str) -> Case:
@@ -41,61 +37,37 @@ def of(vendor: str) -> Case:
         tool = packs.VENDORS[vendor]
         given = packs.year(40, reopens=tool.reopens)
         every = of_packs.live(tool, given)
-        api = Api(tool.answers(given), tool.token)
-        return Case(
-            api,
-            "oncall",
-            tool.configuration,
-            every,
-            every[::3],
-            of_packs.environ(tool),
-            arguments=tool.arguments,
-        )
+        return Case(Api(tool.answers(given), tool.token), of_packs.source(tool), every, every[::3])
     if vendor == "pagerduty":
         year = pagerduty.year(40)
         every = of_pagerduty.live(year)
-        api = Api(pagerduty.answers(year), of_pagerduty.TOKEN)
-        environ = {"PAGERDUTY_API_TOKEN": of_pagerduty.TOKEN}
-        return Case(api, "pager", of_pagerduty.CONFIGURATION, every, every[::3], environ)
+        return Case(Api(pagerduty.answers(year), of_pagerduty.TOKEN), of_pagerduty.SOURCE, every, every[::3])
     if vendor == "squadcast":
         calls = squadcast.year(40)
         served = squadcast.Squadcast(calls, of_squadcast.REFRESH)
         api = Api(served.answer, of_squadcast.REFRESH, admits=served.admits)
-        environ = {"SQUADCAST_REFRESH_TOKEN": of_squadcast.REFRESH}
         sent_live = of_squadcast.live(calls[::2], late=LATE)
-        return Case(
-            api,
-            "oncall",
-            of_squadcast.CONFIGURATION,
-            of_squadcast.live(calls),
-            sent_live,
-            environ,
-            base="/v3",
-        )
-    environ = {"DD_API_KEY": datadog.API_KEY, "DD_APP_KEY": datadog.APP_KEY}
+        return Case(api, of_squadcast.SOURCE, of_squadcast.live(calls), sent_live)
     if vendor == "datadog monitors":
         alerts = datadog.alerts(40)
-        every = incidents.live(of_datadog.STABLE, "watch", [one.delivery() for one in alerts])
+        source = replace(of_datadog.STABLE, arguments=("--with", "monitors=*", "--overlap"))
+        every = source.live(one.delivery() for one in alerts)
         api = Api(datadog.listed(alerts), datadog.API_KEY, admits=datadog.admits)
-        arguments = ("--with", "monitors=*", "--overlap")
-        return Case(api, "watch", of_datadog.STABLE, every, every[::3], environ, arguments=arguments)
+        return Case(api, source, every, every[::3])
     once = [one for one in datadog.year(40) if len(one.states) < 4]
     api = Api(datadog.searched(once), datadog.API_KEY, admits=datadog.admits)
-    sent_live = of_datadog.live(once[::2], late=LATE)
-    return Case(api, "watch", of_datadog.STABLE, of_datadog.live(once), sent_live, environ)
+    return Case(api, of_datadog.STABLE, of_datadog.live(once), of_datadog.live(once[::2], late=LATE))
 
 
 VENDORS = ("pagerduty", "datadog", "datadog monitors", "squadcast", *packs.VENDORS)
 
 
 def fetched(case: Case, folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    url = case.api.url + case.base
-    environ = {**case.environ, **environ}
-    arguments = (*arguments, *case.arguments)
-    ran = incidents.fetched(folder, url, case.source, *arguments, configuration=case.configuration, **environ)
+    ran = case.source.fetch(folder, case.api, *arguments, **environ)
     # A vendor may repeat a token in its answer.
     files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
-    for token in (environ[name] for name in case.environ):
+    sent = {**case.source.tokens, **environ}
+    for token in (sent[name] for name in case.source.tokens):
         secret = token.rpartition(":")[2]
         assert secret not in ran.stdout + ran.stderr
         assert not any(secret.encode() in content for content in files)
@@ -128,12 +100,12 @@ def test_events_that_the_relay_sent_count_once(vendor: str, tmp_path: Path) -> N
 def test_a_refused_token_is_named_and_not_shown(vendor: str, tmp_path: Path) -> None:
     """It ends with code 3 and the names of its variables. It is in no output and no file."""
     case = of(vendor)
-    wrong = {name: token[:-1] + "-planted-wrong-777" for name, token in case.environ.items()}
+    wrong = {name: token[:-1] + "-planted-wrong-777" for name, token in case.source.tokens.items()}
     with listening(case.api):
-        ran = fetched(case, tmp_path, "--output", "out.ndjson", **wrong)
+        ran = fetched(case, tmp_path, **wrong)
 
     assert ran.returncode == 3, ran.stderr
-    named = " and ".join(f"env {name}" for name in case.environ)
+    named = " and ".join(f"env {name}" for name in case.source.tokens)
     assert f"expected a token ({named})" in ran.stderr
 
 

@@ -4,32 +4,18 @@ Shapes are those of a server's own API; every value is invented.
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_ci_history.jenkins import reader
 from gitdailies_core.ci.platforms.jenkins import JENKINS
 from gitdailies_core.events.events import Event
-from gitdailies_core.sources.history import Window
 from gitdailies_core.sources.protocol import Ignored
 
-from tests.support.history_fetch.api import CUT, LIMITED, Api
-from tests.support.history_fetch.deploys import (
-    BEGIN,
-    COUNT,
-    END,
-    Direct,
-    by_id,
-    fetched,
-    later,
-    moment,
-    reported,
-    sha,
-)
+from tests.support.history_fetch.api import CUT, LIMITED
+from tests.support.history_fetch.deploys import COUNT, Direct, Past, by_id, later, moment, reported, sha
 
-TOKEN = "mira:11larkspur000042"
 URL = "git@github.com:larkspur/checkout-api.git"
 LIBRARY = "https://github.com/larkspur/pipeline-library.git"
 PATH = "/job/larkspur/job/checkout-api/job/main"
@@ -47,11 +33,7 @@ def ms(at: datetime) -> int:
 
 
 def checkout(url: str, commit: str, branch: str) -> dict[str, Any]:
-    return {
-        "_class": "hudson.plugins.git.util.BuildData",
-        "lastBuiltRevision": {"SHA1": commit, "branch": [{"name": branch}]},
-        "remoteUrls": [url],
-    }
+    return {"lastBuiltRevision": {"SHA1": commit, "branch": [{"name": branch}]}, "remoteUrls": [url]}
 
 
 def build(number: int) -> dict[str, Any]:
@@ -60,19 +42,12 @@ def build(number: int) -> dict[str, Any]:
     branch = "refs/remotes/origin/main" if number % 3 else "main"
     library = [checkout(LIBRARY, f"{7:040x}", "v3")] if number % 4 == 1 else []
     return {
-        "_class": "org.jenkinsci.plugins.workflow.job.WorkflowRun",
         "number": number + 1_000,
         "url": f"https://ci.example.com{PATH}/{number + 1_000}/",
         "timestamp": ms(moment(number)),
         "duration": 0 if number == COUNT - 1 else 12 * MINUTE,
         "result": None if number == COUNT - 1 else result,
-        "actions": [
-            {"_class": "hudson.model.CauseAction"},
-            {},
-            *library,
-            checkout(URL, sha(number), branch),
-            {},
-        ],
+        "actions": [{"_class": "hudson.model.CauseAction"}, *library, checkout(URL, sha(number), branch), {}],
     }
 
 
@@ -115,50 +90,47 @@ def live(number: int, at: str) -> list[dict[str, Any]]:
     return reported(JENKINS, environ, environment="production", service="api", time=at)
 
 
+PAST = Past("jenkins", answer, "mira:11larkspur000042", GIVEN, url="https://ci.example.com")
+
+
 def test_builds_are_what_the_line_would_have_reported(tmp_path: Path) -> None:
     """Each build of a year that succeeded is the line's event, through a 429 and a cut page."""
-    api = Api(answer, TOKEN, {2: LIMITED, 3: CUT})
-    events, printed = fetched(tmp_path, api, "jenkins", **GIVEN)
+    fetched = PAST.fetch(tmp_path, {2: LIMITED, 3: CUT})
 
     done = [number for number in range(COUNT) if build(number)["result"] == "SUCCESS"]
     expected = [event for number in done for event in live(number, later(moment(number), minutes=12))]
     assert len(expected) > 200
-    assert events == by_id(expected)
+    assert fetched.events == by_id(expected)
     for word in ("FAILURE", "UNSTABLE", "it has not ended"):
-        assert f"a build that did not succeed ({word})" in printed
+        assert f"a build that did not succeed ({word})" in fetched.printed
 
 
 def test_a_stage_counts_at_its_end(tmp_path: Path) -> None:
     """With a stage, a build counts where that stage succeeded, at its end, whatever came after it."""
-    api = Api(answer, TOKEN)
-    events, _ = fetched(tmp_path, api, "jenkins", **GIVEN, stage="Deploy")
-
     expected = [event for number in range(COUNT) for event in live(number, later(moment(number), minutes=7))]
-    assert events == by_id(expected)
+
+    assert PAST.fetch(tmp_path, stage="Deploy").events == by_id(expected)
 
 
-def read(row: dict[str, Any], **parameters: str) -> Any:
+def read(row: dict[str, Any]) -> Any:
     def one(path: str, query: dict[str, str]) -> Any:
-        rows = [row] if "{0," in query.get("tree", "") else []
-        return {"fullName": "checkout/feature%2Ftools", "allBuilds": rows, "stages": stages(1)}
+        rows = [row] if "{0," in query["tree"] else []
+        return {"fullName": "checkout/feature%2Ftools", "allBuilds": rows}
 
-    pages = Direct(one, "https://ci.example.com")
-    [found] = reader.read(pages, Window(BEGIN, END), {"job": "checkout/feature%2Ftools", **parameters})
+    pages = Direct(one, PAST.url)
+    [found] = PAST.read(pages=pages, job="checkout/feature%2Ftools", repo="", environment="", service="")
     return found
+
+
+SEVERAL = "a build with several checkouts; name the deployed repository with repo"
 
 
 @pytest.mark.parametrize(
     ("actions", "reason"),
     [
         ([{}], "a build with no checkout of git"),
-        (
-            [checkout(LIBRARY, sha(7), "v3"), checkout(URL, sha(1), "main")],
-            "a build with several checkouts; name the deployed repository with repo",
-        ),
-        (
-            [checkout(URL, sha(2), "main"), checkout(URL, sha(1), "main")],
-            "a build with several checkouts; name the deployed repository with repo",
-        ),
+        ([checkout(LIBRARY, sha(7), "v3"), checkout(URL, sha(1), "main")], SEVERAL),
+        ([checkout(URL, sha(2), "main"), checkout(URL, sha(1), "main")], SEVERAL),
     ],
 )
 def test_a_build_whose_commit_is_not_clear_is_left_out(actions: list[Any], reason: str) -> None:
@@ -181,17 +153,3 @@ def test_a_build_of_a_pull_request_is_a_preview() -> None:
 
     assert isinstance(event, Event)
     assert (event.get("environment"), event.get("branch")) == ("preview", None)
-
-
-def test_a_stage_that_is_missing_is_said() -> None:
-    """A name that no stage has gives the reason."""
-    assert read(build(2), stage="Release") == Ignored("a build that did not succeed (it has no such stage)")
-
-
-def test_older_builds_are_not_asked_for() -> None:
-    """Reading ends with the first page that is older than the window."""
-    pages = Direct(answer, "https://ci.example.com")
-
-    list(reader.read(pages, Window(END - timedelta(days=9), END), GIVEN))
-
-    assert len(pages.asked) == 2

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +18,13 @@ from tests.support.history_fetch.packs import TOKEN, VENDORS, Incident, Vendor, 
 EVERY = pytest.mark.parametrize("vendor", VENDORS.values(), ids=list(VENDORS))
 
 
-def environ(vendor: Vendor) -> dict[str, str]:
-    return {vendor.token_env: f"oncall@larkspur.example:{TOKEN}" if vendor.pack == "jira" else TOKEN}
-
-
-def fetched(folder: Path, vendor: Vendor, api: Api, *arguments: str) -> subprocess.CompletedProcess[str]:
-    asked_for = ("oncall", *vendor.arguments, *arguments)
-    configuration = vendor.configuration
-    return incidents.fetched(folder, api.url, *asked_for, configuration=configuration, **environ(vendor))
+def source(vendor: Vendor) -> incidents.Source:
+    token = f"oncall@larkspur.example:{TOKEN}" if vendor.pack == "jira" else TOKEN
+    return incidents.Source("oncall", vendor.configuration, {vendor.token_env: token}, vendor.arguments)
 
 
 def live(vendor: Vendor, given: list[Incident]) -> list[dict[str, Any]]:
-    sent = [delivery for one in given for delivery in vendor.deliveries(one)]
-    return incidents.live(vendor.configuration, "oncall", sent)
+    return source(vendor).live(delivery for one in given for delivery in vendor.deliveries(one))
 
 
 @EVERY
@@ -40,9 +33,9 @@ def test_a_year_is_what_its_webhooks_would_have_brought(vendor: Vendor, tmp_path
     given = year(90, reopens=vendor.reopens)
     api = Api(vendor.answers(given), vendor.token, {2: LIMITED, 5: CUT, 40: CUT, 41: LIMITED})
     with listening(api):
-        ran = fetched(tmp_path, vendor, api, "--output", "out.ndjson")
+        ran = source(vendor).fetch(tmp_path, api)
         first = (tmp_path / "out.ndjson").read_text()
-        again = fetched(tmp_path, vendor, api, "--output", "out.ndjson")
+        again = source(vendor).fetch(tmp_path, api)
 
     assert ran.returncode == again.returncode == 0, ran.stderr
     expected = live(vendor, given)
@@ -58,11 +51,10 @@ def test_a_fetch_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> Non
     vendor = VENDORS["jira"]
     given = year(40, reopens=vendor.reopens)
     with listening(Api(vendor.answers(given), vendor.token)) as api:
-        asked_for = ("oncall", *vendor.arguments, "--output", "out.ndjson")
-        how: Any = {"after": 20, "configuration": vendor.configuration, "environ": environ(vendor)}
-        incidents.interrupted(tmp_path, api, *asked_for, by=signal.SIGKILL, **how)
+        output = ("--output", "out.ndjson")
+        source(vendor).interrupt(tmp_path, api, *output, by=signal.SIGKILL, after=20)
         before = list(api.asked)
-        ran = fetched(tmp_path, vendor, api, "--output", "out.ndjson")
+        ran = source(vendor).fetch(tmp_path, api)
 
     assert ran.returncode == 0, ran.stderr
     assert "continues with 20 pages" in ran.stderr
@@ -102,7 +94,7 @@ def test_a_close_without_a_time_is_not_invented(tmp_path: Path) -> None:
         return answer
 
     with listening(Api(without, vendor.token)) as api:
-        ran = fetched(tmp_path, vendor, api, "--output", "out.ndjson")
+        ran = source(vendor).fetch(tmp_path, api)
     assert ran.returncode == 0, ran.stderr
     assert {one["kind"] for one in incidents.written(tmp_path / "out.ndjson")} == {"incidentStarted"}
     assert "a record that cannot be read: alert.updatedAt: expected a time" in ran.stderr

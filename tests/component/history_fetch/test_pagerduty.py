@@ -1,7 +1,6 @@
 """PagerDuty's past, read from a server that listens, against what its webhooks would have brought."""
 
 import signal
-import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,29 +22,18 @@ from tests.support.history_fetch.pagerduty import BEGIN, END, Incident, answers,
 
 TOKEN = "larkspur-token-000042"
 NOWHERE = {"GITDAILIES_WEBHOOK_URL": "http://127.0.0.1:9/webhooks", "GITDAILIES_WEBHOOK_KEY": "gdk_none"}
-CONFIGURATION = """\
-gitdailies:
-  url: http://127.0.0.1:9/webhooks
-  key: {env: GITDAILIES_WEBHOOK_KEY}
-services:
-  PCHECKOUT: {repo: larkspur/checkout, environment: production}
-  search: [{repo: larkspur/search}, {repo: larkspur/search-web}]
-sources:
-  pager:
-    adapter: pagerduty
-    secrets: [{env: PAGERDUTY_SECRET}]
-    only: {urgency: high}
-"""
-
-
-def fetched(folder: Path, api: Api, *arguments: str) -> subprocess.CompletedProcess[str]:
-    variables = {"PAGERDUTY_API_TOKEN": TOKEN}
-    return incidents.fetched(folder, api.url, "pager", *arguments, configuration=CONFIGURATION, **variables)
+SOURCE = incidents.Source(
+    "pager",
+    incidents.configured(
+        "  pager: {adapter: pagerduty, secrets: [{env: PAGERDUTY_SECRET}], only: {urgency: high}}\n",
+        checkout="PCHECKOUT",
+    ),
+    {"PAGERDUTY_API_TOKEN": TOKEN},
+)
 
 
 def live(year: list[Incident]) -> list[dict[str, Any]]:
-    deliveries = [delivery for one in year for delivery in one.deliveries()]
-    return incidents.live(CONFIGURATION, "pager", deliveries)
+    return SOURCE.live(delivery for one in year for delivery in one.deliveries())
 
 
 def test_a_year_is_what_its_webhooks_would_have_brought(tmp_path: Path) -> None:
@@ -53,7 +41,7 @@ def test_a_year_is_what_its_webhooks_would_have_brought(tmp_path: Path) -> None:
     given = year()
     api = Api(answers(given), TOKEN, {2: LIMITED, 5: CUT, 40: CUT, 41: LIMITED})
     with listening(api):
-        ran = fetched(tmp_path, api, "--output", "out.ndjson")
+        ran = SOURCE.fetch(tmp_path, api)
 
     assert ran.returncode == 0, ran.stderr
     expected = live(given)
@@ -72,12 +60,12 @@ def test_an_interrupted_fetch_goes_on_where_it_stopped(tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     whole.mkdir()
     with listening(Api(answers(given), TOKEN)) as api:
-        fetched(whole, api, "--output", "out.ndjson")
+        SOURCE.fetch(whole, api)
     api = Api(answers(given), TOKEN, dict.fromkeys(range(31, 33), CUT))
     with listening(api):
-        first = fetched(tmp_path, api, "--output", "out.ndjson", "--retries", "1")
+        first = SOURCE.fetch(tmp_path, api, "--output", "out.ndjson", "--retries", "1")
         before = list(api.asked)
-        second = fetched(tmp_path, api, "--output", "out.ndjson")
+        second = SOURCE.fetch(tmp_path, api)
 
     assert first.returncode == 1
     assert "run the same command again to continue" in first.stderr
@@ -90,11 +78,9 @@ def test_an_interrupted_fetch_goes_on_where_it_stopped(tmp_path: Path) -> None:
 def test_ctrl_c_while_it_reads_says_where_it_stopped_and_how_to_go_on(tmp_path: Path) -> None:
     """Interrupted while it waits for a page it ends with 130, and the same command reads on from there."""
     with listening(Api(answers(year(60)), TOKEN)) as api:
-        variables = {**NOWHERE, "PAGERDUTY_API_TOKEN": TOKEN}
-        how: Any = {"after": 30, "configuration": CONFIGURATION, "environ": variables}
-        code, out, err = incidents.interrupted(tmp_path, api, "pager", by=signal.SIGINT, **how)
+        code, out, err = SOURCE.interrupt(tmp_path, api, by=signal.SIGINT, after=30, **NOWHERE)
         before = list(api.asked)
-        second = fetched(tmp_path, api, "--output", "out.ndjson")
+        second = SOURCE.fetch(tmp_path, api)
 
     assert (code, out) == (130, "")
     assert err.splitlines()[0] == (
@@ -124,7 +110,7 @@ def test_a_wrong_argument_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     """Each wrong argument ends with an error that names it, before anything is asked for."""
-    (tmp_path / "gitdailies.yml").write_text(CONFIGURATION)
+    (tmp_path / "gitdailies.yml").write_text(SOURCE.configuration)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PAGERDUTY_API_TOKEN", TOKEN)
 
@@ -137,7 +123,7 @@ def test_a_wrong_argument_is_named(
 def test_a_page_of_another_server_is_reported_with_its_address(tmp_path: Path) -> None:
     """JSON that is no listing of the vendor ends the fetch, and the error names the address."""
     with listening(Api(lambda path, query: [], TOKEN)) as api:
-        ran = fetched(tmp_path, api, "--dry-run")
+        ran = SOURCE.fetch(tmp_path, api, "--dry-run")
 
     assert ran.returncode == 1
     assert f"gitdailies: {api.url}: body: expected an object, got a list of 0\n" in ran.stderr

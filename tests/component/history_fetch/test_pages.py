@@ -5,7 +5,7 @@ import socket
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from gitdailies_core.errors import DeliveryError, Refused, UsageError
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.history import GROUP
 from gitdailies_core.values.secret import Secret
-from gitdailies_history.fetch.http_api import HttpApi, StoredPages, asked_to_wait
+from gitdailies_history.fetch.http_api import HttpApi, StoredPages
 from gitdailies_history.fetch.state import State
 from gitdailies_pagerduty.reader import reader
 
@@ -48,49 +48,35 @@ def pages(
         yield StoredPages(http, state, lambda _pages: None)
 
 
+IN_41_SECONDS = {"X-RateLimit-Reset": str(int(NOW.timestamp()) + 41)}
+
+
 @pytest.mark.parametrize(
-    ("headers", "seconds"),
+    ("status", "headers", "waits"),
     [
-        ({"Retry-After": "17"}, 17),
-        ({"ratelimit-reset": "23"}, 23),
-        ({"X-RateLimit-Reset": str(int(NOW.timestamp()) + 41)}, 41),
-        ({}, 0),
+        (429, {"Retry-After": "17"}, [17]),
+        (429, {"ratelimit-reset": "23"}, [23]),
+        (429, IN_41_SECONDS, [41]),
+        # Words that are no number of seconds ask for nothing.
+        (429, {"ratelimit-reset": "soon"}, [0]),
+        (429, {}, [0]),
+        (403, {"Retry-After": "17"}, [17]),
+        (403, {"X-RateLimit-Remaining": "0", **IN_41_SECONDS}, [41]),
+        # A token without the right to read ends the fetch at once: the limit that is shown is not used up.
+        (403, {"X-RateLimit-Remaining": "4711", **IN_41_SECONDS}, []),
     ],
 )
 def test_a_limit_is_waited_for_as_long_as_it_says(
-    state: State, headers: dict[str, str], seconds: float
+    state: State, status: int, headers: dict[str, str], waits: list[float]
 ) -> None:
-    """After a 429 the next attempt comes when the vendor's header says."""
+    """After a 429, or a 403 that is a limit, the next attempt comes when the vendor's header says."""
     waited: list[float] = []
-    api = Api(lambda path, query: {"path": path}, "token", {1: LIMITED}, limit_headers=headers)
-    with listening(api), pages(api.url, state, waited) as read:
-        assert read.get("/here") == {"path": "/here"}
+    api = Api(lambda path, query: {}, "token", {1: LIMITED}, limit_status=status, limit_headers=headers)
+    refused = nullcontext() if waits else pytest.raises(Refused, match="expected a token")
+    with listening(api), pages(api.url, state, waited) as read, refused:
+        assert read.get("/here") == {}
 
-    assert waited == [seconds]
-
-
-@pytest.mark.parametrize(
-    ("headers", "waits"),
-    [
-        ({"Retry-After": "17"}, [17]),
-        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(NOW.timestamp()) + 41)}, [41]),
-        ({"X-RateLimit-Remaining": "4711", "X-RateLimit-Reset": str(int(NOW.timestamp()) + 3000)}, None),
-    ],
-)
-def test_a_403_is_a_limit_only_where_it_says_so(
-    state: State, headers: dict[str, str], waits: list[float] | None
-) -> None:
-    """A token without the right to read ends the fetch at once, although the headers show an unused limit."""
-    waited: list[float] = []
-    api = Api(lambda path, query: {}, "token", {1: LIMITED}, limit_status=403, limit_headers=headers)
-    with listening(api), pages(api.url, state, waited) as read:
-        if waits is None:
-            with pytest.raises(Refused, match="expected a token"):
-                read.get("/here")
-        else:
-            assert read.get("/here") == {}
-
-    assert waited == (waits or [])
+    assert waited == waits
 
 
 def test_a_page_that_never_ends_is_given_up(state: State) -> None:
@@ -208,11 +194,6 @@ def test_no_form_of_a_token_is_in_an_error(name: str, token: str) -> None:
     assert "Authorization" in str(caught.value)
     assert not [form for form in sent if b64encode(form.encode()).decode() in str(caught.value)]
     assert "planted000042" not in str(caught.value)
-
-
-def test_no_header_asks_for_no_wait() -> None:
-    """Words that are no number of seconds ask for nothing."""
-    assert asked_to_wait({"ratelimit-reset": "soon"}, NOW) == ""
 
 
 def test_every_source_is_documented() -> None:

@@ -16,20 +16,21 @@ from tests.support.history_fetch.api import CUT, LIMITED, Api, listening
 from tests.support.history_fetch.squadcast import NOT_SET, SERVICES, TEAM, Incident, Squadcast, year
 
 REFRESH = "larkspur-refresh-000042"
-CONFIGURATION = """\
-gitdailies:
-  url: http://127.0.0.1:9/webhooks
-  key: {env: GITDAILIES_WEBHOOK_KEY}
-services:
-  checkout-api: {repo: larkspur/checkout, environment: production}
-  Search: [{repo: larkspur/search}, {repo: larkspur/search-web}]
-sources:
+SOURCE = incidents.Source(
+    "oncall",
+    incidents.configured(
+        """\
   oncall:
     adapter: squadcast
     secrets: [{env: SQUADCAST_TOKEN}]
     header: X-Relay-Token
     only: {priority: [P1, P2, none], tags: {env: [prod]}}
-"""
+""",
+        search="Search",
+    ),
+    {"SQUADCAST_REFRESH_TOKEN": REFRESH},
+    base="/v3",
+)
 
 
 def fetched(
@@ -37,11 +38,8 @@ def fetched(
 ) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     """Return how the fetch ended, and what it asked for."""
     api = Api(vendor.answer, REFRESH, troubles or {}, admits=vendor.admits)
-    asked_for = ("oncall", "--output", "out.ndjson", *arguments)
-    token = {"SQUADCAST_REFRESH_TOKEN": REFRESH}
     with listening(api):
-        url = api.url + "/v3"
-        ran = incidents.fetched(folder, url, *asked_for, configuration=CONFIGURATION, **token)
+        ran = SOURCE.fetch(folder, api, "--output", "out.ndjson", *arguments)
     # The vendor repeats an access token that is spent.
     files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
     assert not any(b"larkspur-access-" in text for text in (ran.stdout.encode(), ran.stderr.encode(), *files))
@@ -49,7 +47,7 @@ def fetched(
 
 
 def live(given: list[Incident], **more: Any) -> list[dict[str, Any]]:
-    return incidents.live(CONFIGURATION, "oncall", [at for one in given for at in one.deliveries(**more)])
+    return SOURCE.live(at for one in given for at in one.deliveries(**more))
 
 
 def test_a_year_is_what_its_webhooks_would_have_brought(tmp_path: Path) -> None:

@@ -2,18 +2,20 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitdailies_core.ci import step
 from gitdailies_core.ci.reporting.platform import Platform
+from gitdailies_core.events.events import Event
 from gitdailies_core.sources import registry
-from gitdailies_core.sources.history import GROUP
+from gitdailies_core.sources.history import GROUP, Window
 
-from tests.support.history_fetch.api import Api, listening
+from tests.support.history_fetch.api import Answer, Api, listening
 from tests.support.processes import run
 
 BEGIN, END = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
@@ -59,17 +61,6 @@ def command(
     return ran
 
 
-def fetched(
-    folder: Path, api: Api, source: str, *, base: str = "", **arguments: str
-) -> tuple[list[dict[str, Any]], str]:
-    """Let *api* listen below *base*; return the events of the year, by id, and the text on stderr."""
-    with listening(api):
-        api.url += base
-        ran = command(folder, api, source, arguments, "--output", "out.ndjson")
-    events = [json.loads(line) for line in (folder / "out.ndjson").read_text().splitlines()]
-    return by_id(events), ran.stderr
-
-
 def by_id(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(events, key=lambda event: str(event["id"]))
 
@@ -82,7 +73,7 @@ def later(at: datetime, **parts: float) -> str:
 class Direct:
     """Pages without a network between."""
 
-    def __init__(self, answer: Callable[[str, dict[str, str]], Any], url: str) -> None:
+    def __init__(self, answer: Answer, url: str = "") -> None:
         self.answer = answer
         self.url = url
         self.asked: list[str] = []
@@ -92,3 +83,47 @@ class Direct:
         page = self.answer(path, dict(query))
         assert page is not None, f"{path} {query}"
         return page
+
+
+class Fetched(NamedTuple):
+    """The events of a fetched year, by id; the text on stderr; and the addresses that were asked for."""
+
+    events: list[dict[str, Any]]
+    printed: str
+    asked: list[str]
+
+
+@dataclass(frozen=True)
+class Past:
+    """A platform that a test stands for: what its API at *url* answers, and the parameters of a fetch."""
+
+    source: str
+    answer: Answer
+    token: str
+    given: Mapping[str, str]
+    url: str = ""
+    base: str = ""
+
+    def fetch(self, folder: Path, troubles: Mapping[int, str] | None = None, **parameters: str) -> Fetched:
+        """Fetch the year by the command, from an API that listens; events have the platform's address."""
+        api = Api(self.answer, self.token, dict(troubles or {}))
+        with listening(api):
+            here, api.url = api.url, api.url + self.base
+            ran = command(folder, api, self.source, {**self.given, **parameters}, "--output", "out.ndjson")
+        written = (folder / "out.ndjson").read_text().replace(here, self.url.removesuffix(self.base))
+        return Fetched(by_id([json.loads(line) for line in written.splitlines()]), ran.stderr, api.asked)
+
+    def read(
+        self,
+        since: datetime = BEGIN,
+        until: datetime = END,
+        pages: Direct | None = None,
+        **parameters: Any,
+    ) -> list[Any]:
+        """Read without a network between. An empty parameter takes one away."""
+        given = {name: text for name, text in {**self.given, **parameters}.items() if text}
+        pages = pages or Direct(self.answer, self.url)
+        return list(registry.load(self.source, GROUP).read(pages, Window(since, until), given))
+
+    def events(self, since: datetime = BEGIN, until: datetime = END, **parameters: Any) -> list[Event]:
+        return [one for one in self.read(since, until, **parameters) if isinstance(one, Event)]

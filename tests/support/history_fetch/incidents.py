@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -31,59 +32,88 @@ def fetched(
     return ended("history", "fetch", *asked, folder=folder, environ={**os.environ, **environ})
 
 
-def interrupted(
-    folder: Path, api: Api, *arguments: str, by: int, after: int, configuration: str, environ: dict[str, str]
-) -> tuple[int, str, str]:
-    """Send a fetch the signal *by* while it waits for the page behind *after*; return how it ended."""
-    (folder / "gitdailies.yml").write_text(configuration)
-    tell, asked, go = api.answer, threading.Event(), threading.Event()
-
-    def held(path: str, query: dict[str, str]) -> Any:
-        if len(api.asked) == after + 1:
-            asked.set()
-            go.wait(60)
-        return tell(path, query)
-
-    api.answer = held
-    asked_for = [*arguments, "--api-url", api.url, "--since", "2025-01-01", "--until", "2026-01-01"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gitdailies_cli", "history", "fetch", *asked_for],
-        cwd=folder,
-        env={**os.environ, **environ},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert asked.wait(60)
-    process.send_signal(by)
-    out, err = process.communicate(timeout=10)
-    go.set()
-    api.answer = tell
-    return process.returncode, out, err
+def configured(source: str, *, checkout: str = "checkout-api", search: str = "search") -> str:
+    """Return a gitdailies.yml with lines for two services, by their names at the vendor, and a source."""
+    return f"""\
+gitdailies:
+  url: http://127.0.0.1:9/webhooks
+  key: {{env: GITDAILIES_WEBHOOK_KEY}}
+services:
+  {checkout}: {{repo: larkspur/checkout, environment: production}}
+  {search}: [{{repo: larkspur/search}}, {{repo: larkspur/search-web}}]
+sources:
+{source}"""
 
 
-def live(
-    configuration: str, name: str, deliveries: Iterable[tuple[datetime, dict[str, Any]]]
-) -> list[dict[str, Any]]:
-    """Return the events that the relay would have sent if each of *deliveries* had come at its time."""
-    found = read_configuration(configuration, Path("gitdailies.yml"))
-    source, records = found.sources[name], MemoryRecords()
-    adapter = registry.adapter(source.adapter)
-    sent = []
-    for _, body in sorted(deliveries, key=lambda delivery: delivery[0]):
-        request = Request.make(headers={}, body=json.dumps(body).encode())
-        for routed in interpret(request, source, adapter, found.routes, "").messages:
-            if isinstance(routed.message, Change):
-                decision = decide(
-                    source=source.name,
-                    change=routed.message,
-                    targets=routed.targets,
-                    refusal=routed.refusal,
-                    records=records,
-                )
-                records.apply(decision)
-                sent += [event.to_wire() for event in decision.events]
-    return sent
+@dataclass(frozen=True)
+class Source:
+    """A source of incidents: its name in the *configuration*, and the tokens and arguments of a fetch."""
+
+    name: str
+    configuration: str
+    tokens: Mapping[str, str]
+    arguments: tuple[str, ...] = ()
+    base: str = ""
+
+    def fetch(
+        self, folder: Path, api: Api, *arguments: str, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Fetch the year into the file out.ndjson of *folder*, or as *arguments* say."""
+        asked = (self.name, *self.arguments, *(arguments or ("--output", "out.ndjson")))
+        variables = {**self.tokens, **environ}
+        return fetched(folder, api.url + self.base, *asked, configuration=self.configuration, **variables)
+
+    def interrupt(
+        self, folder: Path, api: Api, *arguments: str, by: int, after: int, **environ: str
+    ) -> tuple[int, str, str]:
+        """Send a fetch the signal *by* while it waits for the page behind *after*; return how it ended."""
+        (folder / "gitdailies.yml").write_text(self.configuration)
+        tell, asked, go = api.answer, threading.Event(), threading.Event()
+
+        def held(path: str, query: dict[str, str]) -> Any:
+            if len(api.asked) == after + 1:
+                asked.set()
+                go.wait(60)
+            return tell(path, query)
+
+        api.answer = held
+        year = ("--api-url", api.url, "--since", "2025-01-01", "--until", "2026-01-01")
+        command = [sys.executable, "-m", "gitdailies_cli", "history", "fetch", self.name, *self.arguments]
+        process = subprocess.Popen(
+            [*command, *arguments, *year],
+            cwd=folder,
+            env={**os.environ, **self.tokens, **environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert asked.wait(60)
+        process.send_signal(by)
+        out, err = process.communicate(timeout=10)
+        go.set()
+        api.answer = tell
+        return process.returncode, out, err
+
+    def live(self, deliveries: Iterable[tuple[datetime, dict[str, Any]]]) -> list[dict[str, Any]]:
+        """Return the events that the relay would have sent if each of *deliveries* had come at its time."""
+        found = read_configuration(self.configuration, Path("gitdailies.yml"))
+        source, records = found.sources[self.name], MemoryRecords()
+        adapter = registry.adapter(source.adapter)
+        sent = []
+        for _, body in sorted(deliveries, key=lambda delivery: delivery[0]):
+            request = Request.make(headers={}, body=json.dumps(body).encode())
+            for routed in interpret(request, source, adapter, found.routes, "").messages:
+                if isinstance(routed.message, Change):
+                    decision = decide(
+                        source=source.name,
+                        change=routed.message,
+                        targets=routed.targets,
+                        refusal=routed.refusal,
+                        records=records,
+                    )
+                    records.apply(decision)
+                    sent += [event.to_wire() for event in decision.events]
+        return sent
 
 
 def written(path: Path) -> list[dict[str, Any]]:

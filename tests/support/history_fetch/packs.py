@@ -16,6 +16,8 @@ from typing import Any
 
 from gitdailies_core.values.times import text_of
 
+from tests.support.history_fetch.incidents import configured
+
 BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
 END = datetime(2026, 1, 1, tzinfo=UTC)
 TOKEN = "larkspur-token-000042"
@@ -306,18 +308,9 @@ class Vendor:
 
     @property
     def configuration(self) -> str:
-        return f"""\
-gitdailies:
-  url: http://127.0.0.1:9/webhooks
-  key: {{env: GITDAILIES_WEBHOOK_KEY}}
-services:
-  checkout-api: {{repo: larkspur/checkout, environment: production}}
-  search: [{{repo: larkspur/search}}, {{repo: larkspur/search-web}}]
-sources:
-  oncall:
-    adapter: {self.pack}
-    secrets: [{{env: ONCALL_SECRET}}]
-{self.secret}"""
+        return configured(
+            f"  oncall:\n    adapter: {self.pack}\n    secrets: [{{env: ONCALL_SECRET}}]\n{self.secret}"
+        )
 
 
 VENDORS = {

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gitdailies_core.ci.deploys import checkout, git_log
@@ -12,8 +13,10 @@ from gitdailies_core.ci.deploys.git_facts import GitFacts
 from gitdailies_core.ci.job.facts import Deploys
 from gitdailies_core.ci.job.inputs import Inputs
 from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
-from gitdailies_core.ci.reporting.platform import ELSEWHERE
+from gitdailies_core.ci.reporting.platform import ELSEWHERE, Platform
 from gitdailies_core.errors import UsageError
+
+from tests.support.programs import planted
 
 AUTHOR = ("-c", "user.name=Robin", "-c", "user.email=robin@example.com", "-c", "init.defaultBranch=main")
 
@@ -36,12 +39,45 @@ def repository(tmp_path: Path) -> Path:
     """A repository with three commits on main, the last a merge."""
     git(tmp_path, "init", "-q")
     git(tmp_path, "remote", "add", "origin", "https://bot:s3cr3t@github.com/larkspur/checkout-api.git")
-    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "first", at="2026-03-01T08:00:00Z")
+    commit(tmp_path, "first", "2026-03-01T08:00:00Z")
     git(tmp_path, "checkout", "-q", "-b", "retry")
-    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "second", at="2026-03-02T08:00:00Z")
+    commit(tmp_path, "second", "2026-03-02T08:00:00Z")
     git(tmp_path, "checkout", "-q", "main")
     git(tmp_path, "merge", "-q", "--no-ff", "-m", "merge", "retry", at="2026-03-03T08:00:00Z")
     return tmp_path
+
+
+def commit(repository: Path, message: str, at: str = "2026-03-04T08:40:00+01:00") -> None:
+    git(repository, "commit", "-q", "--allow-empty", "-m", message, at=at)
+
+
+def deployed(
+    folder: Path,
+    environ: Mapping[str, str],
+    platform: Platform = GITHUB_ACTIONS,
+    path: str | None = None,
+    event: Any = None,
+    **inputs: Any,
+) -> Deploys:
+    """Return what a job of a platform reports. *inputs* may hold `repos`."""
+    found = checkout.deploys_in(
+        str(folder),
+        platform,
+        environ=environ,
+        event=event,
+        inputs=Inputs.make(inputs, repos=inputs.pop("repos", ())),
+        path=path,
+    )
+    assert isinstance(found, Deploys)
+    return found
+
+
+def of_run(sha: str, **more: str) -> dict[str, str]:
+    return {"GITHUB_REPOSITORY": "larkspur/checkout-api", "GITHUB_SHA": sha, **more}
+
+
+def of_push(sha: str, **more: str) -> dict[str, str]:
+    return of_run(sha, GITHUB_EVENT_NAME="push", **more)
 
 
 def facts(directory: Path, sha: str = "", paths: Sequence[str] = ()) -> GitFacts:
@@ -119,7 +155,7 @@ def test_a_long_history(repository: Path) -> None:
 def test_old_commits_that_landed_late(repository: Path) -> None:
     """The commits of a branch that was merged just now are among the new ones, however old they are."""
     git(repository, "checkout", "-q", "-b", "old", "HEAD~1")
-    git(repository, "commit", "-q", "--allow-empty", "-m", "slow", at="2026-01-02T08:00:00Z")
+    commit(repository, "slow", "2026-01-02T08:00:00Z")
     slow = git(repository, "rev-parse", "HEAD")
     git(repository, "checkout", "-q", "main")
     landed(repository, USUAL_COMMITS + 50)
@@ -131,17 +167,10 @@ def test_old_commits_that_landed_late(repository: Path) -> None:
 def test_reverts(repository: Path) -> None:
     """A revert names what it undoes. One that was reverted itself does not count."""
     start = git(repository, "rev-parse", "HEAD")
-    git(
-        repository,
-        "commit",
-        "-q",
-        "--allow-empty",
-        "-m",
-        f'Revert "second"\n\nThis reverts commit {"a1" * 20}.',
-    )
-    git(repository, "commit", "-q", "--allow-empty", "-m", f"This reverts commit {'b2' * 20}.")
+    commit(repository, f'Revert "second"\n\nThis reverts commit {"a1" * 20}.')
+    commit(repository, f"This reverts commit {'b2' * 20}.")
     undone = git(repository, "rev-parse", "HEAD")
-    git(repository, "commit", "-q", "--allow-empty", "-m", f"Reapply\n\nThis reverts commit {undone}.")
+    commit(repository, f"Reapply\n\nThis reverts commit {undone}.")
 
     assert facts(repository).reverts_since(start) == (undone, "a1" * 20)
     # Where nothing tells what was deployed before, only what landed last is new.
@@ -151,10 +180,10 @@ def test_reverts(repository: Path) -> None:
 
 def test_reverts_that_a_merge_brought(repository: Path) -> None:
     """The commits of a branch that was merged last are new, and what was on the branch before is not."""
-    git(repository, "commit", "-q", "--allow-empty", "-m", f"This reverts commit {'d4' * 20}.")
+    commit(repository, f"This reverts commit {'d4' * 20}.")
     git(repository, "checkout", "-q", "-b", "undo")
-    git(repository, "commit", "-q", "--allow-empty", "-m", f"This reverts commit {'a1' * 20}.")
-    git(repository, "commit", "-q", "--allow-empty", "-m", f"This reverts commit {'b2' * 20}.")
+    commit(repository, f"This reverts commit {'a1' * 20}.")
+    commit(repository, f"This reverts commit {'b2' * 20}.")
     git(repository, "checkout", "-q", "main")
     git(repository, "merge", "-q", "--no-ff", "-m", "merge", "undo")
 
@@ -164,7 +193,7 @@ def test_reverts_that_a_merge_brought(repository: Path) -> None:
 @pytest.mark.parametrize("hostile", ["\x1e\x1f", "a\n" * 50, "\N{ZERO WIDTH SPACE}x", "%x00%H"])
 def test_no_message_is_read_as_a_commit(repository: Path, hostile: str) -> None:
     """Whatever a message holds, the commits are those of the repository."""
-    git(repository, "commit", "-q", "--allow-empty", "-m", hostile, at="2026-03-04T08:00:00Z")
+    commit(repository, hostile)
 
     assert [len(one["sha"]) for one in facts(repository).commits] == [40] * 4
 
@@ -182,11 +211,8 @@ def test_no_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without git on the PATH a checkout gives nothing, and a note says why."""
     sha = git(repository, "rev-parse", "HEAD")
     monkeypatch.setenv("PATH", str(repository))
-    environ = {"GITHUB_REPOSITORY": "larkspur/checkout-api", "GITHUB_SHA": sha}
-    found = checkout.deploys_in(str(repository), GITHUB_ACTIONS, environ=environ, inputs=Inputs())
 
-    assert isinstance(found, Deploys)
-    assert found.notes[-1] == "no commits: git is not installed, or cannot be run"
+    assert deployed(repository, of_run(sha)).notes[-1] == "no commits: git is not installed, or cannot be run"
 
 
 # What git 2.35.2 to 2.37 say where -c safe.directory is ignored, and what later ones do.
@@ -200,39 +226,27 @@ REFUSALS = [
 def test_git_refuses_the_checkout(said: str, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A git that refuses the checkout of another user is named in a note, with the remedy."""
     sha = git(repository, "rev-parse", "HEAD")
-    programs = repository / "programs"
-    programs.mkdir()
-    (programs / "git").write_text(f'#!/bin/sh\necho "{said}" >&2\nexit 128\n')
-    (programs / "git").chmod(0o755)
+    programs = planted(repository / "programs/git", f'#!/bin/sh\necho "{said}" >&2\nexit 128\n').parent
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
-    environ = {"GITHUB_REPOSITORY": "larkspur/checkout-api", "GITHUB_SHA": sha}
-    found = checkout.deploys_in(str(repository), GITHUB_ACTIONS, environ=environ, inputs=Inputs())
 
-    assert isinstance(found, Deploys)
-    assert found.notes[-1] == (
+    assert deployed(repository, of_run(sha)).notes[-1] == (
         "no commits: git refused the checkout, because it belongs to another user; "
         "git config --global --add safe.directory '*' allows it"
     )
     with pytest.raises(UsageError, match=r"(?s)repo: expected .*git refused the checkout"):
-        checkout.deploys_in(str(repository), ELSEWHERE, environ={}, inputs=Inputs())
+        deployed(repository, {}, ELSEWHERE)
 
 
-def commits_of(
-    directory: Path, sha: str, environ: Mapping[str, str] | None = None, path: str | None = None
-) -> int:
+def commits_of(directory: Path, sha: str, environ: Mapping[str, str] | None = None) -> int:
     """Count the commits that a job in *directory* reports."""
-    known = {"GITHUB_REPOSITORY": "larkspur/checkout-api", "GITHUB_SHA": sha, **(environ or {})}
-    found = checkout.deploys_in(str(directory), GITHUB_ACTIONS, environ=known, inputs=Inputs(), path=path)
-    assert isinstance(found, Deploys)
-    return len(found.events[0].get("commits") or ())
+    return len(deployed(directory, of_run(sha, **(environ or {}))).events[0].get("commits") or ())
 
 
 def test_a_folder_of_the_checkout(repository: Path) -> None:
     """In a folder of the checkout its git is found, and by itself it tells repository and commit."""
     (repository / "services/api").mkdir(parents=True)
-    found = checkout.deploys_in(str(repository / "services/api"), ELSEWHERE, environ={}, inputs=Inputs())
+    found = deployed(repository / "services/api", {}, ELSEWHERE)
 
-    assert isinstance(found, Deploys)
     assert found.events[0].get("repo") == "larkspur/checkout-api"
     assert commits_of(repository / "services/api", git(repository, "rev-parse", "HEAD")) == 3
 
@@ -266,16 +280,14 @@ def test_several_checkouts(workspace: Path) -> None:
     assert commits_of(workspace, "0" * 39 + "1", {"GITHUB_EVENT_NAME": "push"}) == 0
     for _ in range(2):
         with pytest.raises(UsageError, match="repo: expected"):
-            checkout.deploys_in(str(workspace), ELSEWHERE, environ={}, inputs=Inputs())
+            deployed(workspace, {}, ELSEWHERE)
         # Nor is the only one.
         shutil.rmtree(workspace / "other", ignore_errors=True)
 
 
 def test_a_repository_cannot_make_git_run_its_own_program(repository: Path) -> None:
     """A program that the repository's settings name for signatures is not run."""
-    program = repository / "planted"
-    program.write_text(f"#!/bin/sh\ntouch {repository}/ran\n")
-    program.chmod(0o755)
+    program = planted(repository / "planted", f"#!/bin/sh\ntouch {repository}/ran\n")
     git(repository, "config", "log.showSignature", "true")
     git(repository, "config", "gpg.program", str(program))
 
@@ -286,19 +298,10 @@ def test_a_repository_cannot_make_git_run_its_own_program(repository: Path) -> N
 def test_commits_of_runs_that_failed(repository: Path) -> None:
     """A whole checkout has the commits of earlier runs, too, which no payload of a later push lists."""
     sha = git(repository, "rev-parse", "HEAD")
-    environ = {
-        "GITHUB_REPOSITORY": "larkspur/checkout-api",
-        "GITHUB_EVENT_NAME": "push",
-        "GITHUB_SHA": sha,
-        "GITHUB_REF": "refs/heads/main",
-    }
     payload = {"after": sha, "commits": [{"id": sha, "timestamp": "2026-03-03T08:00:00Z"}]}
-    found = checkout.deploys_in(
-        str(repository), GITHUB_ACTIONS, environ=environ, event=payload, inputs=Inputs()
-    )
+    found = deployed(repository, of_push(sha, GITHUB_REF="refs/heads/main"), event=payload)
 
-    assert isinstance(found, Deploys)
-    assert [commit["time"] for commit in found.events[0].get("commits")] == [
+    assert [one["time"] for one in found.events[0]["commits"]] == [
         "2026-03-03T08:00:00Z",
         "2026-03-02T08:00:00Z",
         "2026-03-01T08:00:00Z",
@@ -310,21 +313,15 @@ def test_a_push_in_a_shallow_clone(repository: Path, tmp_path_factory: pytest.Te
     clone = tmp_path_factory.mktemp("clone") / "checkout-api"
     git(repository, "clone", "-q", "--depth=1", f"file://{repository}", str(clone))
     sha = git(repository, "rev-parse", "HEAD")
-    environ = {"GITHUB_REPOSITORY": "larkspur/checkout-api", "GITHUB_EVENT_NAME": "push", "GITHUB_SHA": sha}
     first, second = git(repository, "rev-parse", "HEAD^1", "HEAD^2").split()
     pushed = [(second, "2026-03-02T08:00:00Z"), (sha, "2026-03-03T08:00:00Z")]
     payload = {"after": sha, "commits": [{"id": name, "timestamp": time} for name, time in pushed]}
-    found = checkout.deploys_in(str(clone), GITHUB_ACTIONS, environ=environ, event=payload, inputs=Inputs())
+    found = deployed(clone, of_push(sha), event=payload)
 
-    assert isinstance(found, Deploys)
     assert found.events[0]["commits"] == [
         {"sha": sha, "time": "2026-03-03T08:00:00Z", "parents": [first, second]},
         {"sha": second, "time": "2026-03-02T08:00:00Z"},
     ]
     assert "commitTime" not in found.events[0]
     assert "the checkout is shallow" in found.notes[-1]
-    whole = checkout.deploys_in(
-        str(repository), GITHUB_ACTIONS, environ=environ, event=payload, inputs=Inputs()
-    )
-    assert isinstance(whole, Deploys)
-    assert not any("shallow" in note for note in whole.notes)
+    assert not any("shallow" in note for note in deployed(repository, of_push(sha), event=payload).notes)

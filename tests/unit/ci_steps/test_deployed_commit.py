@@ -1,19 +1,17 @@
 """Which commit a job deployed: the run's, that of a checkout which was moved, or the one that was set."""
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from gitdailies_core.ci.deploys import checkout, git_log
-from gitdailies_core.ci.job.facts import Deploys
-from gitdailies_core.ci.job.inputs import Inputs
 from gitdailies_core.ci.platforms import BY_MODULE
 from gitdailies_core.errors import UsageError
 
 from tests.support.ci_cases import CASES, read
-from tests.unit.ci_steps.test_checkout import git, repository  # noqa: F401  the second is a fixture
+from tests.support.programs import planted
+from tests.unit.ci_steps.test_checkout import commit, deployed, git, repository  # noqa: F401  a fixture
 
 GITHUB = {
     "GITHUB_REPOSITORY": "larkspur/checkout-api",
@@ -31,29 +29,12 @@ def moved(repository: Path) -> tuple[Path, str, str]:  # noqa: F811
     return repository, tagged, tip
 
 
-def deployed(
-    folder: Path,
-    environ: Mapping[str, str],
-    module: str = "github_actions",
-    path: str = "",
-    event: Any = None,
-    **inputs: Any,
-) -> Deploys:
-    """Return what a job of a platform reports. *inputs* may hold `repos`."""
-    found = checkout.deploys_in(
-        str(folder),
-        BY_MODULE[module],
-        environ=environ,
-        event=event,
-        inputs=Inputs.make(inputs, repos=inputs.pop("repos", ())),
-        path=path or None,
-    )
-    assert isinstance(found, Deploys)
-    return found
-
-
 def of_github(event: str, sha: str) -> dict[str, str]:
     return {**GITHUB, "GITHUB_EVENT_NAME": event, "GITHUB_SHA": sha}
+
+
+def within(folder: Path, sha: str) -> dict[str, str]:
+    return {**of_github("push", sha), "GITHUB_WORKSPACE": str(folder)}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +104,7 @@ def test_a_platform_that_does_not_say_what_started_the_run(moved: tuple[Path, st
         "GIT_BRANCH": "origin/main",
         "BUILD_TAG": "jenkins-41",
     }
-    found = deployed(folder, environ, "jenkins")
+    found = deployed(folder, environ, BY_MODULE["jenkins"])
 
     assert found.events[0]["commitSHA"] == tagged
     [warning] = found.warnings
@@ -171,7 +152,7 @@ def test_every_word_of_every_platform(
     environ = {name: tip if name in BY_MODULE[module].sha else text for name, text in case["environ"].items()}
     repo = case["expected"]["events"][0]["repo"]
     git(folder, "remote", "set-url", "origin", f"git@git.example.com:{repo}.git")
-    found = deployed(folder, {**environ, variable: word}, module, environment="production")
+    found = deployed(folder, {**environ, variable: word}, BY_MODULE[module], environment="production")
 
     assert found.events[0]["commitSHA"] == (tip if start.names_commit else tagged)
     assert bool(found.warnings) == start.names_commit
@@ -184,11 +165,7 @@ def test_the_checkout_is_said_outright(moved: tuple[Path, str, str]) -> None:
     assert (found.events[0]["commitSHA"], found.warnings) == (tagged, ())
 
     with pytest.raises(UsageError, match="sha: expected a checkout that has the deployed commit, got none"):
-        deployed(
-            folder / ".git",
-            {**of_github("push", tip), "GITHUB_WORKSPACE": str(folder / ".git")},
-            sha="checkout",
-        )
+        deployed(folder / ".git", within(folder / ".git", tip), sha="checkout")
     git(folder, "remote", "set-url", "origin", "git@github.com:larkspur/ops.git")
     with pytest.raises(
         UsageError, match=r"sha: expected a checkout of larkspur/checkout-api, got one of larkspur/ops"
@@ -285,7 +262,7 @@ def test_commits_outside_of_paths(repository: Path) -> None:  # noqa: F811
         (repository / name).parent.mkdir(parents=True, exist_ok=True)
         (repository / name).write_text("x")
         git(repository, "add", name)
-        git(repository, "commit", "-q", "-m", name)
+        commit(repository, name)
     sha = git(repository, "rev-parse", "HEAD")
     paths = "services/cart/**\n!services/**/*.md\n\nshared.toml\n"
     found = deployed(repository, of_github("push", sha), paths=paths, environment="production")
@@ -294,11 +271,8 @@ def test_commits_outside_of_paths(repository: Path) -> None:  # noqa: F811
     assert found.notes == ()
     found = deployed(repository, of_github("push", sha), paths="servces/**", environment="production")
     assert found.notes == ("paths: no commit of the deploy touches one of them",)
-    found = deployed(
-        repository / ".git",
-        {**of_github("push", sha), "GITHUB_WORKSPACE": str(repository / ".git")},
-        paths="x",
-    )
+    elsewhere = within(repository / ".git", sha)
+    found = deployed(repository / ".git", elsewhere, paths="x")
     unknown = "paths: no lead time, because it is not known which commits touch them"
     assert f"{unknown}: no checkout has them" in found.notes
     # A shallow checkout cannot tell either. What it may have of other services has no time.
@@ -320,7 +294,6 @@ def test_commits_outside_of_paths(repository: Path) -> None:  # noqa: F811
     assert ["outside" in one for one in reported["commits"]] == [True, True, False]
     assert ["time" in one for one in reported["commits"]] == [True, True, False]
     # Without a list, the time of the deployed commit alone is left out, too.
-    elsewhere = {**of_github("push", sha), "GITHUB_WORKSPACE": str(repository / ".git")}
     event = {"after": sha, "head_commit": pushed[-1]}
     for given, known in ((None, {"commitTime"}), ("x", set())):
         (reported,) = deployed(repository / ".git", elsewhere, event=event, paths=given).events
@@ -329,10 +302,7 @@ def test_commits_outside_of_paths(repository: Path) -> None:  # noqa: F811
 
 def test_git_has_one_deadline(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     """A git that hangs takes one deadline for all checkouts together, and the deploy is reported."""
-    programs = repository / "programs"
-    programs.mkdir()
-    (programs / "git").write_text("#!/bin/sh\nexec sleep 60\n")
-    (programs / "git").chmod(0o755)
+    programs = planted(repository / "programs/git", "#!/bin/sh\nexec sleep 60\n").parent
     for name in "abcde":
         (repository / name / ".git").mkdir(parents=True)
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
@@ -344,6 +314,7 @@ def test_git_has_one_deadline(repository: Path, monkeypatch: pytest.MonkeyPatch)
     assert found.notes[-1] == "no commits: git took longer than 15 s"
 
 
+AZURE = BY_MODULE["azure"]
 RESOURCE = {
     "BUILD_REASON": "ResourceTrigger",
     "BUILD_REPOSITORY_URI": "https://github.com/larkspur/checkout-api.git",
@@ -358,13 +329,13 @@ def test_what_another_pipeline_built(moved: tuple[Path, str, str]) -> None:
     folder, tagged, tip = moved
     git(folder, "checkout", "-q", "main")
     environ = {**RESOURCE, "BUILD_SOURCEVERSION": tip, "RESOURCES_PIPELINE_APP_SOURCECOMMIT": tagged}
-    found = deployed(folder, environ, "azure", environment="production")
+    found = deployed(folder, environ, AZURE, environment="production")
     assert (found.events[0]["commitSHA"], found.events[0]["branch"]) == (tagged, "retry")
     both = f"the pipeline resource app is at {tagged[:7]}, the run is of {tip[:7]}"
     assert found.notes == (f"{both}: that of the resource is reported",)
 
     environ["RESOURCES_PIPELINE_APP_SOURCECOMMIT"] = "c3" * 20
-    found = deployed(folder, environ, "azure", environment="production")
+    found = deployed(folder, environ, AZURE, environment="production")
     assert found.events[0]["commitSHA"] == tip
     [warning] = found.warnings
     assert warning == (
@@ -372,9 +343,9 @@ def test_what_another_pipeline_built(moved: tuple[Path, str, str]) -> None:
         "resource was deployed, set sha: $(resources.pipeline.app.sourceCommit) and, if its repository is "
         "another, repo"
     )
-    [named] = deployed(folder, environ, "azure", repos=["larkspur/app"]).events
+    [named] = deployed(folder, environ, AZURE, repos=["larkspur/app"]).events
     assert (named["repo"], named["commitSHA"]) == ("larkspur/app", "c3" * 20)
     del environ["RESOURCES_TRIGGERINGALIAS"]
     environ["RESOURCES_PIPELINE_LIBRARY_SOURCECOMMIT"] = tagged
     # Of several, none is meant for certain.
-    assert deployed(folder, environ, "azure").events[0]["commitSHA"] == tip
+    assert deployed(folder, environ, AZURE).events[0]["commitSHA"] == tip

@@ -9,12 +9,8 @@ FORGED = "answered 400: 50% of\r\n::error::forged\n##[error]forged"
 
 
 def test_masks() -> None:
-    """Each line of a key is masked by itself, escaped as the runner reads it."""
+    """Each line of a key is masked by itself, as the runner reads it; a mask of nothing warns."""
     assert STEP.masks("first%\r\n second \n") == ["::add-mask::first%25", "::add-mask::second"]
-
-
-def test_an_empty_key_is_not_masked() -> None:
-    """No mask is made of nothing, since it would only be a warning in the log."""
     assert STEP.masks(" \r\n") == []
 
 

@@ -10,6 +10,7 @@ import re
 
 import pytest
 from gitdailies_core.ci.job.facts import SUCCEEDED, UNSUCCESSFUL
+from gitdailies_core.ci.job.git_url import slug
 from gitdailies_core.events.events import KINDS
 from gitdailies_core.events.field_types import DEPLOY_TYPES
 from gitdailies_core.events.ids import deploy_id
@@ -27,26 +28,6 @@ def words(name: str) -> set[str]:
     """Return the texts of `$name = 'a', 'b'`."""
     [line] = re.findall(rf"^\${name} = (.+)$", SOURCE, re.MULTILINE)
     return set(re.findall(r"'([^']*)'", line))
-
-
-def test_it_parses() -> None:
-    """The body is PowerShell without an error or a missing part."""
-    assert powershell.faults(TREE) == []
-    assert not TREE.has_error
-    assert len(FUNCTIONS) >= 10
-
-
-def test_a_planted_error_is_found() -> None:
-    """A brace that is left out is seen by the parser, so that the test above can fail."""
-    broken = SOURCE.replace("function Get-Text([string] $Name) {", "function Get-Text([string] $Name {", 1)
-
-    assert broken != SOURCE
-    assert powershell.parsed(broken).has_error
-
-
-def test_every_function_that_is_called_exists() -> None:
-    """Each Verb-Noun that the body calls is its own or one of PowerShell's, and each of its own is called."""
-    assert powershell.called(TREE) - powershell.THEIRS == set(FUNCTIONS)
 
 
 def described_id(**parts: str | None) -> str:
@@ -128,8 +109,6 @@ def test_every_field_of_a_deploy_is_written() -> None:
 
 def test_the_slug_pattern_reads_what_core_reads() -> None:
     """The body's pattern for addresses finds the same slugs as core in the usual forms."""
-    from gitdailies_core.ci.job.git_url import slug
-
     [pattern] = re.findall(r"-notmatch '(\^\(\?:\[A-Za-z\].+?)'\)", FUNCTIONS["Get-Slug"])
     for address in (
         "https://github.com/larkspur/checkout-api.git",

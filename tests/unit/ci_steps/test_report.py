@@ -6,7 +6,6 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -15,6 +14,7 @@ from gitdailies_core.ci import step
 from gitdailies_core.ci.platforms import BY_MODULE
 from gitdailies_core.ci.reporting.report import REPORTED, Report
 
+from tests.support.programs import ran
 from tests.support.servers import answer, free_port, serving
 from tests.support.shell_scripts import repository
 from tests.support.steps import KEY, ROOT, case
@@ -22,9 +22,14 @@ from tests.support.steps import KEY, ROOT, case
 WARNED = Report(REPORTED, ("reported: deploy",), notes=("a note",), warnings=("webhook-url: use https",))
 
 
-def dry_run(folder: Path, environ: dict[str, str], **inputs: str) -> Report:
-    texts = {"dry-run": "true", **inputs}
-    report = step.run(BY_MODULE["gitlab"], texts, environ=environ, directory=str(folder), agent="test")
+def run(folder: Path, inputs: dict[str, str], **more: str) -> Report:
+    """Run the step of GitLab in a job of a branch, with *more* variables."""
+    environ = environ_of(**more)
+    return step.run(BY_MODULE["gitlab"], inputs, environ=environ, directory=str(folder), agent="test")
+
+
+def dry_run(folder: Path, **inputs: str) -> Report:
+    report = run(folder, {"dry-run": "true", **inputs})
     assert report.ok, report.lines
     return report
 
@@ -36,13 +41,8 @@ def environ_of(**more: str) -> dict[str, str]:
 
 def test_the_log_says_what_a_documented_receiver_gets(tmp_path: Path) -> None:
     """The log describes what is sent, and names the inputs that a documented receiver does not get."""
-    given: dict[str, Any] = {
-        "service": "api",
-        "type": "rollback",
-        "fixes": "INC-1",
-        "url": "https://ci.example/7",
-    }
-    report = dry_run(tmp_path, environ_of(), receiver="documented", **given)
+    given = {"service": "api", "type": "rollback", "fixes": "INC-1", "url": "https://ci.example/7"}
+    report = dry_run(tmp_path, receiver="documented", **given)
 
     assert report.lines == (
         "dry run, not sent: deploy of larkspur/shop/checkout-api at 4f0c2d6 to production/eu",
@@ -54,7 +54,7 @@ def test_the_log_says_what_a_documented_receiver_gets(tmp_path: Path) -> None:
 
 def test_the_log_says_what_ours_gets(tmp_path: Path) -> None:
     """A receiver of ours gets everything, and nothing is said to be left out."""
-    report = dry_run(tmp_path, environ_of(), receiver="ours", service="api", type="rollback")
+    report = dry_run(tmp_path, receiver="ours", service="api", type="rollback")
 
     assert report.lines[0].startswith("dry run, not sent: rollback of larkspur/shop/checkout-api (api) at ")
     assert report.notes == ()
@@ -63,7 +63,7 @@ def test_the_log_says_what_ours_gets(tmp_path: Path) -> None:
 @pytest.mark.parametrize("type_", ["", "deploy"])
 def test_nothing_is_lost_of_the_usual_deploy(tmp_path: Path, type_: str) -> None:
     """A deploy of the usual type, with what the platform knows, loses nothing worth a line."""
-    assert dry_run(tmp_path, environ_of(), receiver="documented", type=type_).notes == ()
+    assert dry_run(tmp_path, receiver="documented", type=type_).notes == ()
 
 
 @pytest.mark.parametrize("module", BY_MODULE)
@@ -91,9 +91,7 @@ def test_a_lost_deploy_is_sent_later(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "time": "2026-03-04T09:00:00Z",
         "paths": "services/cart/**\n!**/*.md",
     }
-    report = step.run(
-        BY_MODULE["gitlab"], inputs, environ=environ_of(), directory=str(tmp_path), agent="test"
-    )
+    report = run(tmp_path, inputs)
     [line] = report.lines
     words = shlex.split(line.partition(". To send it later: gitdailies ")[2])
     monkeypatch.chdir(tmp_path)
@@ -113,8 +111,7 @@ def test_a_lost_deploy_with_commits_is_sent_later_from_a_clone(
     sha = repository(tmp_path, "https://git.example.com/larkspur/shop/checkout-api.git")
     address = f"http://127.0.0.1:{free_port()}/webhooks"
     inputs = {"webhook-url": address, "webhook-key": KEY, "receiver": "ours", "retries": "0"}
-    environ = environ_of(CI_COMMIT_SHA=sha)
-    report = step.run(BY_MODULE["gitlab"], inputs, environ=environ, directory=str(tmp_path), agent="test")
+    report = run(tmp_path, inputs, CI_COMMIT_SHA=sha)
     [line] = report.lines
     said, _, words = line.partition(": gitdailies ")
     monkeypatch.chdir(tmp_path)
@@ -129,10 +126,7 @@ def test_a_lost_deploy_with_commits_is_sent_later_from_a_clone(
 def test_what_is_refused_for_itself_has_no_line(tmp_path: Path) -> None:
     """An event that the receiver would refuse again gets no command."""
     with serving(answer("422 Unprocessable", b"{}")) as server:
-        inputs = {"webhook-url": server.url, "webhook-key": KEY}
-        report = step.run(
-            BY_MODULE["gitlab"], inputs, environ=environ_of(), directory=str(tmp_path), agent="test"
-        )
+        report = run(tmp_path, {"webhook-url": server.url, "webhook-key": KEY})
 
     assert "To send it later" not in report.lines[0]
 
@@ -157,21 +151,15 @@ def test_a_typing_error(given: str, right: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text"),
+    "name",
     [
-        ("GITDAILIES_WEBHOOK_KEY_2", "success"),
-        ("GITDAILIES_READ_KEY", "success"),
-        ("GITDAILIES_DATA", "success"),
-        ("GITDAILIES_JOB_STATUS", "success"),
-        ("GITDAILIES_WARNING_EXIT", "success"),
-        ("GITDAILIES_LIBRARY", "success"),
-        ("INPUT_REF", "success"),
-        ("PARAM_ENV", "success"),
-        ("GITDAILIES_ENVIROMENT", " "),
+        *("GITDAILIES_WEBHOOK_KEY_2", "GITDAILIES_READ_KEY", "GITDAILIES_DATA", "GITDAILIES_JOB_STATUS"),
+        *("GITDAILIES_WARNING_EXIT", "GITDAILIES_LIBRARY", "INPUT_REF", "PARAM_ENV", "GITDAILIES_ENVIROMENT"),
     ],
 )
-def test_no_typing_error(name: str, text: str, tmp_path: Path) -> None:
+def test_no_typing_error(name: str, tmp_path: Path) -> None:
     """Names far from every input, other keys, other people's names, and no value change nothing."""
+    text = " " if name == "GITDAILIES_ENVIROMENT" else "success"
     done = joined(tmp_path, {**environ_of(), name: text, "GITDAILIES_DRY_RUN": "true"})
 
     assert "dry run, not sent: deploy of larkspur/shop/checkout-api at 4f0c2d6" in done.stdout
@@ -179,13 +167,8 @@ def test_no_typing_error(name: str, text: str, tmp_path: Path) -> None:
 
 def joined(folder: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run the committed step."""
-    return subprocess.run(
-        [sys.executable, "-I", "-S", ROOT / "ci-steps/report_deploy.py"],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], **environ},
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, "-I", "-S", str(ROOT / "ci-steps/report_deploy.py")]
+    return ran(command, folder, {"PATH": os.environ["PATH"], **environ})
 
 
 def test_where_each_value_comes_from(tmp_path: Path) -> None:
@@ -216,12 +199,8 @@ def test_where_each_value_comes_from(tmp_path: Path) -> None:
         "run: github-actions:41, from GITHUB_RUN_ID",
         f"commits: 2, from git log {sha[:7]}",
     ]
-    moved = {
-        **environ,
-        "GITHUB_EVENT_NAME": "workflow_dispatch",
-        "GITHUB_SHA": "c3" * 20,
-        "GITHUB_REF": "refs/tags/v1",
-    }
+    by_hand = {"GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_SHA": "c3" * 20}
+    moved = {**environ, **by_hand, "GITHUB_REF": "refs/tags/v1"}
     payload.write_text('{"inputs": {"version": "v1"}}')
     log = joined(tmp_path / "shop", moved).stdout
     assert f"debug: commit: {sha}, from git rev-parse HEAD" in log
@@ -230,13 +209,8 @@ def test_where_each_value_comes_from(tmp_path: Path) -> None:
 
 def test_a_name_that_is_no_text(tmp_path: Path) -> None:
     """Bytes of a variable that are not UTF-8 are said to be that."""
-    report = step.run(
-        BY_MODULE["gitlab"],
-        {"environment": b"caf\xe9".decode("utf-8", "surrogateescape"), "dry-run": "true"},
-        environ=environ_of(),
-        directory=str(tmp_path),
-        agent="test",
-    )
+    named = b"caf\xe9".decode("utf-8", "surrogateescape")
+    report = run(tmp_path, {"environment": named, "dry-run": "true"})
 
     assert report.reason == "environment: expected text on one line, got characters that are not UTF-8"
 

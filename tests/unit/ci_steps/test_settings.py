@@ -7,16 +7,17 @@ from gitdailies_core.events.receivers import DOCUMENTED, OUR_KEY_PREFIX, OURS
 from gitdailies_dora.accounts.keys.webhook_key import PREFIX
 
 
-@pytest.mark.parametrize("word", ["", "<nil>", "false", "False", "0", "no", "off"])
-def test_no(word: str) -> None:
-    """These words, and nothing at all, mean no."""
-    assert flag({"dry-run": word}, "dry-run") is False
-
-
-@pytest.mark.parametrize("word", ["true", "True", "1", "yes", "on", " true\r\n"])
-def test_yes(word: str) -> None:
-    """These mean yes, a checkbox's 1 and True too."""
-    assert flag({"dry-run": word}, "dry-run") is True
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["", "<nil>", "false", "False", "0", "no", "off"], False),
+        # A checkbox's 1 and True, too.
+        (["true", "True", "1", "yes", "on", " true\r\n"], True),
+    ],
+)
+def test_what_a_word_means(words: list[str], meant: bool) -> None:
+    """Each of these words means yes or no; nothing at all means no."""
+    assert {word: flag({"dry-run": word}, "dry-run") for word in words} == dict.fromkeys(words, meant)
 
 
 @pytest.mark.parametrize(

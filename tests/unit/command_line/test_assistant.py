@@ -21,28 +21,24 @@ def answer(found: dict[str, Any]) -> dict[str, Any]:
     return told("figures", {}, found, "http://dora.example")["answer"]
 
 
+def failed(
+    count: int, value: float | None, between: tuple[float, float], *, by_chance: float | None, **evidence: int
+) -> dict[str, Any]:
+    """Return the fields of the change fail rate, with how many deploys each kind of evidence accuses."""
+    told = {"failed": count, "value": value, "range": dict(zip(("low", "high"), between, strict=True))}
+    return {**told, "byChance": by_chance, "evidence": {"corrected": 0, **evidence}}
+
+
 @pytest.mark.parametrize(
     ("fail", "sentence"),
     [
         ({}, None),
         (
-            {
-                "value": 0.09,
-                "failed": 14,
-                "range": {"low": 0.07, "high": 0.16},
-                "byChance": 6.04,
-                "evidence": {"named": 1, "corrected": 0, "remedied": 5, "time": 8},
-            },
+            failed(14, 0.09, (0.07, 0.16), by_chance=6.04, named=1, remedied=5, time=8),
             "changeFailRate: only time accuses 8 of 14; by chance: 6.0",
         ),
         (
-            {
-                "value": None,
-                "failed": 2,
-                "range": {"low": 0.0, "high": 0.02},
-                "byChance": None,
-                "evidence": {"named": 0, "corrected": 0, "remedied": 0, "time": 2},
-            },
+            failed(2, None, (0.0, 0.02), by_chance=None, named=0, remedied=0, time=2),
             "changeFailRate: only time accuses 2 of 2; by chance: not known",
         ),
         ({"settled": 19}, "changeFailRate: it rests on few deploys, 19; say the counts"),

@@ -3,8 +3,10 @@
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from gitdailies_cli.commands.catalogs.backstage import backstage
 from gitdailies_cli.commands.catalogs.cortex import cortex
 from gitdailies_cli.commands.catalogs.files import catalog_files, documents
@@ -62,32 +64,27 @@ def test_lines_are_sorted_and_say_where_they_come_from() -> None:
     assert decide(reversed(entries)).lines[0] == Line("P1", "larkspur/pay", "a.yaml:4: component pay")
 
 
+EXPECTED = "expected OWNER/NAME or a repository's address"
+
+
+def of_p1(*repos: str, where: str = "a.yaml:1") -> CatalogService:
+    return CatalogService(("P1",), repos, where)
+
+
 @pytest.mark.parametrize(
     ("entries", "why"),
     [
         (
-            [
-                CatalogService(("P1",), ("larkspur/b",), "b.yaml:1"),
-                CatalogService(("P1",), ("larkspur/a",), "a.yaml:1"),
-            ],
+            [of_p1("larkspur/b", where="b.yaml:1"), of_p1("larkspur/a")],
             "several repositories: larkspur/a (a.yaml:1); larkspur/b (b.yaml:1)",
         ),
         (
-            [CatalogService(("P1",), ("larkspur/a", "larkspur/b"), "a.yaml:1")],
+            [of_p1("larkspur/a", "larkspur/b")],
             "several repositories: larkspur/a (a.yaml:1); larkspur/b (a.yaml:1)",
         ),
         ([CatalogService(("P1",), (), "a.yaml:1", "it has no link")], "a.yaml:1: it has no link"),
-        (
-            [CatalogService(("P1",), ("ledger",), "a.yaml:1")],
-            "a.yaml:1: expected OWNER/NAME or a repository's address, got 'ledger'",
-        ),
-        (
-            [
-                CatalogService(("P1",), ("larkspur/a",), "a.yaml:1"),
-                CatalogService(("P1",), ("ledger",), "b.yaml:1"),
-            ],
-            "b.yaml:1: expected OWNER/NAME or a repository's address, got 'ledger'",
-        ),
+        ([of_p1("ledger")], f"a.yaml:1: {EXPECTED}, got 'ledger'"),
+        ([of_p1("larkspur/a"), of_p1("ledger", where="b.yaml:1")], f"b.yaml:1: {EXPECTED}, got 'ledger'"),
         ([CatalogService(("P*",), ("larkspur/a",), "a.yaml:1")], "a name that a line cannot have: 'P*'"),
     ],
 )
@@ -101,10 +98,7 @@ def test_what_is_not_clear_has_no_line(entries: list[CatalogService], why: str) 
 
 def test_an_entry_that_says_nothing_does_not_hide_one_that_does() -> None:
     """Two components of one service, one with a repository: that is the repository."""
-    entries = [
-        CatalogService(("P1",), (), "a.yaml:1"),
-        CatalogService(("P1",), ("larkspur/a",), "b.yaml:1"),
-    ]
+    entries = [of_p1(), of_p1("larkspur/a", where="b.yaml:1")]
     assert decide(entries).lines == (Line("P1", "larkspur/a", "b.yaml:1"),)
 
 
@@ -192,59 +186,16 @@ def test_cortex_names_services_of_pagerduty_alone() -> None:
     assert no == LeftOut("cortex.yaml:1", "it is no descriptor with info and x-cortex-tag")
 
 
-PAGERDUTY = "https://larkspur.pagerduty.com/service-directory/P1SVC42"
+DEFINITIONS = [*yaml.safe_load_all((Path(__file__).parent / "data/datadog.yaml").read_text("utf-8"))]
 
 
-@pytest.mark.parametrize(
-    ("document", "repos"),
-    [
-        (
-            {
-                "schema-version": "v2.2",
-                "dd-service": "checkout",
-                "links": [
-                    {"name": "docs", "type": "doc", "url": "https://github.com/larkspur/docs"},
-                    {"name": "code", "type": "repo", "url": "https://github.com/larkspur/checkout"},
-                ],
-                "integrations": {"pagerduty": {"service-url": PAGERDUTY}},
-            },
-            ["https://github.com/larkspur/checkout"],
-        ),
-        (
-            {
-                "schema-version": "v2",
-                "dd-service": "checkout",
-                "repos": [{"name": "code", "url": "https://github.com/larkspur/checkout"}],
-                "integrations": {"pagerduty": {"service-url": f"{PAGERDUTY}/"}},
-            },
-            ["https://github.com/larkspur/checkout"],
-        ),
-        (
-            {
-                "apiVersion": "v3",
-                "kind": "service",
-                "metadata": {
-                    "name": "checkout",
-                    "links": [{"name": "code", "type": "repo", "url": "https://github.com/larkspur/old"}],
-                },
-                "integrations": {"pagerduty": {"serviceURL": PAGERDUTY}},
-                "datadog": {
-                    "codeLocations": [
-                        {"repositoryURL": "https://github.com/larkspur/mono", "paths": ["checkout/**"]},
-                        {"repositoryURL": "https://github.com/larkspur/mono", "paths": ["pay/**"]},
-                    ]
-                },
-            },
-            ["https://github.com/larkspur/mono"],
-        ),
-    ],
-)
-def test_datadog_names_services_in_every_version(document: dict[str, object], repos: list[str]) -> None:
+@pytest.mark.parametrize("given", DEFINITIONS, ids=["v2.2", "v2", "v3"])
+def test_datadog_names_services_in_every_version(given: dict[str, Any]) -> None:
     """The name and the id in PagerDuty have one line each; code locations go before links."""
-    (found,) = datadog.of_document(document, "service.datadog.yaml:1", names=False)
+    (found,) = datadog.of_document(given["document"], "service.datadog.yaml:1", names=False)
 
     assert isinstance(found, CatalogService)
-    assert (found.services, list(found.repos)) == (("checkout", "P1SVC42"), repos)
+    assert (found.services, list(found.repos)) == (("checkout", "P1SVC42"), [given["repo"]])
     assert found.where == "service.datadog.yaml:1: checkout"
 
 

@@ -27,19 +27,16 @@ def entity(kind: str, name: str, owner: str = "", repo: str = "") -> dict[str, o
 def test_components_of_backstage_belong_to_their_group() -> None:
     """The owner of a component is the team of its repository; users and entities without one are left out."""
     group = {"kind": "Group", "metadata": {"name": "pay"}, "spec": {"profile": {"displayName": "Payments"}}}
-    found = list(
-        from_backstage(
-            [
-                group,
-                entity("Component", "checkout", "group:default/pay", "larkspur/checkout"),
-                entity("Component", "cart", "pay", "larkspur/cart"),
-                entity("Component", "toy", "user:kim", "larkspur/toy"),
-                entity("Component", "old", "pay"),
-                entity("Location", "all"),
-                "text",
-            ]
-        )
-    )
+    entities = [
+        group,
+        entity("Component", "checkout", "group:default/pay", "larkspur/checkout"),
+        entity("Component", "cart", "pay", "larkspur/cart"),
+        entity("Component", "toy", "user:kim", "larkspur/toy"),
+        entity("Component", "old", "pay"),
+        entity("Location", "all"),
+        "text",
+    ]
+    found = list(from_backstage(entities))
     assert found[:3] == [
         Named("pay", "Payments"),
         Owned("pay", "larkspur/checkout"),

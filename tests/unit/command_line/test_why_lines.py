@@ -62,10 +62,7 @@ def verdict(
             ],
         ),
         (
-            [
-                verdict("changeFailRate", counts=False),
-                verdict("failedDeploymentRecoveryTime", counts=False),
-            ],
+            [verdict("changeFailRate", counts=False), verdict("failedDeploymentRecoveryTime", counts=False)],
             [
                 "No figure counts it:",
                 "  no   change fail rate: r",

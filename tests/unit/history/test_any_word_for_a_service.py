@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from gitdailies_cli.main import gitdailies
 from gitdailies_core.events.events import INCIDENT_STARTED
 from gitdailies_core.incidents.memory import MemoryRecords
@@ -43,22 +43,25 @@ def relayed(*services: Service) -> Decision:
     return decide(source="pd", change=change, targets=targets, refusal=None, records=MemoryRecords())
 
 
+def imported(services: str, column: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Result:
+    """Import a file with an incident whose service is in two columns, of which the mapping reads one."""
+    monkeypatch.chdir(folder)
+    Path("gitdailies.yml").write_text(LINES)
+    Path("m.yml").write_text(MAPPING.replace("COLUMN", column))
+    Path("h.csv").write_text(
+        "id,created_on,resolved_on,service_id,service_name\n"
+        f"QOPEN,2026-03-04T20:00:00Z,2026-03-04T21:00:00Z,{services}\n"
+    )
+    options = ("--mapping", "m.yml", "--dry-run", "--json")
+    return CliRunner().invoke(gitdailies, ["history", "import", "h.csv", *options])
+
+
 @pytest.mark.parametrize("column", ["service_id", "service_name"])
 def test_a_row_has_the_id_of_the_delivery(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str
 ) -> None:
     """The webhook says Ledger, and the row PLEDGR1 or Ledger; no second name keeps the end from its start."""
-    monkeypatch.chdir(tmp_path)
-    Path("gitdailies.yml").write_text(LINES)
-    Path("m.yml").write_text(MAPPING.replace("COLUMN", column))
-    Path("h.csv").write_text(
-        "id,created_on,resolved_on,service_id,service_name\n"
-        "QOPEN,2026-03-04T20:00:00Z,2026-03-04T21:00:00Z,PLEDGR1,Ledger\n"
-    )
-
-    ran = CliRunner().invoke(
-        gitdailies, ["history", "import", "h.csv", "--mapping", "m.yml", "--dry-run", "--json"]
-    )
+    ran = imported("PLEDGR1,Ledger", column, tmp_path, monkeypatch)
 
     assert ran.exit_code == 0, ran.output
     first = json.loads(ran.stdout)["first"]
@@ -69,14 +72,7 @@ def test_a_row_has_the_id_of_the_delivery(
 
 def test_a_fault_of_a_row_is_printed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service without a line is one fault, although both items of the mapping need it."""
-    monkeypatch.chdir(tmp_path)
-    Path("gitdailies.yml").write_text(LINES)
-    Path("m.yml").write_text(MAPPING.replace("COLUMN", "service"))
-    Path("h.csv").write_text(
-        "id,created_on,resolved_on,service\nQ1,2026-03-04T20:00:00Z,2026-03-04T21:00:00Z,x\n"
-    )
-
-    ran = CliRunner().invoke(gitdailies, ["history", "import", "h.csv", "--mapping", "m.yml", "--dry-run"])
+    ran = imported("x,x", "service_id", tmp_path, monkeypatch)
 
     assert str(ran.exception).startswith("1 fault, nothing was sent")
-    assert ran.output.count("h.csv:2: service: expected a service") == 1
+    assert ran.output.count("h.csv:2: service_id: expected a service") == 1

@@ -12,7 +12,7 @@ from typing import Any
 
 import gitdailies_history
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from gitdailies_cli.main import gitdailies
 from gitdailies_core.errors import UsageError
 from gitdailies_history.files import formats
@@ -30,6 +30,10 @@ CONFIG = (
 NO_ROW = {"plan.py": "history, got nothing"}
 
 
+def imported(*arguments: str) -> Result:
+    return CliRunner().invoke(gitdailies, ["history", "import", *arguments, "--dry-run"])
+
+
 def printed(case: Case, folder: Path) -> str:
     """Import the file of *case* and return the printed faults, for a cell of a table."""
     (folder / case.file).write_bytes(case.content)
@@ -40,7 +44,7 @@ def printed(case: Case, folder: Path) -> str:
     if case.mapping:
         (folder / "mapping.yml").write_text(case.mapping)
         options = (*options, "--mapping", "mapping.yml")
-    ran = CliRunner().invoke(gitdailies, ["history", "import", case.file, "--dry-run", *options])
+    ran = imported(case.file, *options)
     assert isinstance(ran.exception, UsageError), ran.output
     lines = [line for line in ran.stderr.splitlines() if line.startswith(case.file)]
     return "<br>".join(f"`{line}`" for line in lines)
@@ -152,9 +156,7 @@ def test_an_event_in_another_row_is_at_the_line_where_it_begins(tmp_path: Path) 
 def test_a_column_that_no_event_has_is_named(header: str, columns: str) -> None:
     """With the field that may have been meant, unless the file has a column of that name."""
     Path("h.csv").write_text(f"{header}\n")
-    ran = CliRunner().invoke(
-        gitdailies, ["history", "import", "h.csv", "--dry-run", "--url", "https://example.com"]
-    )
+    ran = imported("h.csv", "--url", "https://example.com")
 
     assert f"note: h.csv: columns that no event has: {columns}\n" in ran.stderr
 
@@ -183,30 +185,17 @@ def test_a_field_that_the_mapping_fills_is_offered_for_no_column() -> None:
     Path("h.csv").write_text("number,opened,closed,team,repository,env,color\n")
     Path("mapping.yml").write_text(MAPPING)
     Path("gitdailies.yml").write_text(CONFIG)
-    options = ["--dry-run", "--mapping", "mapping.yml"]
-    ran = CliRunner().invoke(gitdailies, ["history", "import", "h.csv", *options])
+    ran = imported("h.csv", "--mapping", "mapping.yml")
 
     assert "note: h.csv: columns that no event has: repository, env, color\n" in ran.stderr
 
 
-def test_a_fault_of_every_row_is_printed_some_times_and_then_counted(tmp_path: Path) -> None:
+def test_a_fault_of_every_row_is_printed_some_times_and_then_counted() -> None:
     """One missing time zone is one fault a row: the first rows are named, the others are a number."""
     rows = [f"deployed,larkspur/search,{number:040x},2026-03-01 09:00:00" for number in range(130)]
-    (tmp_path / "past.csv").write_text(
-        "\n".join(["kind,repo,commitSHA,time", *rows, "deployed,x,1,2026"]) + "\n"
-    )
-    (tmp_path / "gitdailies.yml").write_text(CONFIG)
-    done = CliRunner().invoke(
-        gitdailies,
-        [
-            "history",
-            "import",
-            str(tmp_path / "past.csv"),
-            "--config",
-            str(tmp_path / "gitdailies.yml"),
-            "--dry-run",
-        ],
-    )
+    Path("past.csv").write_text("\n".join(["kind,repo,commitSHA,time", *rows, "deployed,x,1,2026"]) + "\n")
+    Path("gitdailies.yml").write_text(CONFIG)
+    done = imported("past.csv")
     lines = done.stderr.splitlines()
 
     assert isinstance(done.exception, UsageError)

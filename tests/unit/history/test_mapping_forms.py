@@ -10,7 +10,7 @@ from gitdailies_cli.main import gitdailies
 from gitdailies_core.errors import ConfigurationError, UsageError
 
 from tests.support.figures.git.repository import Repository
-from tests.support.history.faulty import SHA, VERSIONS
+from tests.support.history.faulty import MAPPED, MAPPING, SHA, VERSIONS
 
 FETCH = "its mirror may need git fetch --tags"
 HEADER = "Repository,Date,Time,Version,Env,Result\n"
@@ -86,6 +86,20 @@ def test_rows_that_no_item_wants_are_counted_and_not_checked() -> None:
     assert first(ran)["time"] == "2025-03-04T07:55:00Z"
     assert json.loads(ran.stdout)["rows"] == 3
     assert "note: 2 rows left out, because of only in the mapping" in ran.stderr
+
+
+def test_a_row_of_a_service_that_shall_not_count_is_left_out() -> None:
+    """The other row is sent, and a note says how many rows were left out, and why."""
+    Path("gitdailies.yml").write_text(
+        "gitdailies: {url: 'https://example.com/webhooks', key: {env: KEY}}\n"
+        "services: {search: {repo: larkspur/search}, helpdesk: {ignore: true}}\n"
+    )
+    times = "2025-03-04T10:00:00Z,2025-03-04T11:00:00Z"
+    ran = imported(f"INC-1,{times},search\nINC-2,{times},helpdesk\n", MAPPING, MAPPED)
+
+    assert first(ran)["incidentId"] == "INC-1"
+    assert "note: 1 row of 'helpdesk', which has ignore: true under services" in ran.stderr
+    assert "INC-2" not in ran.stdout
 
 
 def test_each_item_has_its_rows() -> None:

@@ -69,12 +69,8 @@ def test_an_event_without_source_is_named_by_its_content() -> None:
 def test_at_one_instant_an_open_incident_takes_its_end_first_and_a_closed_one_its_start() -> None:
     """An incident over at the instant it began again goes end, start; one of no length start, end."""
     first, second, last = (f"2025-03-04T1{hour}:00:00Z" for hour in range(3))
-    again, _, _ = planned(
-        incident("S", second),
-        incident("E", second),
-        incident("S", first),
-        incident("E", last),
-    )
+    rows = (("S", second), ("E", second), ("S", first), ("E", last))
+    again, _, _ = planned(*(incident(*row) for row in rows))
     short, _, _ = planned(incident("E", first), incident("S", first))
 
     kinds = [event["kind"] for event in again]
@@ -84,12 +80,7 @@ def test_at_one_instant_an_open_incident_takes_its_end_first_and_a_closed_one_it
 
 def test_fractions_of_a_second_count() -> None:
     """An event a fraction of a second later comes later, although its text sorts first."""
-    times = [
-        "2025-03-04T10:00:00Z",
-        "2025-03-04T10:00:00.204Z",
-        "2025-03-04T10:00:00.204001Z",
-        "2025-03-04T10:00:01Z",
-    ]
+    times = [f"2025-03-04T10:00:{seconds}Z" for seconds in ("00", "00.204", "00.204001", "01")]
     events, _, _ = planned(*(deploy(time) for time in reversed(times)))
 
     assert [event["time"] for event in events] == times

@@ -93,10 +93,9 @@ def test_a_page_without_a_place_is_named() -> None:
 
 def test_a_page_that_is_missing_is_named(tmp_path: Path) -> None:
     """A wrong path in the site's tree does not pass."""
+    site = 'name = "N"\n[[part]]\ntitle = "P"\n[[part.group]]\npages = ["docs/a.md"]\n'
     (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "site.toml").write_text(
-        'name = "N"\n[[part]]\ntitle = "P"\n[[part.group]]\npages = ["docs/a.md"]\n'
-    )
+    (tmp_path / "docs" / "site.toml").write_text(site)
 
     with pytest.raises(ValueError, match=r"docs/site\.toml: expected a page docs/a\.md, got none"):
         page_list.read(tmp_path)

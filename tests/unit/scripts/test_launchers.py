@@ -16,6 +16,7 @@ from scripts.builders import script
 from scripts.builders.launchers import variables
 from scripts.platforms import Folder, folder_of, folders
 from tests.support import powershell
+from tests.support.octopus_agent import body
 
 ROOT = Path(__file__).resolve().parents[3]
 LAUNCH = (ROOT / "ci-steps" / "launch.ps1").read_text("utf-8")
@@ -28,17 +29,18 @@ def built(module: str) -> str:
     return script.for_windows(folder_of(ROOT, module))
 
 
-@pytest.mark.parametrize("name", ["launch.ps1", *(folder.module for folder in SCRIPTS)])
+@pytest.mark.parametrize("name", ["launch.ps1", "octopus", *(folder.module for folder in SCRIPTS)])
 def test_it_is_powershell(name: str) -> None:
-    """Each script parses, has no placeholder left, and calls only functions that exist."""
-    text = LAUNCH if name == "launch.ps1" else built(name)
+    """Each script and Octopus' body parse, have no placeholder, and have and call the same functions."""
+    text = LAUNCH if name == "launch.ps1" else body("PowerShell") if name == "octopus" else built(name)
     tree = powershell.parsed(text)
 
     assert powershell.faults(tree) == []
+    assert not tree.has_error
     assert re.findall(r"@[A-Z_]{3,}@", text) == []
     assert powershell.called(tree) - powershell.THEIRS == set(powershell.functions(tree))
     # PowerShell 5.1 reads a file without a mark of its encoding in the code page of the machine.
-    assert text.isascii(), name
+    assert text.isascii() or name == "octopus"
 
 
 def test_a_fault_is_found() -> None:

@@ -37,19 +37,16 @@ def test_every_folder_is_a_platform_s() -> None:
     assert entries == {*named, "report_deploy.py", "launch.sh", "launch.ps1"}
 
 
-def test_a_module_without_a_folder(copy: Path) -> None:
-    """A module without a folder is named, with the folder to add."""
-    shutil.rmtree(copy / "ci-steps" / "jenkins")
-
-    with pytest.raises(ValueError, match=r"platforms/jenkins\.py: expected one folder .* ci-steps/jenkins"):
+def test_a_module_and_a_folder_go_together(copy: Path) -> None:
+    """A folder without a module, and a module without a folder, are named with what to add."""
+    jenkins, hudson = copy / "ci-steps" / "jenkins", copy / "ci-steps" / "hudson"
+    shutil.copytree(jenkins, hudson)
+    with pytest.raises(ValueError, match=r"ci-steps/hudson/step\.toml: expected .*platforms/hudson\.py"):
         folders(copy)
 
-
-def test_a_folder_without_a_module(copy: Path) -> None:
-    """A folder without a module is named, with the module to add."""
-    shutil.copytree(copy / "ci-steps" / "jenkins", copy / "ci-steps" / "hudson")
-
-    with pytest.raises(ValueError, match=r"ci-steps/hudson/step\.toml: expected .*platforms/hudson\.py"):
+    shutil.rmtree(hudson)
+    shutil.rmtree(jenkins)
+    with pytest.raises(ValueError, match=r"platforms/jenkins\.py: expected one folder .* ci-steps/jenkins"):
         folders(copy)
 
 

@@ -213,24 +213,9 @@ def test_the_roots_of_the_trees_are_what_the_platforms_want(built: Path) -> None
     found = {name: set(tree) for (name, _), tree in trees.trees(ROOT, built, PUBLISHED).items()}
 
     assert found["github-action"] == {"LICENSE", "README.md", "action.yml", "launch.sh", "report_deploy.py"}
-    assert found["buildkite-plugin"] == {
-        "LICENSE",
-        "README.md",
-        "hooks/post-command",
-        "plugin.yml",
-        "report_deploy.ps1",
-        "report_deploy.py",
-        "report_deploy.sh",
-    }
-    assert found["gitlab-component"] == {
-        ".gitlab-ci.yml",
-        "LICENSE",
-        "README.md",
-        "report_deploy.ps1",
-        "report_deploy.py",
-        "report_deploy.sh",
-        "templates/report-deploy.yml",
-    }
+    common = {"LICENSE", "README.md", *(f"report_deploy.{kind}" for kind in ("ps1", "py", "sh"))}
+    assert found["buildkite-plugin"] == {*common, "hooks/post-command", "plugin.yml"}
+    assert found["gitlab-component"] == {*common, ".gitlab-ci.yml", "templates/report-deploy.yml"}
     assert {"LICENSE", "compose.yaml", "cluster/compose.yaml", "cluster/Dockerfile"} <= found["compose"]
     assert not {path for path in found["compose"] if path.startswith(("Dockerfile", "chart"))}
 
@@ -262,13 +247,8 @@ def test_every_file_that_is_copied_is_an_asset(built: Path) -> None:
 
     assert told - names == {"SHA256SUMS"}
     assert len(told) >= 5
-    assert {
-        "orb.yml",
-        "report_deploy.py",
-        "event.schema.json",
-        "gitdailies.schema.json",
-        "openapi.json",
-    } <= names
+    assert {"orb.yml", "report_deploy.py", "openapi.json"} <= names
+    assert {"event.schema.json", "gitdailies.schema.json"} <= names
     assert not {name for name in names if name.startswith(".")}
 
 

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,11 @@ import pytest
 import yaml
 from gitdailies_core.ci.reporting.settings import DEPLOY_INPUTS, STEP_INPUTS
 
+from tests.support.programs import ran
 from tests.support.servers import answer, serving
 from tests.support.shell_scripts import ROOT, TOOLS, tool
-from tests.support.steps import SHELLS, DoraServer, case, dora, fits_schema, published
+from tests.support.steps import SHELLS, DoraServer, case, fits_schema, published
+from tests.support.steps import tool as checker
 
 ROOM = ROOT / "ci-steps" / "buildkite"
 HERE = Path(__file__).parent
@@ -24,12 +25,6 @@ PLUGIN: dict[str, Any] = yaml.safe_load((ROOM / "plugin.yml").read_text("utf-8")
 OPTIONS: dict[str, Any] = PLUGIN["configuration"]["properties"]
 RECIPES = re.findall(r"```yaml\n(.*?)```", (ROOM / "README.md").read_text("utf-8"), re.DOTALL)
 BATS = re.findall(r'@test "(.+)"', (HERE / "hook.bats").read_text("utf-8"))
-
-
-@pytest.fixture(scope="module")
-def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoraServer]:
-    with dora(tmp_path_factory.mktemp("dora")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -90,14 +85,8 @@ def test_what_arrived(tap: str, incoming: DoraServer) -> None:
 def test_where_the_step_is(plugin: Path, tmp_path: Path) -> None:
     """In a checkout of its repository the hook runs the one step, and the built plugin its own."""
     environ = {**case("buildkite", "branch")["environ"], "GITDAILIES_DRY_RUN": "true"}
-    done = subprocess.run(
-        [*SHELLS["bash"], "-c", '. "$PLUGIN/hooks/post-command"'],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PLUGIN": str(plugin), **environ},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    command = [*SHELLS["bash"], "-c", '. "$PLUGIN/hooks/post-command"']
+    done = ran(command, tmp_path, {"PATH": os.environ["PATH"], "PLUGIN": str(plugin), **environ})
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "GitDailies: dry run, not sent: deploy of larkspur/checkout-api at 4f0c2d6\n" in done.stdout
@@ -139,9 +128,6 @@ def test_declared_options_are_used_options() -> None:
 def test_shellcheck() -> None:
     """shellcheck finds nothing in the hook, and the hook may be run."""
     hook = ROOM / "hooks" / "post-command"
-    program = Path(sys.executable).with_name("shellcheck")
-    done = subprocess.run([program, hook], capture_output=True, text=True)
-
-    assert done.returncode == 0, done.stdout + done.stderr
+    checker("shellcheck", str(hook))
     assert os.access(hook, os.X_OK)
     assert os.access(published("buildkite") / "hooks" / "post-command", os.X_OK)
