@@ -1,7 +1,7 @@
-"""Thousands of raw requests, well-formed, odd and hostile, each with a name. `http_cases.yml` has their pieces.
+"""Thousands of raw requests, well-formed, odd and hostile, each with a name.
 
-They put every byte at each place of a request, and have all pairs of lengths and codings, the faults of
-chunked bodies, first lines, fields, and several requests of one connection.
+`http_cases.yml` has their pieces. They put every byte at each place of a request, and have all pairs of
+lengths and codings, the faults of chunked bodies, first lines, fields, and several requests of a connection.
 """
 
 from collections.abc import Iterator, Mapping
