@@ -27,7 +27,7 @@ Answer = tuple[int, Any]
 
 @dataclass
 class Vendor:
-    """An API of webhooks. `troubles` has what requests with a method and a beginning of a path meet, in order.
+    """An API of webhooks. `troubles` has what requests with a method and a beginning of a path meet first.
 
     A trouble is a status, or a cut connection, before or after the request was carried out.
     """

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from gitdailies_core.values.times import text_of
@@ -207,16 +208,7 @@ def opsgenie(given: Sequence[Incident], most: int = 20_000) -> Answer:
 # Jira
 
 
-STATUSES = [
-    {"id": "1", "name": "Open", "statusCategory": {"id": 2, "key": "new", "name": "To Do"}},
-    {
-        "id": "4",
-        "name": "In Progress",
-        "statusCategory": {"id": 4, "key": "indeterminate", "name": "In Progress"},
-    },
-    {"id": "10004", "name": "Completed", "statusCategory": {"id": 3, "key": "done", "name": "Done"}},
-    {"id": "10005", "name": "Canceled", "statusCategory": {"id": 3, "key": "done", "name": "Done"}},
-]
+STATUSES = json.loads(Path(__file__).with_name("shapes").joinpath("jira_statuses.json").read_text("utf-8"))
 _STATUS_OF = {OPENED: STATUSES[0], ENDED: STATUSES[2], REOPENED: STATUSES[1], CANCELED: STATUSES[3]}
 
 
