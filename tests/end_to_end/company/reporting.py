@@ -610,39 +610,6 @@ def _tokened(source: str, body: Any) -> Delivery:
     return Delivery(source, json.dumps(body).encode(), headers)
 
 
-_SOURCES = """
-gitdailies:
-  url: http://127.0.0.1:1/webhooks
-  key: {file: github-secret}
-  receiver: ours
-relay: {store: "sqlite:relay.db"}
-sources:
-  pagerduty: {adapter: pagerduty, secrets: [{file: pagerduty-secret}]}
-  datadog: {adapter: datadog, secrets: [{file: datadog-token}], header: X-Relay-Token}
-  opsgenie: {adapter: opsgenie, secrets: [{file: company-token}], header: X-Relay-Token}
-  alertmanager: {adapter: alertmanager, secrets: [{file: company-token}], count: all}
-  jenkins:
-    adapter: jenkins
-    secrets: [{file: company-token}]
-    route: {freight/main: {environment: production}}
-  github:
-    adapter: github
-    secrets: [{file: github-secret}]
-    route:
-      .github/workflows/api.yml: {service: api}
-      .github/workflows/web.yml: {service: web}
-      .github/workflows/worker.yml: {service: worker}
-      .github/workflows/search.yml: {service: search}
-      .github/workflows/billing.yml: {service: billing}
-  gitlab: {adapter: gitlab, secrets: [{file: gitlab-secret}]}
-  argocd: {adapter: argocd, secrets: [{file: cluster-secret}]}
-repositories:
-  larkspur/depot: {was: [larkspur/depot-old]}
-  larkspur/quay: {services: {search: {paths: PATHS_search}, billing: {paths: PATHS_billing}}}
-services:
-"""
-
-
 def paths_of(service: str) -> list[str]:
     """Return the globs of a service of a monorepo."""
     return [f"services/{service}/**", "shared/**"]
@@ -661,6 +628,7 @@ def _configured(folder: Path) -> Path:
             for tool in truth.TOOLS
             for name in truth.names_of(profile, tool).values()
         }
-        known = re.sub(r"PATHS_(\w+)", lambda found: json.dumps(paths_of(found[1])), _SOURCES)
+        sources = Path(__file__).with_name("gitdailies.yml").read_text()
+        known = re.sub(r"PATHS_(\w+)", lambda found: json.dumps(paths_of(found[1])), sources)
         file.write_text(known + "\n".join(lines.values()) + "\n")
     return file

@@ -36,30 +36,12 @@ driver = "{driver}"
 graphroot = "{folder}/graph"
 runroot = "{folder}/run"
 """
-# Without a firewall no port is published. This machine reaches a container at its own address.
-_CONTAINERS = """[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-runtime = "runc"
-[network]
-network_backend = "netavark"
-firewall_driver = "none"
-network_config_dir = "{folder}/networks"
-"""
 _POLICY = '{"default": [{"type": "insecureAcceptAnything"}]}'
 # A container of CI may have fewer rights than buildah would like to hand on, and no image may be fetched.
 BUILD = (
     *("--pull=never", "--format=docker", "--isolation=chroot"),
     *("--ulimit=nofile=20000:20000", "--ulimit=nproc=20000:20000"),
 )
-# What people type in the guide, done by the engines here.
-_DOCKER = f"""#!/bin/sh
-case "$1" in
-build) shift; exec buildah bud {" ".join(BUILD)} "$@" ;;
-compose) shift; exec {sys.executable} -m podman_compose "$@" ;;
-*) exec podman "$@" ;;
-esac
-"""
 _SUDO = '#!/bin/sh\nexec "$@"\n'
 
 
@@ -147,10 +129,11 @@ def engine() -> Iterator[Engine]:
         pytest.skip(f"{MADE}: expected this file, got none; `make setup` makes it")
     # Not the folder of pytest, because sockets need short paths.
     folder = Path(tempfile.mkdtemp(prefix="gitdailies-images-"))
+    docker = (RECIPES / "docker.sh").read_text()
     for name, text in {
-        "containers.conf": _CONTAINERS.format(folder=folder),
+        "containers.conf": (RECIPES / "containers.conf").read_text().replace("FOLDER", str(folder)),
         ".config/containers/policy.json": _POLICY,
-        "bin/docker": _DOCKER,
+        "bin/docker": docker.replace("BUILD", " ".join(BUILD)).replace("PYTHON", sys.executable),
         "bin/sudo": _SUDO,
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
