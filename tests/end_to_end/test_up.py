@@ -11,7 +11,8 @@ from gitdailies_connection.config.load import load
 
 from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import Visitor
-from tests.support.machine import Process, command, environment, get, post, until
+from tests.support.machine import Process, command, environment, get, post
+from tests.support.processes import eventually
 from tests.support.servers import free_port
 
 FLAGS = ("--dora-port", "--relay-port", "--status-port")
@@ -75,7 +76,7 @@ def test_each_line_gives_one_event_at_every_paste(started):
         before = {event["id"] for event in started.events()}
         started.paste(command_line)
         ends = " deploy" not in command_line
-        new = until(
+        new = eventually(
             lambda before=before, ends=ends: (
                 len(found := [e for e in started.events() if e["id"] not in before]) > ends and found
             )
@@ -98,7 +99,9 @@ def test_a_demo_without_names_sends_a_deploy_and_an_incident(started):
     """`gitdailies demo` sends both, and names the page that shows them and what takes them out again."""
     before = {event["id"] for event in started.events()}
     sent = command("demo", cwd=started.folder)
-    new = until(lambda: len(found := [e for e in started.events() if e["id"] not in before]) == 3 and found)
+    new = eventually(
+        lambda: len(found := [e for e in started.events() if e["id"] not in before]) == 3 and found
+    )
 
     assert (sent.returncode, sent.stderr) == (0, "")
     assert f"http://127.0.0.1:{started.ports[0]}/events" in sent.stdout
@@ -107,7 +110,9 @@ def test_a_demo_without_names_sends_a_deploy_and_an_incident(started):
     # The incident is attributed to the deploy: it is the next second that it names.
     (incident,) = (event["id"] for event in new if event["kind"] == "incidentStarted")
     (deploy,) = (event["id"] for event in new if event["kind"] == "deployed")
-    until(lambda: f"attributed to deploy {deploy}" in command("why", incident, cwd=started.folder).stdout)
+    eventually(
+        lambda: f"attributed to deploy {deploy}" in command("why", incident, cwd=started.folder).stdout
+    )
 
 
 def test_a_demo_is_undone(alone):
@@ -123,14 +128,14 @@ def test_a_demo_is_undone(alone):
     file.write_text(text.replace("{repo: larkspur/checkout-api,", "{repo: larkspur/own,", 1))
     assert command("reload", cwd=alone.folder).returncode == 0
     command("demo", "pagerduty", cwd=alone.folder)
-    until(lambda: "larkspur/own" in {event["repo"] for event in alone.events()})
+    eventually(lambda: "larkspur/own" in {event["repo"] for event in alone.events()})
     file.write_text(text)
     assert command("reload", cwd=alone.folder).returncode == 0
     command("demo", cwd=alone.folder)
     cut_short = Process(alone.folder, "demo", "pagerduty", name="cut-short")
     cut_short.wait_for("accepted by")
     cut_short.stop()
-    until(lambda: alone.events()[-1]["kind"] == "incidentStarted")
+    eventually(lambda: alone.events()[-1]["kind"] == "incidentStarted")
     undone = command("demo", "--undo", cwd=alone.folder)
 
     assert (undone.returncode, undone.stderr) == (0, "")
@@ -224,7 +229,7 @@ def test_the_pages_are_connected_to_the_relay(started):
     owner = Visitor(Receiver(f"http://127.0.0.1:{started.ports[0]}", started.data / "dora.db"))
     assert owner.join(link, "Kim").status_code == 303
     started.paste(next(line for line in started.lines if "pagerduty" in line))
-    until(lambda: "incident.triggered" in owner.get("/deliveries").text)
+    eventually(lambda: "incident.triggered" in owner.get("/deliveries").text)
     page = owner.get("/settings/services").text
     assert "Not mapped yet: 0 services" in page
     assert re.search(r"gitdailies\.yml, line \d+", page)
@@ -261,7 +266,7 @@ def test_a_second_start_finds_everything(started):
     """After Ctrl-C and a second start, the events are still stored and the printed commands still work."""
     count = len(started.events())
     started.paste(started.lines[1])
-    before = until(lambda: len(found := started.events()) > count + 1 and found)
+    before = eventually(lambda: len(found := started.events()) > count + 1 and found)
     secrets = {name: (started.data / name).read_text() for name in SECRETS}
 
     assert started.process.stop() == 0
@@ -271,7 +276,7 @@ def test_a_second_start_finds_everything(started):
     assert started.events() == before
     assert {name: (started.data / name).read_text() for name in SECRETS} == secrets
     started.paste(started.lines[2])
-    until(lambda: len(started.events()) == len(before) + 2)
+    eventually(lambda: len(started.events()) == len(before) + 2)
 
 
 def test_other_ports_are_written_where_commands_look(alone):

@@ -22,7 +22,7 @@ from tests.component.dora.test_pages_security import MANAGE, on_each
 from tests.support.dora.running import Receiver, in_thread
 from tests.support.dora.visitor import owner_of
 from tests.support.keyless.issuer import AUDIENCE, CLAIMS, REPO, SIGNED_BY, WRONG, issuers, token, trusted
-from tests.support.machine import until
+from tests.support.processes import eventually
 from tests.support.sign_in.hostile_provider import HostileProvider
 
 DEPLOY = {"kind": "deployed", "repo": REPO, "environment": "production", "commitSHA": "6113728" + "0" * 33}
@@ -291,7 +291,7 @@ def test_settings_are_read_again(github: HostileProvider, receiver: Receiver) ->
     """An issuer that is removed is not trusted from then on, and what it reported stays."""
     assert send(receiver, token("github", github.issuer)).status_code == 202
     receiver.reload(DoraSettings())
-    until(lambda: receiver.logged("dora settings reloaded"))
+    eventually(lambda: receiver.logged("dora settings reloaded"))
     answer = send(receiver, token("github", github.issuer))
     assert (answer.status_code, "this server trusts nobody" in answer.text) == (401, True)
     assert shas(receiver) == [DEPLOY["commitSHA"]]

@@ -71,26 +71,24 @@ def test_commits_are_read_from_the_checkout(tmp_path: Path) -> None:
     assert [commit["sha"] for commit in json.loads(server.requests[0].body)["commits"]] == [run.sha]
 
 
-def test_workflow_run_failure(tmp_path: Path) -> None:
-    """A failed workflow run is not reported, and the job's output gives the reason."""
+@pytest.mark.parametrize(
+    ("workflow", "event", "payload", "code", "reason"),
+    [
+        ("deploy", "workflow_run", "workflow_run_failure", 0, "workflow_run did not succeed (failure)"),
+        ("after_failure", "push", None, 1, "the job did not succeed (failure)"),
+    ],
+    ids=["a workflow run before", "the job itself, even with `if: always()`"],
+)
+def test_what_failed_is_not_reported(
+    workflow: str, event: str, payload: str | None, code: int, reason: str, tmp_path: Path
+) -> None:
+    """Nothing is sent, and the job's output and a note give the reason."""
     with serving(TAKEN) as server:
-        run = act(
-            tmp_path, "deploy", event="workflow_run", payload="workflow_run_failure", key=KEY, url=server.url
-        )
+        run = act(tmp_path, workflow, event=event, payload=payload, key=KEY, url=server.url)
 
-    check(run, code=0, ok="true", outcome="skipped", status="")
-    assert run.report["reason"] == "workflow_run did not succeed (failure)"
-    assert ("notice", "nothing reported: workflow_run did not succeed (failure)") in run.annotations
-    assert server.requests == []
-
-
-def test_failed_job(tmp_path: Path) -> None:
-    """In a job whose deploy failed the Action reports nothing, even with `if: always()`."""
-    with serving(TAKEN) as server:
-        run = act(tmp_path, "after_failure", key=KEY, url=server.url)
-
-    check(run, code=1, ok="true", outcome="skipped", status="")
-    assert run.report["reason"] == "the job did not succeed (failure)"
+    check(run, code=code, ok="true", outcome="skipped", status="")
+    assert run.report["reason"] == reason
+    assert ("notice", f"nothing reported: {reason}") in run.annotations
     assert server.requests == []
 
 

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,35 +52,15 @@ def act(
     repository, results = folder / "checkout-api", folder / "results"
     sha = _repository(repository)
     results.mkdir()
-    command = [str(ACT), event, "--workflows", f".github/workflows/{workflow}.yml"]
-    command += ["--platform", "ubuntu-latest=-self-hosted", "--pull=false", "--no-cache-server"]
-    command += ["--cache-server-addr", "127.0.0.1", "--artifact-server-addr", "127.0.0.1"]
-    command += ["--env", f"RESULTS={results}"]
+    options = [event, "--workflows", f".github/workflows/{workflow}.yml", "--env", f"RESULTS={results}"]
     for name, value in variables.items():
-        command += ["--var", f"{name.upper()}={value}"]
+        options += ["--var", f"{name.upper()}={value}"]
     for name, value in (env or {}).items():
-        command += ["--env", f"{name}={value}"]
+        options += ["--env", f"{name}={value}"]
     if payload is not None:
-        command += ["--eventpath", str(HERE / "payloads" / f"{payload}.json")]
-    if key is not None:
-        # By the environment, so that no process list shows it.
-        command += ["--secret", "WEBHOOK_KEY"]
-    environ = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "XDG_CACHE_HOME": str(folder / "cache"),
-        **({"WEBHOOK_KEY": key} if key is not None else {}),
-    }
-    done = subprocess.run(
-        command,
-        cwd=repository,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-    )
+        options += ["--eventpath", str(HERE / "payloads" / f"{payload}.json")]
+    secrets = {} if key is None else {"WEBHOOK_KEY": key}
+    done = of_act(options, repository, folder, secrets)
     log = done.stdout
     return Run(
         log=log,
@@ -90,6 +70,37 @@ def act(
         summaries=list(dict.fromkeys(re.findall(r"Summary - (.*)", log))),
         annotations=re.findall(r"::(notice|warning|error) title=GitDailies::(.*)", log),
         sha=sha,
+    )
+
+
+def of_act(
+    options: Sequence[str],
+    repository: Path,
+    home: Path,
+    secrets: Mapping[str, str],
+    *,
+    path: str = os.environ["PATH"],
+    runners: Sequence[str] = ("ubuntu-latest",),
+) -> subprocess.CompletedProcess[str]:
+    """Run act in *repository*, with jobs of *runners* on this very machine and all output in one text.
+
+    Secrets come by the environment, so that no process list shows them.
+    """
+    command = [str(ACT), *options, "--pull=false", "--no-cache-server", "--cache-server-addr", "127.0.0.1"]
+    command += ["--artifact-server-addr", "127.0.0.1"]
+    for runner in runners:
+        command += ["--platform", f"{runner}=-self-hosted"]
+    for name in secrets:
+        command += ["--secret", name]
+    return subprocess.run(
+        command,
+        cwd=repository,
+        env={"PATH": path, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), **secrets},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=240,
     )
 
 

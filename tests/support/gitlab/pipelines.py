@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from tests.support.shell_scripts import ROOT, repository, tool
+from tests.support.shell_scripts import KEY, ROOT, repository, tool
 from tests.support.steps import published
 
 ROOM = ROOT / "ci-steps" / "gitlab"
@@ -32,15 +32,21 @@ class Run:
     sha: str
 
 
-def pipeline(folder: Path, name: str, *, path: str | None = None, **variables: str) -> Run:
-    """Run the pipeline *name* in a new project with the component; *variables* are those of its settings."""
+def pipeline(
+    folder: Path, name: str, url: str = "", key: str = KEY, *, path: str | None = None, **variables: str
+) -> Run:
+    """Run the pipeline *name* in a new project with the component, which reports to *url* with *key*.
+
+    *variables* are others of its settings.
+    """
     project = folder / "checkout-api"
     shutil.copytree(BUILT / "templates", project / "templates")
     (project / "gitdailies").mkdir()
     shutil.copy(BUILT / "report_deploy.sh", project / "gitdailies")
     shutil.copy(HERE / "pipelines" / f"{name}.yml", project / ".gitlab-ci.yml")
     sha = repository(project, remote="https://gitlab.example.com/larkspur/checkout-api.git")
-    return run(project, folder, sha, variables, path=path)
+    known = {"gitdailies_webhook_url": url, "gitdailies_webhook_key": key} if url else {}
+    return run(project, folder, sha, {**known, **variables}, path=path)
 
 
 def run(

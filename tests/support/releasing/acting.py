@@ -16,13 +16,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.github_action.acting import of_act
 from tests.support.programs import program
 from tests.support.releasing.owner import NAMES, VERSION, owned
 from tests.support.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"
-ACT = Path(sys.executable).with_name("act")
 TOKENS = {
     "GITHUB_TOKEN": "planted-github",
     "MIRRORS_TOKEN": "planted-mirrors",
@@ -93,32 +93,14 @@ def act(folder: Path, *, release: Path | None = None, names: Callable[[str], str
         )
     )
     (folder / "event.json").write_text(json.dumps({"ref": f"refs/tags/v{VERSION}"}))
-    command = [str(ACT), "push", "--workflows", str(WORKFLOW.relative_to(ROOT))]
-    command += ["--eventpath", str(folder / "event.json"), "--pull=false", "--no-cache-server"]
-    command += ["--cache-server-addr", "127.0.0.1", "--artifact-server-addr", "127.0.0.1"]
-    for runner in ("ubuntu-24.04", "ubuntu-24.04-arm"):
-        command += ["--platform", f"{runner}=-self-hosted"]
+    options = ["push", "--workflows", str(WORKFLOW.relative_to(ROOT))]
+    options += ["--eventpath", str(folder / "event.json")]
     for action in used():
-        command += ["--local-repository", f"{action}={_double(folder / 'doubles', action)}"]
-    command += ["--env", f"RESULTS={results}", "--env", f"GIT_CONFIG_GLOBAL={folder / 'gitconfig'}"]
-    for name in TOKENS:
-        # By the environment, so that no process list shows it.
-        command += ["--secret", name]
-    done = subprocess.run(
-        command,
-        cwd=repository,
-        env={
-            "PATH": f"{_programs(folder / 'bin')}:{os.environ['PATH']}",
-            "HOME": str(folder),
-            "XDG_CACHE_HOME": str(folder / "cache"),
-            **TOKENS,
-        },
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=240,
-    )
+        options += ["--local-repository", f"{action}={_double(folder / 'doubles', action)}"]
+    options += ["--env", f"RESULTS={results}", "--env", f"GIT_CONFIG_GLOBAL={folder / 'gitconfig'}"]
+    path = f"{_programs(folder / 'bin')}:{os.environ['PATH']}"
+    runners = ("ubuntu-24.04", "ubuntu-24.04-arm")
+    done = of_act(options, repository, folder, TOKENS, path=path, runners=runners)
     return Run(done.stdout, done.returncode, results, remotes)
 
 
