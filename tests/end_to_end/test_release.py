@@ -317,10 +317,10 @@ def test_the_action_is_used_as_its_page_says(dist: Path, tmp_path: Path) -> None
         options += ["--local-repository", f"{OWNER}/report-deploy-action@v{VERSION}={tree}"]
         done = of_act(options, project, tmp_path, {"WEBHOOK_KEY": KEY})
 
-    assert done.returncode == 0, done.stdout
+    assert done.code == 0, done.log
     [request] = server.requests
     assert json.loads(request.body)["environment"] == "production"
-    assert KEY not in done.stdout
+    assert KEY not in done.log
 
 
 @pytest.mark.long

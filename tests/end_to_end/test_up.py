@@ -45,6 +45,11 @@ class Started:
         key = (self.data / "read-key").read_text().strip()
         return get(f"http://127.0.0.1:{self.ports[0]}/api/events", key)["events"]
 
+    def new_events(self, before, count):
+        """Wait until *count* events are there that were not *before*, and return these."""
+        eventually(lambda: len(self.events()) >= len(before) + count)
+        return [event for event in self.events() if event not in before]
+
     def paste(self, line):
         shell = subprocess.run(
             ["sh", "-c", line], cwd=self.folder, env=environment(), capture_output=True, text=True, timeout=30
@@ -73,14 +78,10 @@ def test_each_line_gives_one_event_at_every_paste(started):
     assert len(started.lines) == 4
     sources = []
     for command_line in started.lines:
-        before = {event["id"] for event in started.events()}
+        before = started.events()
         started.paste(command_line)
         ends = " deploy" not in command_line
-        new = eventually(
-            lambda before=before, ends=ends: (
-                len(found := [e for e in started.events() if e["id"] not in before]) > ends and found
-            )
-        )
+        new = started.new_events(before, 1 + ends)
 
         assert [event["kind"] for event in new[1:]] == ["incidentResolved"] * ends
         assert {event["repo"] for event in new} == {"larkspur/checkout-api"}
@@ -97,11 +98,9 @@ def test_the_last_line_shows_what_has_arrived(started):
 
 def test_a_demo_without_names_sends_a_deploy_and_an_incident(started):
     """`gitdailies demo` sends both, and names the page that shows them and what takes them out again."""
-    before = {event["id"] for event in started.events()}
+    before = started.events()
     sent = command("demo", cwd=started.folder)
-    new = eventually(
-        lambda: len(found := [e for e in started.events() if e["id"] not in before]) == 3 and found
-    )
+    new = started.new_events(before, 3)
 
     assert (sent.returncode, sent.stderr) == (0, "")
     assert f"http://127.0.0.1:{started.ports[0]}/events" in sent.stdout
@@ -264,9 +263,9 @@ def test_a_taken_port_names_the_flag_to_change(started, tmp_path):
 
 def test_a_second_start_finds_everything(started):
     """After Ctrl-C and a second start, the events are still stored and the printed commands still work."""
-    count = len(started.events())
+    before = started.events()
     started.paste(started.lines[1])
-    before = eventually(lambda: len(found := started.events()) > count + 1 and found)
+    before += started.new_events(before, 2)
     secrets = {name: (started.data / name).read_text() for name in SECRETS}
 
     assert started.process.stop() == 0

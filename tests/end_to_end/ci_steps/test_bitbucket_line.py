@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from scripts import dist
 from tests.support.servers import serving
 from tests.support.shell_scripts import KEY, ROOT, TOOLS, repository, tool
-from tests.support.steps import DoraServer, dora, fits_schema, published
+from tests.support.steps import DoraServer, dora, fits_schema, logged, published
 
 SCRIPT = published("bitbucket") / "report_deploy.sh"
 README = (ROOT / "ci-steps" / "bitbucket" / "README.md").read_text("utf-8")
@@ -46,17 +45,9 @@ def pipeline(
     command = [program, "--mode", "host", "--branch", "main", "--color", "never"]
     for name, value in variables.items():
         command += ["--variables", f"{name.upper()}={value}"]
-    done = subprocess.run(
-        command,
-        cwd=project,
-        env={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(folder)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-    )
-    return done.returncode, done.stdout, sha
+    environ = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(folder)}
+    done = logged(command, project, environ, 120)
+    return done.code, done.log, sha
 
 
 def test_it_arrives_at_the_dora_server(incoming: DoraServer, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.support.programs import PATH, program
+from tests.support.steps import logged
 
 ROOT = Path(__file__).resolve().parents[3]
 MADE = ROOT / ".tools" / "containers" / "root.tar"
@@ -54,18 +55,9 @@ class Engine:
 
     def run(self, *command: str | Path, expected: int | None = 0, folder: Path = ROOT) -> str:
         """Run a program with this storage; return what it printed."""
-        done = subprocess.run(
-            command,
-            env=self.environ,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=1200,
-        )
-        assert expected is None or done.returncode == expected, f"{command}: {done.stdout}"
-        return done.stdout.strip()
+        done = logged(command, folder, self.environ, 1200)
+        assert expected is None or done.code == expected, f"{command}: {done.log}"
+        return done.log.strip()
 
     def podman(self, *arguments: str | Path, expected: int | None = 0) -> str:
         return self.run("podman", *arguments, expected=expected)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.steps import Ended, logged
+
 HERE = Path(__file__).parent
 ROOM = HERE.parents[2] / "github-action"
 STEP = HERE.parents[2] / "ci-steps" / "report_deploy.py"
@@ -61,14 +63,13 @@ def act(
         options += ["--eventpath", str(HERE / "payloads" / f"{payload}.json")]
     secrets = {} if key is None else {"WEBHOOK_KEY": key}
     done = of_act(options, repository, folder, secrets)
-    log = done.stdout
     return Run(
-        log=log,
-        code=done.returncode,
+        log=done.log,
+        code=done.code,
         outputs={file.stem: _read(file) for file in results.glob("*.json")},
         # act prints a composite's summary twice: for its step, and for itself.
-        summaries=list(dict.fromkeys(re.findall(r"Summary - (.*)", log))),
-        annotations=re.findall(r"::(notice|warning|error) title=GitDailies::(.*)", log),
+        summaries=list(dict.fromkeys(re.findall(r"Summary - (.*)", done.log))),
+        annotations=re.findall(r"::(notice|warning|error) title=GitDailies::(.*)", done.log),
         sha=sha,
     )
 
@@ -81,7 +82,7 @@ def of_act(
     *,
     path: str = os.environ["PATH"],
     runners: Sequence[str] = ("ubuntu-latest",),
-) -> subprocess.CompletedProcess[str]:
+) -> Ended:
     """Run act in *repository*, with jobs of *runners* on this very machine and all output in one text.
 
     Secrets come by the environment, so that no process list shows them.
@@ -92,16 +93,8 @@ def of_act(
         command += ["--platform", f"{runner}=-self-hosted"]
     for name in secrets:
         command += ["--secret", name]
-    return subprocess.run(
-        command,
-        cwd=repository,
-        env={"PATH": path, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), **secrets},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=240,
-    )
+    environ = {"PATH": path, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), **secrets}
+    return logged(command, repository, environ, 240)
 
 
 def _read(file: Path) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from tests.support.shell_scripts import KEY, ROOT, repository, tool
-from tests.support.steps import published
+from tests.support.steps import logged, published
 
 ROOM = ROOT / "ci-steps" / "gitlab"
 BUILT = published("gitlab")
@@ -62,23 +61,7 @@ def run(
     command = [tool("gitlab-ci-local"), "--force-shell-executor", "--home", str(home)]
     for variable, value in variables.items():
         command += ["--variable", f"{variable.upper()}={value}"]
-    done = subprocess.run(
-        command,
-        cwd=project,
-        env={
-            "PATH": path or f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "HOME": str(home),
-            "FORCE_COLOR": "0",
-            **environ,
-        },
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=240,
-    )
-    jobs = {
-        name: outcome
-        for outcome, name in re.findall(r"^ *(PASS|WARN|FAIL) +(\S+)", done.stdout, re.MULTILINE)
-    }
-    return Run(done.stdout, done.returncode, jobs, sha)
+    where = path or f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = logged(command, project, {"PATH": where, "HOME": str(home), "FORCE_COLOR": "0", **environ}, 240)
+    outcomes = re.findall(r"^ *(PASS|WARN|FAIL) +(\S+)", done.log, re.MULTILINE)
+    return Run(done.log, done.code, {name: outcome for outcome, name in outcomes}, sha)

@@ -101,7 +101,7 @@ def act(folder: Path, *, release: Path | None = None, names: Callable[[str], str
     path = f"{_programs(folder / 'bin')}:{os.environ['PATH']}"
     runners = ("ubuntu-24.04", "ubuntu-24.04-arm")
     done = of_act(options, repository, folder, TOKENS, path=path, runners=runners)
-    return Run(done.stdout, done.returncode, results, remotes)
+    return Run(done.log, done.code, results, remotes)
 
 
 def used() -> list[str]:
