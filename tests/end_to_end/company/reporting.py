@@ -51,28 +51,13 @@ WEBHOOK, PUSHES, ARGO, MIRROR = "webhook", "pushes", "argo", "mirror"
 LATE_PUSHES = "late pushes"
 STEPS = (SHALLOW, WHOLE, PATHS, LATER)
 
+REPORTERS = {CSV, CURL, *STEPS, WEBHOOK, PUSHES, LATE_PUSHES, ARGO, MIRROR}
+
+# By name: who reports in each phase.
 WAYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "CSV": ((CSV,),),
-    "curl": ((CURL,),),
-    "shallow step": ((SHALLOW,),),
-    "whole step": ((WHOLE,),),
-    "step with paths": ((PATHS,),),
-    "webhook and pushes": ((WEBHOOK, PUSHES),),
-    "webhook, then its pushes": ((WEBHOOK, PUSHES, LATE_PUSHES),),
-    "webhook, then the step of a later job": ((WEBHOOK, PUSHES, LATER),),
-    "step, then webhook": ((WHOLE, WEBHOOK, PUSHES),),
-    "shallow step, then webhook": ((SHALLOW, WEBHOOK, PUSHES),),
-    "step with paths, then webhook": ((PATHS, WEBHOOK, PUSHES),),
-    "CSV and a mirror": ((CSV, MIRROR),),
-    "Argo CD": ((ARGO,),),
-    "Argo CD and pushes": ((ARGO, PUSHES),),
-    "Argo CD beside the webhook": ((ARGO, WEBHOOK, PUSHES),),
-    "Argo CD beside the step": ((ARGO, WHOLE),),
-    "from CSV to webhook to step": ((CSV,), (WEBHOOK, PUSHES), (WHOLE,)),
-    "from a shallow to a whole step": ((SHALLOW,), (WHOLE,)),
-    "from lists to none to lists": ((WHOLE,), (CURL,), (WHOLE,)),
-    "from curl to webhook and step": ((CURL,), (WEBHOOK, PUSHES, WHOLE)),
+    way: tuple(map(tuple, phases)) for way, phases in truth.WRITTEN["ways"].items()
 }
+assert {one for phases in WAYS.values() for phase in phases for one in phase} == REPORTERS
 
 
 def is_possible(way: str, profile: truth.Profile) -> bool:

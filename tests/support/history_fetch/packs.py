@@ -21,6 +21,7 @@ BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
 END = datetime(2026, 1, 1, tzinfo=UTC)
 TOKEN = "larkspur-token-000042"
 OPENED, ENDED, REOPENED, CANCELED = "opened", "ended", "reopened", "canceled"
+_SHAPES = Path(__file__).with_name("shapes")
 Answer = Callable[[str, dict[str, str]], Any]
 Delivery = tuple[datetime, dict[str, Any]]
 
@@ -208,7 +209,7 @@ def opsgenie(given: Sequence[Incident], most: int = 20_000) -> Answer:
 # Jira
 
 
-STATUSES = json.loads(Path(__file__).with_name("shapes").joinpath("jira_statuses.json").read_text("utf-8"))
+STATUSES = json.loads((_SHAPES / "jira_statuses.json").read_text("utf-8"))
 _STATUS_OF = {OPENED: STATUSES[0], ENDED: STATUSES[2], REOPENED: STATUSES[1], CANCELED: STATUSES[3]}
 
 
@@ -298,18 +299,7 @@ class Vendor:
 
     @property
     def configuration(self) -> str:
-        return f"""\
-gitdailies:
-  url: http://127.0.0.1:9/webhooks
-  key: {{env: GITDAILIES_WEBHOOK_KEY}}
-services:
-  checkout-api: {{repo: larkspur/checkout, environment: production}}
-  search: [{{repo: larkspur/search}}, {{repo: larkspur/search-web}}]
-sources:
-  oncall:
-    adapter: {self.pack}
-    secrets: [{{env: ONCALL_SECRET}}]
-{self.secret}"""
+        return (_SHAPES / "gitdailies.yml").read_text().replace("PACK", self.pack) + self.secret
 
 
 VENDORS = {
