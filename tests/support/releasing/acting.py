@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from tests.support.github_action.acting import of_act
 from tests.support.programs import program
 from tests.support.releasing.owner import NAMES, VERSION, owned
@@ -40,19 +42,7 @@ FILES = (
 TREES = ("mirrors/github-action", "mirrors/buildkite", "mirrors/gitlab")
 # An action, and programs. Words in capitals are replaced.
 DOUBLES = Path(__file__).parent / "doubles"
-_RUN = {
-    "actions/upload-artifact": (
-        'to="$RESULTS/artifacts/$WITH_NAME"; mkdir -p "$to"; cp -r "$WITH_PATH/." "$to"'
-    ),
-    "actions/download-artifact": (
-        'mkdir -p "$WITH_PATH"; '
-        'for one in "$RESULTS"/artifacts/${WITH_NAME:-$WITH_PATTERN}; do cp -r "$one/." "$WITH_PATH"; done'
-    ),
-    "pypa/gh-action-pypi-publish": 'ls "$WITH_PACKAGES_DIR" >"$RESULTS/package"',
-    "docker/build-push-action": (
-        'echo "digest=sha256:of-$GITHUB_JOB-${WITH_PLATFORMS#linux/}" >>"$GITHUB_OUTPUT"'
-    ),
-}
+_RUN: dict[str, str] = yaml.safe_load((DOUBLES / "actions.yml").read_text("utf-8"))
 
 
 @dataclass(frozen=True)
