@@ -17,7 +17,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -62,14 +62,15 @@ class Profile(NamedTuple):
     paths: bool = False
 
 
+def _profile(name: str, special: Mapping[str, Any]) -> Profile:
+    own: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in special.items()
+    }
+    return Profile(f"larkspur/{name}", **own)
+
+
 WRITTEN = yaml.safe_load(Path(__file__).with_name("company.yml").read_text())
-PROFILES = {
-    name: Profile(
-        f"larkspur/{name}",
-        **{key: tuple(value) if isinstance(value, list) else value for key, value in special.items()},
-    )
-    for name, special in WRITTEN["profiles"].items()
-}
+PROFILES = {name: _profile(name, special) for name, special in WRITTEN["profiles"].items()}
 
 
 class Commit(NamedTuple):
