@@ -18,18 +18,7 @@ from tests.campaign.two_and_two import Place
 from tests.support.processes import eventually
 from tests.support.servers import free_port
 
-_GLOBAL = """
-global
-    stats socket {admin} level admin
-defaults
-    mode http
-    retries 0
-    timeout connect 5s
-    timeout client 75s
-    timeout server 75s
-    timeout check 5s
-    default-server check inter 1s fall 3 rise 1
-"""
+_GLOBAL = Path(__file__).with_suffix(".cfg").read_text()
 _SERVICE = """
 listen {name}
     bind 127.0.0.1:{port}

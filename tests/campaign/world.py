@@ -21,6 +21,12 @@ _CLOCK = Path(__file__).parent / "moved_clock"
 Mood = Callable[[Arrival], bytes | None]
 
 
+def with_clock(file: Path) -> dict[str, str]:
+    """Return the variables of a process whose wall clock *file* moves."""
+    path = os.pathsep.join(part for part in (str(_CLOCK), os.environ.get("PYTHONPATH", "")) if part)
+    return {"PYTHONPATH": path, "MOVED_CLOCK": str(file)}
+
+
 @dataclass
 class Recorder:
     """A proxy between relay and the DORA server. If `mood` returns None, the request is passed on."""
@@ -61,9 +67,7 @@ class World:
     cluster: Cluster | None = None
 
     def start_relay(self, number: int) -> None:
-        path = os.pathsep.join(part for part in (str(_CLOCK), os.environ.get("PYTHONPATH", "")) if part)
-        environ = {"PYTHONPATH": path, "MOVED_CLOCK": str(self.moved)}
-        name = f"relay-{number}"
+        environ, name = with_clock(self.moved), f"relay-{number}"
         self.relays[number] = start(
             "relay", "--config", CONFIG, folder=self.pair.folder, environ=environ, name=name
         )

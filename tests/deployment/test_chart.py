@@ -26,25 +26,9 @@ SHOWN: Mapping[str, Any] = yaml.safe_load(
 )
 SQLITE: Mapping[str, Any] = {}
 POSTGRESQL = {"store": {"url": "postgresql://gitdailies@db.example/gitdailies", "passwordSecret": "database"}}
-EVERYTHING = {
-    **SHOWN,
-    "image": {"digest": f"sha256:{'a' * 64}", "pullSecrets": ["registry"]},
-    "relay": {"statusKeySecret": "status", "replicas": 3},
-    "dora": {"publicUrl": "https://dora.example", "keepDays": 400},
-    "httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["dora.example"]},
-    "pod": {
-        "annotations": {"a": "b"},
-        "labels": {"c": "d"},
-        "nodeSelector": {"e": "f"},
-        "tolerations": [{"key": "g", "operator": "Exists"}],
-        "affinity": {"nodeAffinity": {}},
-        "priorityClassName": "high",
-        "serviceAccountName": "gitdailies",
-        "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy.example:3128"}],
-        "extraVolumes": [{"name": "certificates", "configMap": {"name": "certificates"}}],
-        "extraVolumeMounts": [{"name": "certificates", "mountPath": "/etc/certificates"}],
-    },
-}
+# The values of the page and every other one, and what is refused.
+WRITTEN = yaml.safe_load((Path(__file__).parent / "data" / "chart.yml").read_text())
+EVERYTHING = {**SHOWN, **WRITTEN["everything"]}
 NO_DORA = {**POSTGRESQL, "dora": {"enabled": False}, "receiver": {"url": "https://app.example/hook"}}
 NO_RELAY = {"relay": {"enabled": False}}
 CASES = {
@@ -152,29 +136,7 @@ def test_helm_reads_what_a_release_packs(tmp_path: Path) -> None:
     assert {"LICENSE", "values.schema.json", "templates/relay.yaml"} <= set(tree)
 
 
-@pytest.mark.parametrize(
-    ("values", "said"),
-    [
-        ({"relay": {"replicas": 2}}, "relay.replicas: expected 1 with SQLite, got 2; set store.url"),
-        ({"dora": {"enabled": False}}, "receiver.url: expected an address"),
-        (
-            {"config": {"relay": {"store": "sqlite:x"}}},
-            "config.relay.store: the chart sets it; set store.url",
-        ),
-        ({"httpRoute": {"enabled": True}}, "httpRoute.parentRefs: expected the name of a Gateway, got none"),
-        ({"ingress": {"enabled": True, "tlsSecret": "x"}}, "ingress.host: expected a host name"),
-        ({"webhooks": {"keepDays": 30}}, "webhooks: these values are called dora now; rename them"),
-        ({"relay": {"replica": 2}}, "replica"),
-        ({"dora": {"replicas": 2}}, "dora.replicas: expected 1 with SQLite, got 2; set store.url"),
-        ({"stores": {}}, "stores"),
-        (
-            {"store": {"url": "postgresql://gitdailies:pa55@db/x"}},
-            "store.url: expected an address without a password",
-        ),
-        ({"store": {"url": "postgresql://db/x?password=pa55"}}, "store.url: expected an address without"),
-        ({"store": {"url": "pa55"}}, "store.url: expected postgresql://USER@HOST/DATABASE, got another form"),
-    ],
-)
+@pytest.mark.parametrize(("values", "said"), [(one["values"], one["said"]) for one in WRITTEN["refused"]])
 def test_a_wrong_value_is_refused(values: Mapping[str, Any], said: str) -> None:
     """The error names the value and what to do. A password in the address of the store is one, too."""
     with pytest.raises(Refused, match=re.escape(said)) as caught:

@@ -16,19 +16,7 @@ from tests.support.relay.deliveries import SECRETS, pagerduty
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 DORA, RELAY = "gitdailies-dora", "gitdailies-relay"
-VALUES = {
-    # Podman has no Services. The name of a pod is that of its Deployment with `-pod`.
-    "receiver": {"url": f"http://{DORA}-pod:8700/webhooks"},
-    "image": {"repository": "localhost/gitdailies", "tag": "latest", "pullPolicy": "Never"},
-    "secrets": ["tools"],
-    "config": {
-        "gitdailies": {"allow_http": True},
-        "services": {"checkout-api": {"repo": "larkspur/checkout-api", "environment": "production"}},
-        "sources": {
-            "pagerduty": {"adapter": "pagerduty", "secrets": [{"file": "/run/secrets/tools/pagerduty"}]}
-        },
-    },
-}
+VALUES = yaml.safe_load((Path(__file__).parent / "data" / "chart.yml").read_text())["run"]
 
 
 @pytest.fixture(autouse=True)

@@ -6,12 +6,10 @@ Where they begin again, counters fall to zero, as after a restart.
 
 import json
 import re
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.deployment.test_alert_rules import FILE, RULES
-from tests.support.programs import program
+from tests.deployment.test_alert_rules import RULES, evaluated
 
 RECORDED: Mapping[str, str] = json.loads((Path(__file__).parent / "data/ordinary_day.json").read_text())
 MINUTES, DAY = 120, 1440
@@ -24,25 +22,7 @@ def fired(folder: Path, series: Mapping[str, str]) -> str:
         "eval_time": f"{DAY - 1}m",
         "exp_samples": [],
     }
-    day = {
-        "rule_files": [str(FILE)],
-        "evaluation_interval": "1m",
-        "tests": [
-            {
-                "interval": "1m",
-                "input_series": [{"series": name, "values": values} for name, values in series.items()],
-                "promql_expr_test": [expected],
-            }
-        ],
-    }
-    (folder / "day.json").write_text(json.dumps(day))
-    done = subprocess.run(
-        [program("promtool"), "test", "rules", folder / "day.json"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    return "" if done.returncode == 0 else done.stdout + done.stderr
+    return evaluated(folder, series, promql_expr_test=[expected])
 
 
 def whole_day(values: str, name: str) -> str:

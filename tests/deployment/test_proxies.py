@@ -65,15 +65,8 @@ def nginx(folder: Path, ports: Ports, relay: str, dora: str) -> list[str]:
         f"{user}pid {folder}/nginx.pid;\ndaemon off;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}"
         f"{replaced('nginx.conf', **example)}}}\n"
     )
-    command = [
-        program("nginx"),
-        "-e",
-        str(folder / "nginx.log"),
-        "-p",
-        str(folder),
-        "-c",
-        str(folder / "nginx.conf"),
-    ]
+    options = {"-e": folder / "nginx.log", "-p": folder, "-c": folder / "nginx.conf"}
+    command = [program("nginx"), *(str(word) for pair in options.items() for word in pair)]
     done = subprocess.run([*command, "-t"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return command
@@ -116,14 +109,9 @@ def before(name: str, folder: Path, *, relay: str = NOBODY, dora: str = NOBODY) 
     ports = Ports(free_port(), free_port())
     addresses = (url.removeprefix("http://") for url in (relay, dora))
     command = PROXIES[name](folder, ports, *addresses)
-    environ = {
-        **os.environ,
-        "HOME": str(folder),
-        "XDG_DATA_HOME": str(folder),
-        "XDG_CONFIG_HOME": str(folder),
-    }
+    homes = dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"), str(folder))
     with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=environ)
+        process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **homes})
 
     def answers() -> bool:
         assert process.poll() is None, (folder / "output").read_text()

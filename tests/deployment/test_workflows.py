@@ -1,7 +1,6 @@
 """The workflows are valid, pinned and have few rights; what renovates their pins is valid, too."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.steps import fits_schema
+from tests.support.steps import fits_schema, tool
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".github"
@@ -19,12 +18,6 @@ PIN = re.compile(r"^[a-z0-9-]+(/[a-z0-9-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 STRONG = {"contents: write", "packages: write", "id-token: write", "attestations: write"}
 # An action that stores what later runs take. What it stores, another branch may have written.
 CACHES = re.compile(r"actions/cache|(?<!no-)cache: |cache-from|cache-to")
-
-
-def tool(*command: str) -> None:
-    program = str(Path(sys.executable).with_name(command[0]))
-    done = subprocess.run([program, *command[1:]], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -48,12 +41,13 @@ def test_each_file_fits_its_schema(schema: str, files: list[str]) -> None:
 
 def test_actionlint() -> None:
     """actionlint finds nothing, in expressions and in the shell of steps."""
-    tool("actionlint", "-shellcheck", str(Path(sys.executable).with_name("shellcheck")))
+    shellcheck = str(Path(sys.executable).with_name("shellcheck"))
+    tool("actionlint", "-shellcheck", shellcheck, *map(str, WORKFLOWS))
 
 
 def test_zizmor() -> None:
     """zizmor finds nothing, at its strictest."""
-    tool("zizmor", "--offline", "--no-config", "--pedantic", ".github")
+    tool("zizmor", "--offline", "--no-config", "--pedantic", str(FOLDER))
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.history_fetch.api import Api, listening
+from tests.support.history_fetch.shapes import filled
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import Delivery
 from tests.support.relay.deploys import (
@@ -160,42 +161,24 @@ def _past_deployments(
 ) -> dict[str, list[dict[str, Any]]]:
     """The pages of the vendor's API with the deployments that webhooks tell, too, by path."""
     numbered = list(enumerate(deployed.items(), 1))[::-1]
-    if vendor == "github":
-        listed = [
-            {
-                "id": number,
-                "sha": sha,
-                "ref": "main",
-                "environment": "production",
-                "created_at": at.isoformat(),
-            }
-            for number, (sha, at) in numbered
-        ]
-        statuses = {
-            f"/repos/{repo}/deployments/{number}/statuses": [
-                {"id": number, "state": "success", "environment": "production", "created_at": at.isoformat()}
+    if vendor == "gitlab":
+        return {
+            f"/projects/{repo.replace('/', '%2F')}/deployments": [
+                filled(
+                    "gitlab_deployment", id=n, sha=sha, at=at.isoformat(), committed=times[sha].isoformat()
+                )
+                for n, (sha, at) in numbered
             ]
-            for number, (_, at) in numbered
         }
-        return {f"/repos/{repo}/deployments": listed, **statuses}
-    return {
-        f"/projects/{repo.replace('/', '%2F')}/deployments": [
-            {
-                "id": number,
-                "ref": "main",
-                "sha": sha,
-                "created_at": at.isoformat(),
-                "status": "success",
-                "environment": {"name": "production", "tier": "production"},
-                "deployable": {
-                    "id": number,
-                    "status": "success",
-                    "tag": False,
-                    "finished_at": at.isoformat(),
-                    "commit": {"id": sha, "created_at": times[sha].isoformat()},
-                    "pipeline": {"id": number, "sha": sha},
-                },
-            }
-            for number, (sha, at) in numbered
+    where = {"environment": "production"}
+    listed = [
+        {"id": number, "sha": sha, "ref": "main", "created_at": at.isoformat(), **where}
+        for number, (sha, at) in numbered
+    ]
+    statuses = {
+        f"/repos/{repo}/deployments/{number}/statuses": [
+            {"id": number, "state": "success", "created_at": at.isoformat(), **where}
         ]
+        for number, (_, at) in numbered
     }
+    return {f"/repos/{repo}/deployments": listed, **statuses}

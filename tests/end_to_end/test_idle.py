@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.machine import until
-from tests.support.processes import running
+from tests.support.processes import eventually, running
 
 SECONDS = 3.0
 # A loop without a wait would use a whole core, and one that polls would wake the processor.
@@ -46,7 +45,7 @@ def test_a_server_at_rest_leaves_the_machine_alone(name: str, tmp_path: Path) ->
     with running(*SERVERS[name], folder=tmp_path, environ=environ) as server:
         pid = server.process.pid
         # On a busy machine, the work that is done once, at the start, takes longer than a second.
-        until(lambda: rate_of_wakes(pid, 1.0) < MOST_WAKES_A_SECOND)
+        eventually(lambda: rate_of_wakes(pid, 1.0) < MOST_WAKES_A_SECOND)
         before = cpu_seconds(pid), wakes(pid)
         time.sleep(SECONDS)
         taken, woken = cpu_seconds(pid) - before[0], wakes(pid) - before[1]

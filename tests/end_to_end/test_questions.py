@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.support.machine import Process, command, until
+from tests.support.machine import Process, command
+from tests.support.processes import eventually
 from tests.support.relay.deliveries import SECRETS, pagerduty
 from tests.support.servers import free_port
 
@@ -25,7 +26,7 @@ def folder(tmp_path_factory):
     assert command("deploy", *deploy, "--id", "first", cwd=here).returncode == 0
     answer = pagerduty("incident.triggered", VENDORS).post(f"http://127.0.0.1:{relay}")
     answer.raise_for_status()
-    until(lambda: VENDORS in command("events", cwd=here).stdout)
+    eventually(lambda: VENDORS in command("events", cwd=here).stdout)
     yield here
     process.stop()
 

@@ -18,7 +18,7 @@ import requests
 import yaml
 
 from scripts.releasing import plan
-from tests.support.github_action.acting import ACT
+from tests.support.github_action.acting import of_act
 from tests.support.gitlab import pipelines
 from tests.support.processes import eventually
 from tests.support.releasing.building import MOMENT, git, release, released, repository
@@ -313,23 +313,14 @@ def test_the_action_is_used_as_its_page_says(dist: Path, tmp_path: Path) -> None
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "--message", "all")
     with serving(answer("202 Accepted", b'{"status": "created"}')) as server:
-        command = [str(ACT), "push", "--platform", "ubuntu-latest=-self-hosted", "--pull=false"]
-        command += ["--no-cache-server", "--artifact-server-addr", "127.0.0.1", "--var", f"URL={server.url}"]
-        command += ["--local-repository", f"{OWNER}/report-deploy-action@v{VERSION}={tree}"]
-        done = subprocess.run(
-            [*command, "--secret", "WEBHOOK_KEY"],
-            cwd=project,
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "WEBHOOK_KEY": KEY},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=240,
-        )
+        options = ["push", "--var", f"URL={server.url}"]
+        options += ["--local-repository", f"{OWNER}/report-deploy-action@v{VERSION}={tree}"]
+        done = of_act(options, project, tmp_path, {"WEBHOOK_KEY": KEY})
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.code == 0, done.log
     [request] = server.requests
     assert json.loads(request.body)["environment"] == "production"
-    assert KEY not in done.stdout
+    assert KEY not in done.log
 
 
 @pytest.mark.long

@@ -37,14 +37,8 @@ def copied(kind: str, server: str, store: str, folder: Path) -> Callable[[str], 
     )
 
     def restore_dump(empty: str) -> str:
-        command: list[str | Path] = [
-            programs / "pg_restore",
-            f"--dbname={empty}",
-            "--no-owner",
-            "--exit-on-error",
-            copy,
-        ]
-        subprocess.run(command, check=True)
+        options = (f"--dbname={empty}", "--no-owner", "--exit-on-error")
+        subprocess.run([programs / "pg_restore", *options, copy], check=True)
         run("restore", "--restored", "--store", empty, folder=folder)
         return empty
 

@@ -11,7 +11,8 @@ from gitdailies_connection.config.load import load
 
 from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import Visitor
-from tests.support.machine import Process, command, environment, get, post, until
+from tests.support.machine import Process, command, environment, get, post
+from tests.support.processes import eventually
 from tests.support.servers import free_port
 
 FLAGS = ("--dora-port", "--relay-port", "--status-port")
@@ -44,6 +45,11 @@ class Started:
         key = (self.data / "read-key").read_text().strip()
         return get(f"http://127.0.0.1:{self.ports[0]}/api/events", key)["events"]
 
+    def new_events(self, before, count):
+        """Wait until *count* events are there that were not *before*, and return these."""
+        eventually(lambda: len(self.events()) >= len(before) + count)
+        return [event for event in self.events() if event not in before]
+
     def paste(self, line):
         shell = subprocess.run(
             ["sh", "-c", line], cwd=self.folder, env=environment(), capture_output=True, text=True, timeout=30
@@ -72,14 +78,10 @@ def test_each_line_gives_one_event_at_every_paste(started):
     assert len(started.lines) == 4
     sources = []
     for command_line in started.lines:
-        before = {event["id"] for event in started.events()}
+        before = started.events()
         started.paste(command_line)
         ends = " deploy" not in command_line
-        new = until(
-            lambda before=before, ends=ends: (
-                len(found := [e for e in started.events() if e["id"] not in before]) > ends and found
-            )
-        )
+        new = started.new_events(before, 1 + ends)
 
         assert [event["kind"] for event in new[1:]] == ["incidentResolved"] * ends
         assert {event["repo"] for event in new} == {"larkspur/checkout-api"}
@@ -96,9 +98,9 @@ def test_the_last_line_shows_what_has_arrived(started):
 
 def test_a_demo_without_names_sends_a_deploy_and_an_incident(started):
     """`gitdailies demo` sends both, and names the page that shows them and what takes them out again."""
-    before = {event["id"] for event in started.events()}
+    before = started.events()
     sent = command("demo", cwd=started.folder)
-    new = until(lambda: len(found := [e for e in started.events() if e["id"] not in before]) == 3 and found)
+    new = started.new_events(before, 3)
 
     assert (sent.returncode, sent.stderr) == (0, "")
     assert f"http://127.0.0.1:{started.ports[0]}/events" in sent.stdout
@@ -107,7 +109,9 @@ def test_a_demo_without_names_sends_a_deploy_and_an_incident(started):
     # The incident is attributed to the deploy: it is the next second that it names.
     (incident,) = (event["id"] for event in new if event["kind"] == "incidentStarted")
     (deploy,) = (event["id"] for event in new if event["kind"] == "deployed")
-    until(lambda: f"attributed to deploy {deploy}" in command("why", incident, cwd=started.folder).stdout)
+    eventually(
+        lambda: f"attributed to deploy {deploy}" in command("why", incident, cwd=started.folder).stdout
+    )
 
 
 def test_a_demo_is_undone(alone):
@@ -123,14 +127,14 @@ def test_a_demo_is_undone(alone):
     file.write_text(text.replace("{repo: larkspur/checkout-api,", "{repo: larkspur/own,", 1))
     assert command("reload", cwd=alone.folder).returncode == 0
     command("demo", "pagerduty", cwd=alone.folder)
-    until(lambda: "larkspur/own" in {event["repo"] for event in alone.events()})
+    eventually(lambda: "larkspur/own" in {event["repo"] for event in alone.events()})
     file.write_text(text)
     assert command("reload", cwd=alone.folder).returncode == 0
     command("demo", cwd=alone.folder)
     cut_short = Process(alone.folder, "demo", "pagerduty", name="cut-short")
     cut_short.wait_for("accepted by")
     cut_short.stop()
-    until(lambda: alone.events()[-1]["kind"] == "incidentStarted")
+    eventually(lambda: alone.events()[-1]["kind"] == "incidentStarted")
     undone = command("demo", "--undo", cwd=alone.folder)
 
     assert (undone.returncode, undone.stderr) == (0, "")
@@ -226,7 +230,7 @@ def test_the_pages_are_connected_to_the_relay(started):
     owner = Visitor(Receiver(f"http://127.0.0.1:{started.ports[0]}", started.data / "dora.db"))
     assert owner.join(link, "Kim").status_code == 303
     started.paste(next(line for line in started.lines if "pagerduty" in line))
-    until(lambda: "incident.triggered" in owner.get("/deliveries").text)
+    eventually(lambda: "incident.triggered" in owner.get("/deliveries").text)
     page = owner.get("/settings/services").text
     assert "Not mapped yet: 0 services" in page
     assert re.search(r"gitdailies\.yml, line \d+", page)
@@ -261,9 +265,9 @@ def test_a_taken_port_names_the_flag_to_change(started, tmp_path):
 
 def test_a_second_start_finds_everything(started):
     """After Ctrl-C and a second start, the events are still stored and the printed commands still work."""
-    count = len(started.events())
+    before = started.events()
     started.paste(started.lines[1])
-    before = until(lambda: len(found := started.events()) > count + 1 and found)
+    before += started.new_events(before, 2)
     secrets = {name: (started.data / name).read_text() for name in SECRETS}
 
     assert started.process.stop() == 0
@@ -273,7 +277,7 @@ def test_a_second_start_finds_everything(started):
     assert started.events() == before
     assert {name: (started.data / name).read_text() for name in SECRETS} == secrets
     started.paste(started.lines[2])
-    until(lambda: len(started.events()) == len(before) + 2)
+    eventually(lambda: len(started.events()) == len(before) + 2)
 
 
 def test_other_ports_are_written_where_commands_look(alone):

@@ -36,25 +36,7 @@ _SETTINGS = """
 """
 _END_CONNECTIONS = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
 _SCHEMAS = f"SELECT nspname FROM pg_namespace WHERE nspname !~ '{_SYSTEM}'"
-# Each definition keeps its oid until it is dropped; an altered one differs in one of these columns.
-_DEFINITIONS = f"""
-    WITH ours AS (SELECT pg_class.* FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-                  WHERE nspname !~ '{_SYSTEM}' AND nspname !~ '^pg_toast')
-    SELECT md5(string_agg(line, ' ' ORDER BY line)) FROM (
-        SELECT concat('class ', oid, relname, relkind, reloptions, relacl) AS line FROM ours
-        UNION ALL SELECT concat('column ', attrelid, attname, atttypid, attnotnull, atthasdef, attcollation)
-            FROM pg_attribute JOIN ours ON ours.oid = attrelid WHERE attnum > 0
-        UNION ALL SELECT concat('index ', indexrelid, indisvalid)
-            FROM pg_index JOIN ours ON ours.oid = indexrelid
-        UNION ALL SELECT concat('constraint ', pg_constraint.oid, conname)
-            FROM pg_constraint JOIN ours ON ours.oid = conrelid
-        UNION ALL SELECT concat('trigger ', pg_trigger.oid, tgenabled)
-            FROM pg_trigger JOIN ours ON ours.oid = tgrelid
-        UNION ALL SELECT concat('function ', pg_proc.oid, md5(prosrc))
-            FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace WHERE nspname !~ '{_SYSTEM}'
-        UNION ALL SELECT concat('schema ', oid, nspname) FROM pg_namespace WHERE nspname !~ '{_SYSTEM}'
-    ) AS lines
-"""
+_DEFINITIONS = Path(__file__).with_name("definitions.sql").read_text()
 # A table that ever had a row since it was made or truncated has a size. One is small if few rows were ever in
 # it, and if the planner has no statistics of it, which would outlive its rows.
 _WRITTEN = f"""

@@ -1,11 +1,19 @@
 """Thousands of raw requests, well-formed, odd and hostile, each with a name.
 
-They put every byte at each place of a request, and have all pairs of lengths and codings, the faults of
-chunked bodies, first lines, fields, and several requests of one connection.
+`http_cases.yml` has their pieces. They put every byte at each place of a request, and have all pairs of
+lengths and codings, the faults of chunked bodies, first lines, fields, and several requests of a connection.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
+from pathlib import Path
+
+import yaml
+
+PIECES: Mapping[str, list[bytes]] = {
+    name: [text.encode("latin-1") for text in texts]
+    for name, texts in yaml.safe_load(Path(__file__).with_suffix(".yml").read_text("utf-8")).items()
+}
 
 HOST = b"Host: relay.example\r\n"
 NEXT = b"GET /next HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -48,31 +56,14 @@ def _bytes() -> Cases:
         yield f"byte {byte:02x} {place}", raw.replace(b"_", bytes([byte]))
 
 
-_LENGTHS = (
-    b"|0|3|03|003|+3|-3|-0|3, 3|3,3|3, 4|3;|0x3|3 3|3.0|3e0|'3'|\"3\"|3\t|\x0b3|\xa03|18446744073709551616|"
-    b"18446744073709551619|4294967299|99999999999999999999999| |NaN|\xef\xbc\x93"
-).split(b"|")
-_CODINGS = (
-    b"|chunked|Chunked|CHUNKED|chunked | chunked|\tchunked|\x0bchunked|chunked\x0b|xchunked|"
-    b"chunkedx|chunked,|"
-    b",chunked|chunked, chunked|chunked,identity|identity,chunked|identity|gzip, chunked|chunked;q=1|"
-    b"chunked; foo=bar|\"chunked\"|'chunked'|chunk|cow, chunked|\xa0chunked|chunked\x00|compress"
-).split(b"|")
-_NAMES = (
-    b"%s |%s\t| %s|%s\x00|%s\x0b|%s:|X\n%s|X\r%s|X: 1\n%s|X: 1\r%s".split(b"|"),
-    (b"Content-Length", b"content-length", b"CONTENT-LENGTH", b"Content_Length", b"Content\xad-Length"),
-    (b"Transfer-Encoding", b"transfer-encoding", b"TRANSFER-ENCODING", b"Transfer_Encoding"),
-)
-
-
 def _framing() -> Cases:
-    for length, coding in product(_LENGTHS, _CODINGS):
+    for length, coding in product(PIECES["lengths"], PIECES["codings"]):
         both = b"Content-Length: %s\r\n" % length, b"Transfer-Encoding: %s\r\n" % coding
         yield f"{length!r} and {coding!r}", _post(b"".join(both), _BODY)
         yield f"{coding!r} and {length!r}", _post(b"".join(reversed(both)), _BODY)
-    for length in _LENGTHS:
+    for length in PIECES["lengths"]:
         yield f"length {length!r}", _post(b"Content-Length: %s\r\n" % length, b"abc")
-    for coding in _CODINGS:
+    for coding in PIECES["codings"]:
         yield f"coding {coding!r}", _post(b"Transfer-Encoding: %s\r\n" % coding, _BODY)
     for one, two in product((b"3", b"0", b"4", b"03", b"3 ", b""), repeat=2):
         yield (
@@ -82,7 +73,7 @@ def _framing() -> Cases:
     for one, two in product((b"chunked", b"identity", b"", b"x", b"gzip"), repeat=2):
         fields = b"Transfer-Encoding: %s\r\nTransfer-Encoding: %s\r\n" % (one, two)
         yield f"codings {one!r} {two!r}", _post(fields, _BODY)
-    forms, lengths, codings = _NAMES
+    forms, lengths, codings = (PIECES[name] for name in ("forms", "length_names", "coding_names"))
     for name in (*lengths, *(form % lengths[0] for form in forms)):
         yield f"the field {name!r}", _post(name + b": 3\r\n", b"abc")
     for name in (*codings, *(form % codings[0] for form in forms)):
@@ -90,130 +81,53 @@ def _framing() -> Cases:
 
 
 _END = b"\r\nabc\r\n0\r\n\r\n"
-_SIZES = (
-    b'3;a=b|3;a="b"|3;a="b\r\n"|3;a\rb|3;a\x00|3 ;a=b|3;|0x3|+3|-3|0000000000000000000000003|'
-    b"10000000000000003|"
-    b"100000003|ffffffffffffffff|| 3|3 |3\t|2|3_|03"
-).split(b"|")
-_TRAILERS = (
-    b"X: 1\r\n|Content-Length: 3\r\n|Transfer-Encoding: chunked\r\n|Host: x\r\n|X : 1\r\n|"
-    b"X: 1\r\n 2\r\n|X: 1\n|"
-    b"X: a\0b\r\n|Connection: upgrade\r\nUpgrade: x\r\n|garbage\r\n|Expect: 100-continue\r\n"
-).split(b"|")
-_BODIES = (
-    b"3\nabc\n0\n\n",
-    b"3\nabc\r\n0\r\n\r\n",
-    b"3;a\nabc\r\n0\r\n\r\n",
-    b"3\r\nabc\n0\r\n\r\n",
-    b"3\r\nabc\r\n0\n\r\n",
-    b"3\r\nabc\r\n0\r\n\n",
-    b"3\rabc\r0\r\r",
-    b"A\r\nabcdefghij\r\n0\r\n\r\n",
-    b"a\r\nabcdefghij\r\n0\r\n\r\n",
-    b"3\r\nabcd\r\n0\r\n\r\n",
-    b"3\r\nabc0\r\n\r\n",
-    b"3\r\nabcXX0\r\n\r\n",
-    b"3\r\nabc\r\n000\r\n\r\n",
-    b"3\r\nabc\r\n0;a=b\r\n\r\n",
-    b"0\r\n\r\n",
+_LARGE_BODIES = (
     b"3;" + b"a" * 20_000 + _END,
     b"3\r\nabc\r\n0\r\n" + b"X: 1\r\n" * 500 + b"\r\n",
 )
 
 
 def _chunks() -> Cases:
-    sized = (size + _END for size in _SIZES)
-    trailed = (b"3\r\nabc\r\n0\r\n" + trailer + b"\r\n" for trailer in _TRAILERS)
-    for body in (*sized, *trailed, *_BODIES):
+    sized = (size + _END for size in PIECES["sizes"])
+    trailed = (b"3\r\nabc\r\n0\r\n" + trailer + b"\r\n" for trailer in PIECES["trailers"])
+    for body in (*sized, *trailed, *PIECES["bodies"], *_LARGE_BODIES):
         yield f"chunks {body[:40]!r}", _post(_CHUNKED, body)
         yield f"chunks {body[:40]!r} and a request", _post(_CHUNKED, body) + NEXT
 
 
-_METHODS = (
-    b"GET|get|Get|HEAD|OPTIONS|PUT|PATCH|DELETE|TRACE|CONNECT|PROPFIND|FOO|M-SEARCH|PRI|SOURCE|"
-    b"QUERY|PURGE|DESCRIBE|"
-    b"XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX||POST"
-).split(b"|")
-_TARGETS = (
-    b"/|*|/a?b=c|http://127.0.0.1/a|HTTP://127.0.0.1/a|https://x/a|//a//b|127.0.0.1:80|a|/a#f|?a||http://|"
-    b"http://[::1]:1/a|http://u:p@h/a|/%00|/%|/%zz|/a%2fb|/a/../b|/\xff|/\xc3\xa4|ftp://x/y|/a b"
-).split(b"|")
-_VERSIONS = (
-    b"HTTP/1.1|HTTP/1.0|HTTP/0.9|HTTP/2.0|HTTP/1.2|HTTP/1.10|HTTP/1.|HTTP/11|http/1.1|HTTP/1.1 |"
-    b" HTTP/1.1|HTTP/1,1|"
-    b"HTTP/01.1||HTTP|HTTP/3|ICY/1.1|RTSP/1.0|HTTP/9.9|HTTPS/1.1|\tHTTP/1.1|HTTP/1.1\t|HTTP/1.1\x0b"
-).split(b"|")
-_ENDS = (b"\r\n", b"\n", b"\r", b"\r\r\n", b"\n\r", b"\n\n")
-_BEFORE = (
-    b"\r\n",
-    b"\n",
-    b"\r",
-    b"\r\n" * 5,
-    b"\r\n" * 50,
-    b" ",
-    b"\0",
-    b"\xef\xbb\xbf",
-    b"\r\n ",
-    b"\n\r\n",
-)
 _NO_REQUESTS = (
-    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"a" * 200,
     b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" + NEXT,
-    b"GET /a\r\n",
-    b"GET /a\r\n\r\n",
 )
 
 
 def _lines() -> Cases:
-    for method, target in product(_METHODS, _TARGETS):
+    for method, target in product(PIECES["methods"], PIECES["targets"]):
         length = b"Content-Length: 0\r\n" if method in (b"POST", b"PUT", b"PATCH") else b""
         yield f"{method!r} {target!r}", b"%s %s HTTP/1.1\r\n%s%s\r\n" % (method, target, HOST, length)
-    for version, end in product(_VERSIONS, _ENDS):
+    for version, end in product(PIECES["versions"], PIECES["ends"]):
         yield f"version {version!r} {end!r}", b"GET /a " + version + end + HOST + b"\r\n"
-    for before in _BEFORE:
+    for before in (*PIECES["before"], b"\r\n" * 5, b"\r\n" * 50):
         yield f"after {before!r}", before + NEXT
-    for raw in _NO_REQUESTS:
+    for raw in (*PIECES["no_requests"], *_NO_REQUESTS):
         yield f"no request {raw[:20]!r}", raw
 
 
-_HEADS = (
-    b"X: a\r\n b|X: a\r\n\tb| X: a|X:\r\n b|Content-Length:\r\n 3|Transfer-Encoding:\r\n chunked|Xabc|: a|X:|"
-    b"X:   \t a \t |X: a\n|X: a\r|X: a\n\n|X: a\n\nGET /s HTTP/1.1\r\nHost: x|"
-    b"X: a\r\rGET /s HTTP/1.1|X: a\r\nX: b|"
-    b'X: \xc3\xa4\xe2\x82\xac|X|X: "a|Proxy-Connection: keep-alive'
-).split(b"|")
 _LARGE = (
     *(b"".join(b"X%d: 1\r\n" % number for number in range(count))[:-2] for count in (97, 101, 2000)),
     *(b"X: " + b"a" * size for size in (8_000, 16_000, 60_000, 70_000, 1_000_000)),
     b"X" * 10_000 + b": 1",
 )
-# With a body of three bytes.
-_WITH_BODY = (
-    b"Expect: 100-continue|Expect: 100-Continue|Expect: foo|Expect:|Expect: 100-continue, foo|"
-    b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA|"
-    b"Connection: Upgrade\r\nUpgrade: websocket|Connection: close, Upgrade\r\nUpgrade: h2c|"
-    b"Upgrade: h2c|Connection: upgrade|TE: trailers\r\nConnection: TE|"
-    b"Connection: keep-alive|Connection: close, keep-alive|Connection:|Connection: Transfer-Encoding|"
-    b"Connection: Content-Length|Content-Encoding: utf-8"
-).split(b"|")
-_HOSTS = (
-    b"|Host:|Host: a\r\nHost: b|Host: a\r\nHost: a|Host: a b|Host: a,b|Host: a/b|Host: a@b|"
-    b"Host: [::1]|Host: [::1|"
-    b"Host: a:|Host: a:99999|Host: a:b|Host: http://a|Host: a?b|Host: a#b|Host: \xff|Host: a\tb|"
-    b"host: a|HOST: a|"
-    b"Host : a| Host: a"
-).split(b"|")
 
 
 def _fields() -> Cases:
     for line in (b"POST /a HTTP/1.1", b"POST /a HTTP/1.0", b"GET /a HTTP/1.1"):
-        for head in (*_HEADS, *_LARGE, b"Expect: 100-continue"):
+        for head in (*PIECES["heads"], *_LARGE, b"Expect: 100-continue"):
             body = {b"Con": b"abc", b"Tra": _BODY}.get(head[:3], b"")
             yield f"{line!r} {head[:30]!r} {len(head)}", _post(head + b"\r\n", body, line)
-        for head in _WITH_BODY:
+        for head in PIECES["with_body"]:
             yield f"{line!r} {head!r} and a body", _post(head + b"\r\nContent-Length: 3\r\n", b"abc", line)
-    for host, version in product((*_HOSTS, b"Host: " + b"a" * 5000), (b"1.1", b"1.0")):
+    for host, version in product((*PIECES["hosts"], b"Host: " + b"a" * 5000), (b"1.1", b"1.0")):
         ended = host and host + b"\r\n"
         yield f"{host[:40]!r} {version!r}", b"GET /a HTTP/%s\r\n%s\r\n" % (version, ended)
 

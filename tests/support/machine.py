@@ -9,11 +9,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from contextlib import contextmanager, suppress
 
 from tests.support.processes import ended
+from tests.support.servers import answer, serving
 
 
 def command(*arguments, cwd, env=None):
@@ -82,11 +81,11 @@ class Process:
             self._process.send_signal(number)
         return self._process.wait(seconds)
 
-    def hang_up(self, *texts, seconds=60):
+    def hang_up(self, *texts):
         """Send SIGHUP, and wait until each of *texts* was printed once more than before."""
         before = [self.printed.count(text) for text in texts]
         self._process.send_signal(signal.SIGHUP)
-        for _ in range(int(seconds * 50)):
+        for _ in range(3000):
             if all(self.printed.count(text) > count for text, count in zip(texts, before, strict=True)):
                 return
             time.sleep(0.02)
@@ -102,63 +101,41 @@ class Receiver:
 
     FIELDS = frozenset({"kind", "repo", "branch", "commitSHA", "environment", "time", "incidentId"})
 
-    def __init__(self, status=202):
-        self.bodies = []
-        self.keys = []
-        self.status = status
-        receiver = self
+    def __init__(self):
+        self.bodies, self.keys, self.status, self.url = [], [], 202, ""
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                receiver.keys.append(self.headers.get("webhook-key"))
-                unknown = not isinstance(body, dict) or set(body) - receiver.FIELDS
-                if not unknown:
-                    receiver.bodies.append(body)
-                self.send_response(400 if unknown else receiver.status)
-                self.send_header("content-length", "0")
-                self.end_headers()
+    def reply(self, _connection, request):
+        method = request.line.partition(" ")[0]
+        if method != "POST":
+            return answer("404 X" if method == "GET" else "501 X")
+        body = json.loads(request.body)
+        self.keys.append(request.headers.get("webhook-key"))
+        if not isinstance(body, dict) or set(body) - self.FIELDS:
+            return answer("400 X")
+        self.bodies.append(body)
+        return answer(f"{self.status} X")
 
-            def do_GET(self):
-                self.send_response(404)
-                self.send_header("content-length", "0")
-                self.end_headers()
 
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/webhooks"
-        Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
+@contextmanager
+def receiving():
+    running = Receiver()
+    with serving(running.reply) as server:
+        running.url = server.url
+        yield running
 
 
 def get(url, key):
     request = urllib.request.Request(url, headers={"webhook-key": key})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
+    with urllib.request.urlopen(request, timeout=30) as found:
+        return json.load(found)
 
 
 def post(url, body, headers):
     """POST and return the status and the JSON answer, whatever the status."""
     request = urllib.request.Request(url, data=body, headers={"content-type": "application/json", **headers})
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, json.load(answer)
+        with urllib.request.urlopen(request, timeout=30) as found:
+            return found.status, json.load(found)
     except urllib.error.HTTPError as error:
         with error:
             return error.code, json.loads(error.read())
-
-
-def until(condition, seconds=60):
-    """Wait until *condition* gives something, and return that."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"not within {seconds} s")

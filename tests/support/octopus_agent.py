@@ -2,13 +2,12 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.support.steps import ROOT, Ended, published, shell
+from tests.support.steps import ROOT, Ended, logged, published, shell
 
 ROOM = ROOT / "ci-steps" / "octopus"
 BUILT = published("octopus")
@@ -72,14 +71,5 @@ def deploy(
     (folder / "variables.json").write_text(json.dumps(every), "utf-8")
     (folder / "body.py").write_text(body("Python"), "utf-8")
     driver = _PYTHON.replace("STRICT", str(old))
-    done = subprocess.run(
-        [sys.executable, "-c", driver, "variables.json", "body.py", "00112233445566778899aabbccddeeff"],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"]},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-    )
-    return Ended(done.returncode, done.stdout)
+    arguments = ("variables.json", "body.py", "00112233445566778899aabbccddeeff")
+    return logged([sys.executable, "-c", driver, *arguments], folder, {"PATH": os.environ["PATH"]})

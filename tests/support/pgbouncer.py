@@ -15,20 +15,7 @@ from tests.support.processes import eventually
 from tests.support.programs import program
 from tests.support.servers import free_port
 
-# Its defaults otherwise: no parameter of a start is ignored, and no prepared statement is kept.
-_CONFIG = """
-[databases]
-* = host={host} port={port}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {listen}
-unix_socket_dir =
-auth_type = trust
-auth_file = {folder}/users
-pool_mode = {mode}
-default_pool_size = {size}
-max_prepared_statements = 0
-"""
+_CONFIG = Path(__file__).with_suffix(".ini").read_text()
 
 
 @contextmanager

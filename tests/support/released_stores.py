@@ -29,17 +29,7 @@ from tests.support.relay.deliveries import ENDED_AT, SECRETS, Delivery, pagerdut
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests/contract/stores/released"
-CONFIGURATION = """
-gitdailies: {url: "URL", key: {file: webhook-key}}
-relay: {listen: "127.0.0.1:0", status: "127.0.0.1:0", store: "sqlite:relay.db", delivered_days: 3650}
-services:
-  checkout-api: {repo: larkspur/checkout-api, environment: production}
-  ledger: [{repo: larkspur/ledger}, {repo: larkspur/ledger-web}]
-sources:
-  pagerduty: {adapter: pagerduty, secrets: [{file: pagerduty-secret}]}
-  datadog: {adapter: datadog, secrets: [{file: datadog-token}], header: X-Relay-Token}
-  squadcast: {adapter: squadcast, secrets: [{file: squadcast-token}], header: X-Relay-Token}
-"""
+CONFIGURATION = Path(__file__).with_suffix(".yml").read_text()
 
 
 def deliveries() -> list[Delivery]:

@@ -51,13 +51,15 @@ def answer(status: str, body: bytes = b"", **headers: str) -> bytes:
 
 
 @contextmanager
-def serving(reply: bytes | Answer = ACCEPTED, *, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
-    """Serve on a free port of the loopback until the block ends.
+def serving(
+    reply: bytes | Answer = ACCEPTED, *, tls: ssl.SSLContext | None = None, port: int = 0
+) -> Iterator[Server]:
+    """Serve on a port of the loopback, a free one for 0, until the block ends.
 
     *reply* is the answer to every request, or a function that returns it or writes by itself;
     None ends the connection.
     """
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
     server = Server(listener.getsockname()[1])
     opened: list[socket.socket] = []
 

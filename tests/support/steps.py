@@ -63,22 +63,29 @@ def shell(
     folder: Path,
     environ: Mapping[str, str],
     path: str | None = None,
-    arguments: Sequence[str] = (),
 ) -> Ended:
     """Run *text* as a shell's script, with *environ* alone; *path* overrules where programs are found."""
     called, *options = SHELLS[name]
     found = program(called)
     file = folder / f"script.{name}"
     file.write_text(text, "utf-8")
+    where = f"{Path(sys.executable).parent}:/usr/bin:/bin" if path is None else path
+    return logged([found, *options, str(file)], folder, {"PATH": where, **environ})
+
+
+def logged(
+    command: Sequence[str | Path], folder: Path, environ: Mapping[str, str], seconds: float = 60
+) -> Ended:
+    """Run a program in *folder* with *environ* alone, with nothing to read."""
     done = subprocess.run(
-        [found, *options, str(file), *arguments],
+        command,
         cwd=folder,
-        env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin" if path is None else path, **environ},
+        env=environ,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=seconds,
     )
     return Ended(done.returncode, done.stdout)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sqlite3
 import subprocess
 import threading
@@ -12,7 +13,6 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import psycopg
@@ -20,37 +20,21 @@ from gitdailies_server.storage.timestamps import now_us
 
 from tests.campaign.alerting.prometheus import PACE, Pace
 from tests.campaign.alerting.scene import CONFIG, KEY_FILE, Scene
-from tests.support.relay.deliveries import datadog, pagerduty, signed
+from tests.support.relay.deliveries import Delivery, datadog, pagerduty, signed
+from tests.support.servers import Received, Server, answer, serving
 
 Act = Callable[[Scene], AbstractContextManager[None]]
 
 
-class _Plain(BaseHTTPRequestHandler):
-    """A receiver that is none of ours; it takes every event but those of one incident."""
-
-    def do_GET(self) -> None:
-        self._answer(404)
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer(400 if b'"REFUSED"' in body else 202)
-
-    def _answer(self, status: int) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
+def _plain(_connection: socket.socket, request: Received) -> bytes:
+    if request.line.startswith("POST"):
+        return answer("400 X" if b'"REFUSED"' in request.body else "202 X")
+    return answer("404 X" if request.line.startswith("GET") else "501 X")
 
 
-@contextmanager
-def plain_receiver(port: int = 0) -> Iterator[str]:
-    """Run it as long as the block lasts, and give its address."""
-    with ThreadingHTTPServer(("127.0.0.1", port), _Plain) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/webhooks"
-        server.shutdown()
+def plain_receiver(port: int = 0) -> AbstractContextManager[Server]:
+    """Run a receiver that is none of ours; it takes every event but those of one incident."""
+    return serving(_plain, port=port)
 
 
 @dataclass(frozen=True)
@@ -248,8 +232,9 @@ def faulty_settings(scene: Scene) -> Iterator[None]:
 
 
 @contextmanager
-def unmapped(scene: Scene) -> Iterator[None]:
-    scene.post(pagerduty("incident.triggered", "U1", service="attic"))
+def not_taken(scene: Scene, delivery: Delivery) -> Iterator[None]:
+    """A delivery is quarantined, until it is discarded."""
+    scene.post(delivery)
     yield
     scene.relay("discard", "--source", "pagerduty", "--all", "--reason", "not ours")
 
@@ -338,16 +323,9 @@ def wrong_fields(scene: Scene) -> AbstractContextManager[None]:
     return repeated(scene, lambda _: scene.send({"kind": "deployed", "repo": "shop"}))
 
 
-def strange_deliveries(scene: Scene) -> AbstractContextManager[None]:
-    """Deliveries that no table of ours can read."""
-
-    @contextmanager
-    def act() -> Iterator[None]:
-        scene.post(signed(b'{"event": {"event_type": "incident.levitated"}}'))
-        yield
-        scene.relay("discard", "--source", "pagerduty", "--all", "--reason", "not ours")
-
-    return act()
+# Of a service without a line, and one that no table of ours can read.
+UNMAPPED = pagerduty("incident.triggered", "U1", service="attic")
+STRANGE = signed(b'{"event": {"event_type": "incident.levitated"}}')
 
 
 @contextmanager
@@ -372,12 +350,16 @@ def alerts(*names: str) -> frozenset[str]:
     return frozenset(names)
 
 
+STORES = alerts("RelayStoreFailing", "DoraStoreFailing")
+CLOCKS = alerts("RelayClockWrong", "DoraClockWrong")
+NO_SERVER = alerts("DoraServerDown", "RelayEventsLate")
+SLOW = Pace(20, "3s")
 FAULTS: Sequence[Fault] = (
     Fault("relay killed", alerts("RelayDown"), lambda s: killed(s, "relay")),
-    Fault("DORA server killed", alerts("DoraServerDown", "RelayEventsLate"), lambda s: killed(s, "dora")),
+    Fault("DORA server killed", NO_SERVER, lambda s: killed(s, "dora")),
     Fault("both killed", alerts("RelayDown", "DoraServerDown"), lambda s: killed(s, "relay", "dora")),
     Fault("relay and its target deleted", alerts("RelayDown"), not_listed),
-    Fault("DORA server hangs", alerts("DoraServerDown", "RelayEventsLate"), lambda s: hangs(s, "dora")),
+    Fault("DORA server hangs", NO_SERVER, lambda s: hangs(s, "dora")),
     Fault(
         "a newer release wrote the store, restart",
         alerts("RelayDown"),
@@ -388,45 +370,32 @@ FAULTS: Sequence[Fault] = (
         alerts("RelayStoreFailing"),
         lambda s: newer_schema(s, restarted=False),
     ),
-    Fault("disk full", alerts("RelayStoreFailing", "DoraStoreFailing"), full_disk, "disk"),
+    Fault("disk full", STORES, full_disk, "disk"),
     Fault("relay's store deleted", alerts("RelayStoreFailing"), lambda s: store_deleted(s, "relay")),
     Fault("DORA server's store deleted", alerts("DoraStoreFailing"), lambda s: store_deleted(s, "dora")),
-    Fault(
-        "synchronous standby gone", alerts("RelayStoreFailing", "DoraStoreFailing"), no_standby, "postgresql"
-    ),
-    Fault(
-        "primary gone",
-        alerts("RelayStoreFailing", "DoraStoreFailing", "RelayUnavailable", "DoraUnavailable"),
-        no_primary,
-        "postgresql",
-    ),
-    Fault(
-        "connections used up", alerts("RelayStoreFailing", "DoraStoreFailing"), no_connections, "postgresql"
-    ),
+    Fault("synchronous standby gone", STORES, no_standby, "postgresql"),
+    Fault("primary gone", STORES | {"RelayUnavailable", "DoraUnavailable"}, no_primary, "postgresql"),
+    Fault("connections used up", STORES, no_connections, "postgresql"),
     Fault(
         "commits take 1.3 s",
         alerts("RelayCommitsSlow", "DoraCommitsSlow"),
         lambda s: slow_standby(s, 1.3),
         "postgresql",
-        pace=Pace(20, "3s"),
+        pace=SLOW,
     ),
     Fault(
         "commits take 2.9 s",
         alerts("RelaySlow", "DoraSlow"),
         lambda s: slow_standby(s, 2.9),
         "postgresql",
-        pace=Pace(20, "3s"),
+        pace=SLOW,
     ),
     Fault(
         "vendor's secret changed",
         alerts("RelayProofRefused"),
         lambda s: written(s, "pagerduty-secret", "x" * 20),
     ),
-    Fault(
-        "relay's key wrong",
-        alerts("RelayPaused"),
-        lambda s: written(s, KEY_FILE, "gdk_" + "x" * 40),
-    ),
+    Fault("relay's key wrong", alerts("RelayPaused"), lambda s: written(s, KEY_FILE, "gdk_" + "x" * 40)),
     Fault(
         "a sender's key wrong",
         alerts("DoraEventsRefused"),
@@ -434,8 +403,8 @@ FAULTS: Sequence[Fault] = (
     ),
     Fault("a sender's fields wrong", alerts("DoraEventsRefused"), wrong_fields),
     Fault("settings faulty", alerts("RelayConfigurationFaulty", "DoraConfigurationFaulty"), faulty_settings),
-    Fault("service without a line", alerts("RelayQuarantined"), unmapped),
-    Fault("unknown word of a vendor", alerts("RelayQuarantined"), strange_deliveries),
+    Fault("service without a line", alerts("RelayQuarantined"), lambda s: not_taken(s, UNMAPPED)),
+    Fault("unknown word of a vendor", alerts("RelayQuarantined"), lambda s: not_taken(s, STRANGE)),
     Fault("source silent", alerts("RelaySourceSilent"), silent_source),
     Fault("a vendor renamed a field", alerts("RelaySourceFieldMissing"), renamed_field),
     Fault("incident open for 15 days", alerts("RelayIncidentOpen"), old_incident),
@@ -443,12 +412,8 @@ FAULTS: Sequence[Fault] = (
     Fault("event refused by the receiver", alerts("RelayDeadLetters"), refused_event, refuses=True),
     Fault("another receiver at the address", alerts("RelayReceiverChanged"), another_receiver),
     Fault("figures cannot be derived", alerts("DoraFiguresLate"), late_figures),
-    Fault(
-        "clock 10 minutes ahead", alerts("RelayClockWrong", "DoraClockWrong"), lambda s: wrong_clock(s, 600)
-    ),
-    Fault(
-        "clock 10 minutes behind", alerts("RelayClockWrong", "DoraClockWrong"), lambda s: wrong_clock(s, -600)
-    ),
+    Fault("clock 10 minutes ahead", CLOCKS, lambda s: wrong_clock(s, 600)),
+    Fault("clock 10 minutes behind", CLOCKS, lambda s: wrong_clock(s, -600)),
     Fault(
         "flood of large deliveries", alerts("RelayUnavailable"), flood, settings={"queue_bytes": "1048576"}
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,6 +15,7 @@ from gitdailies_dora.accounts.keys.key_store import create_key
 from tests.campaign.alerting.prometheus import PACE, Pace, Prometheus, prometheus
 from tests.campaign.cluster import Cluster, cluster
 from tests.campaign.disk import Disk, small_disk
+from tests.campaign.world import with_clock
 from tests.support.dora.running import at
 from tests.support.empty_stores import DORA
 from tests.support.processes import Server, run, start
@@ -24,7 +24,6 @@ from tests.support.relay.running import KEY_FILE, configure
 from tests.support.servers import free_port
 
 CONFIG = "gitdailies.yml"
-_CLOCK = Path(__file__).resolve().parents[1] / "moved_clock"
 
 
 @dataclass
@@ -47,8 +46,7 @@ class Scene:
         """Start a server, again on the same ports."""
         listen, status = (f"127.0.0.1:{port}" for port in self.ports[server])
         more = ("--listen", listen, "--status", status, "--store", self.stores["dora"], "--config", CONFIG)
-        path = os.pathsep.join(part for part in (str(_CLOCK), os.environ.get("PYTHONPATH", "")) if part)
-        environ = {"PYTHONPATH": path, "MOVED_CLOCK": str(self.folder / f"{server}-clock")}
+        environ = with_clock(self.folder / f"{server}-clock")
         arguments = ("relay", "--config", CONFIG) if server == "relay" else ("dora", *more)
         self.servers[server] = start(*arguments, folder=self.folder, environ=environ)
 

@@ -48,7 +48,7 @@ def test_a_fault_raises_its_alerts(fault: Fault, tmp_path: Path, measure: Callab
     with ExitStack() as stack:
         url = ""
         if fault.refuses:
-            url = stack.enter_context(plain_receiver())
+            url = stack.enter_context(plain_receiver()).url
         here = stack.enter_context(
             scene(tmp_path, fault.kind, receiver=url, pace=fault.pace, **fault.settings)
         )

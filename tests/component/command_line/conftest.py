@@ -5,7 +5,7 @@ import os
 import pytest
 
 from tests.support.empty_stores import DORA
-from tests.support.machine import Process, Receiver, command, get
+from tests.support.machine import Process, command, get, receiving
 from tests.support.servers import free_port
 
 SHA = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
@@ -45,9 +45,8 @@ def dora(tmp_path_factory):
 
 @pytest.fixture
 def receiver():
-    running = Receiver()
-    yield running
-    running.close()
+    with receiving() as running:
+        yield running
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from tests.component.command_line.conftest import DoraServer
-from tests.support.machine import Process, command, environment, until
+from tests.support.machine import Process, command, environment
+from tests.support.processes import eventually
 
 REPO = "larkspur/quay"
 SHA = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
@@ -189,7 +190,7 @@ def test_a_server_that_ends_is_asked_again(followed):
     server = followed.server
     address = server.url.removeprefix("http://").removesuffix("/webhooks")
     server.process.stop()
-    until(lambda: "asking again" in followed.command.err.read_text())
+    eventually(lambda: "asking again" in followed.command.err.read_text())
     store = ("--store", server.store)
     server.process = Process(followed.folder, "dora", "--listen", address, *store, name="again")
     server.process.wait_for("listens on")
@@ -201,6 +202,6 @@ def test_a_server_whose_store_was_restored_is_read_anew(followed):
     """While it follows, a restore is a note, and the newest events and later ones follow."""
     restored = command("restore", "--restored", "--store", followed.server.store, cwd=followed.folder)
     assert restored.returncode == 0
-    until(lambda: "was restored" in followed.command.err.read_text())
+    eventually(lambda: "was restored" in followed.command.err.read_text())
     followed.send("after")
     followed.command.wait_for("after")

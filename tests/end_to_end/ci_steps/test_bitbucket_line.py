@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from scripts import dist
 from tests.support.servers import serving
 from tests.support.shell_scripts import KEY, ROOT, TOOLS, repository, tool
-from tests.support.steps import DoraServer, dora, fits_schema, published
+from tests.support.steps import DoraServer, dora, fits_schema, logged, published
 
 SCRIPT = published("bitbucket") / "report_deploy.sh"
 README = (ROOT / "ci-steps" / "bitbucket" / "README.md").read_text("utf-8")
@@ -28,7 +27,9 @@ def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoraServer]:
         yield running
 
 
-def pipeline(folder: Path, text: str, deploy: str = "exit 0", **variables: str) -> tuple[int, str, str]:
+def pipeline(
+    folder: Path, text: str, url: str, deploy: str = "exit 0", key: str = KEY, **variables: str
+) -> tuple[int, str, str]:
     """Run the pipeline *text* in a new repository; return exit code, log and the commit that it was of."""
     program = tool("bb-run", TOOLS / "bb-run" / "bin")
     project = folder / "checkout-api"
@@ -40,31 +41,19 @@ def pipeline(folder: Path, text: str, deploy: str = "exit 0", **variables: str) 
     sha = repository(project, remote="git@bitbucket.org:larkspur/checkout-api.git")
     # Variables that Bitbucket sets and bb-run leaves empty.
     variables = {"bitbucket_repo_full_name": "larkspur/checkout-api", **variables}
+    variables |= {"gitdailies_webhook_url": url, "gitdailies_webhook_key": key}
     command = [program, "--mode", "host", "--branch", "main", "--color", "never"]
     for name, value in variables.items():
         command += ["--variables", f"{name.upper()}={value}"]
-    done = subprocess.run(
-        command,
-        cwd=project,
-        env={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(folder)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-    )
-    return done.returncode, done.stdout, sha
+    environ = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(folder)}
+    done = logged(command, project, environ, 120)
+    return done.code, done.log, sha
 
 
 def test_it_arrives_at_the_dora_server(incoming: DoraServer, tmp_path: Path) -> None:
     """The first pipeline of the page reports the commit to the deployment that the step names."""
-    code, log, sha = pipeline(
-        tmp_path,
-        COPIED,
-        gitdailies_webhook_url=incoming.url,
-        gitdailies_webhook_key=incoming.key,
-        bitbucket_deployment_environment="production",
-    )
+    more = {"bitbucket_deployment_environment": "production"}
+    code, log, sha = pipeline(tmp_path, COPIED, incoming.url, key=incoming.key, **more)
 
     [event] = incoming.events
     assert code == 0, log
@@ -99,13 +88,7 @@ def fetched(folder: Path, checksum: str, url: str) -> tuple[int, str, str]:
     """Run the second pipeline of the page with the built file, no network."""
     text = re.sub(r"https://files\S+", f"file://{SCRIPT}", FETCHED)
     assert text != FETCHED
-    return pipeline(
-        folder,
-        text,
-        step_sha256=checksum,
-        gitdailies_webhook_url=url,
-        gitdailies_webhook_key=KEY,
-    )
+    return pipeline(folder, text, url, step_sha256=checksum)
 
 
 def checksum(folder: Path) -> str:
@@ -120,9 +103,7 @@ def checksum(folder: Path) -> str:
 def test_a_failed_deploy(tmp_path: Path) -> None:
     """After a line that fails, nothing is reported."""
     with serving() as server:
-        code, _, _ = pipeline(
-            tmp_path, COPIED, "exit 3", gitdailies_webhook_url=server.url, gitdailies_webhook_key=KEY
-        )
+        code, _, _ = pipeline(tmp_path, COPIED, server.url, "exit 3")
 
     assert code != 0
     assert server.requests == []
@@ -134,9 +115,7 @@ def test_after_script(deploy: str, reported: int, tmp_path: Path) -> None:
     text = COPIED.replace("            - sh gitdailies/report_deploy.sh\n", "")
     text += "          after-script:\n            - sh gitdailies/report_deploy.sh\n"
     with serving() as server:
-        _, log, _ = pipeline(
-            tmp_path, text, deploy, gitdailies_webhook_url=server.url, gitdailies_webhook_key=KEY
-        )
+        _, log, _ = pipeline(tmp_path, text, server.url, deploy)
 
     assert len(server.requests) == reported, log
     assert reported or "the script did not succeed (exit status 3)" in log

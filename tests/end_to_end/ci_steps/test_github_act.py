@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from tests.support.dora.running import in_thread
-from tests.support.github_action.acting import REPOSITORY, Run, act, bodies
+from tests.support.github_action.acting import HERE, REPOSITORY, Run, act, bodies
 from tests.support.keyless.issuer import endpoint, issuers, trusted
 from tests.support.servers import answer, free_port, serving
 
 KEY = "planted-a7c4e1-key"
-HEAD = "b7d3e9f0a1c25846d9e8f7061524334251607f8e"
-MERGED = "9e8d7c6b5a49382716050f1e2d3c4b5a69788796"
+# By the name of an event: it, its payload, and what is reported of it; `commitSHA` null is the run's own.
+EVENTS: dict[str, dict[str, Any]] = json.loads((HERE / "events.json").read_text("utf-8"))
 # act numbers every run 1.
 OF_EVERY_EVENT = {
     "kind": "deployed",
@@ -44,48 +44,7 @@ def reported(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "payload", "expected", "note"),
-    [
-        ("push", None, {"commitSHA": None, "branch": "main"}, ""),
-        ("push", "tag", {"commitSHA": None}, "no branch: the run is of tag v1.4.0"),
-        (
-            "pull_request",
-            "pull_request",
-            {"commitSHA": HEAD, "branch": "retry-cards", "environment": "preview", "trigger": "other"},
-            "environment: preview, because the job is of pull request 7 and names none",
-        ),
-        (
-            "pull_request",
-            "pull_request_merged",
-            {"commitSHA": MERGED, "branch": "main", "trigger": "other"},
-            "was merged as",
-        ),
-        (
-            "workflow_run",
-            "workflow_run_success",
-            {
-                "commitSHA": HEAD,
-                "branch": "main",
-                "commitTime": "2026-03-04T07:41:00Z",
-                "run": "github-actions:555001",
-                "trigger": "push",
-            },
-            "environment: none is named, so the deploy counts as production",
-        ),
-        (
-            "deployment_status",
-            "deployment_status",
-            {
-                "commitSHA": HEAD,
-                "environment": "production-eu",
-                "time": "2026-03-04T08:55:12Z",
-                "run": "github-actions:8801",
-                "trigger": "other",
-            },
-            "",
-        ),
-    ],
-    ids=["push", "tag", "pull-request", "merged-pull-request", "workflow-run", "deployment-status"],
+    ("event", "payload", "expected", "note"), [(*one.values(),) for one in EVENTS.values()], ids=EVENTS
 )
 def test_event(event: str, payload: str | None, expected: dict[str, Any], note: str, tmp_path: Path) -> None:
     """Each event reports the commit, branch and environment that were deployed, once, and says so."""
@@ -112,26 +71,24 @@ def test_commits_are_read_from_the_checkout(tmp_path: Path) -> None:
     assert [commit["sha"] for commit in json.loads(server.requests[0].body)["commits"]] == [run.sha]
 
 
-def test_workflow_run_failure(tmp_path: Path) -> None:
-    """A failed workflow run is not reported, and the job's output gives the reason."""
+@pytest.mark.parametrize(
+    ("workflow", "event", "payload", "code", "reason"),
+    [
+        ("deploy", "workflow_run", "workflow_run_failure", 0, "workflow_run did not succeed (failure)"),
+        ("after_failure", "push", None, 1, "the job did not succeed (failure)"),
+    ],
+    ids=["a workflow run before", "the job itself, even with `if: always()`"],
+)
+def test_what_failed_is_not_reported(
+    workflow: str, event: str, payload: str | None, code: int, reason: str, tmp_path: Path
+) -> None:
+    """Nothing is sent, and the job's output and a note give the reason."""
     with serving(TAKEN) as server:
-        run = act(
-            tmp_path, "deploy", event="workflow_run", payload="workflow_run_failure", key=KEY, url=server.url
-        )
+        run = act(tmp_path, workflow, event=event, payload=payload, key=KEY, url=server.url)
 
-    check(run, code=0, ok="true", outcome="skipped", status="")
-    assert run.report["reason"] == "workflow_run did not succeed (failure)"
-    assert ("notice", "nothing reported: workflow_run did not succeed (failure)") in run.annotations
-    assert server.requests == []
-
-
-def test_failed_job(tmp_path: Path) -> None:
-    """In a job whose deploy failed the Action reports nothing, even with `if: always()`."""
-    with serving(TAKEN) as server:
-        run = act(tmp_path, "after_failure", key=KEY, url=server.url)
-
-    check(run, code=1, ok="true", outcome="skipped", status="")
-    assert run.report["reason"] == "the job did not succeed (failure)"
+    check(run, code=code, ok="true", outcome="skipped", status="")
+    assert run.report["reason"] == reason
+    assert ("notice", f"nothing reported: {reason}") in run.annotations
     assert server.requests == []
 
 

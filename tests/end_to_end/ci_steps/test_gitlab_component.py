@@ -33,7 +33,7 @@ def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoraServer]:
 @pytest.mark.parametrize("name", ["local_file", "component"])
 def test_it_arrives_at_the_dora_server(name: str, incoming: DoraServer, tmp_path: Path) -> None:
     """Included as a file and as a component, it reports the pipeline's commit with the inputs set, once."""
-    run = pipeline(tmp_path, name, gitdailies_webhook_url=incoming.url, gitdailies_webhook_key=incoming.key)
+    run = pipeline(tmp_path, name, incoming.url, incoming.key)
     [event] = [event for event in incoming.events if event["commitSHA"] == run.sha]
 
     assert (run.code, run.jobs) == (0, {"deploy-production": "PASS", "report-deploy": "PASS"}), run.log
@@ -52,14 +52,7 @@ def test_it_arrives_at_the_dora_server(name: str, incoming: DoraServer, tmp_path
 def test_a_tag(tmp_path: Path) -> None:
     """A deploy of a tag has no branch, and the job runs if its rules include tags."""
     with serving() as server:
-        run = pipeline(
-            tmp_path,
-            "component",
-            gitdailies_webhook_url=server.url,
-            gitdailies_webhook_key=KEY,
-            ci_commit_tag="v1.4.0",
-            ci_commit_branch="",
-        )
+        run = pipeline(tmp_path, "component", server.url, ci_commit_tag="v1.4.0", ci_commit_branch="")
 
     [request] = server.requests
     assert "branch" not in json.loads(request.body), run.log
@@ -69,13 +62,7 @@ def test_a_tag(tmp_path: Path) -> None:
 def test_two_services_and_two_repositories(tmp_path: Path) -> None:
     """Included twice, each with its key, it reports each service, and each repository that one names."""
     with serving() as server:
-        run = pipeline(
-            tmp_path,
-            "two_services",
-            gitdailies_webhook_url=server.url,
-            gitdailies_webhook_key=KEY,
-            key_of_ledger=f"{KEY}-2",
-        )
+        run = pipeline(tmp_path, "two_services", server.url, key_of_ledger=f"{KEY}-2")
 
     sent = [(json.loads(request.body), request.headers["webhook-key"]) for request in server.requests]
     assert run.code == 0, run.log
@@ -89,9 +76,7 @@ def test_two_services_and_two_repositories(tmp_path: Path) -> None:
 def test_a_failed_deploy(tmp_path: Path) -> None:
     """After a deploy that failed, no job reports it."""
     with serving() as server:
-        run = pipeline(
-            tmp_path, "failed_deploy", gitdailies_webhook_url=server.url, gitdailies_webhook_key=KEY
-        )
+        run = pipeline(tmp_path, "failed_deploy", server.url)
 
     assert (run.code, server.requests) == (1, []), run.log
     assert "report-deploy" not in run.jobs
@@ -103,7 +88,7 @@ def test_a_failed_deploy(tmp_path: Path) -> None:
 def test_a_wrong_key(name: str, outcome: str, tmp_path: Path) -> None:
     """A refused key marks the job and lets the pipeline pass, or fails it where errors are to fail."""
     with serving(answer("401 Unauthorized", b'{"detail": "no such key"}')) as server:
-        run = pipeline(tmp_path, name, gitdailies_webhook_url=server.url, gitdailies_webhook_key=KEY)
+        run = pipeline(tmp_path, name, server.url)
 
     assert (run.jobs["report-deploy"], len(server.requests)) == (outcome, 1), run.log
     assert "check webhook-key" in run.log
@@ -127,9 +112,7 @@ def test_no_python(tmp_path: Path) -> None:
 def test_after_script(tmp_path: Path) -> None:
     """In after_script of the deploy job, the line reports the environment that the job names."""
     with serving() as server:
-        run = pipeline(
-            tmp_path, "after_script", gitdailies_webhook_url=server.url, gitdailies_webhook_key=KEY
-        )
+        run = pipeline(tmp_path, "after_script", server.url)
 
     [request] = server.requests
     body = json.loads(request.body)

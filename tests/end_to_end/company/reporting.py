@@ -51,28 +51,13 @@ WEBHOOK, PUSHES, ARGO, MIRROR = "webhook", "pushes", "argo", "mirror"
 LATE_PUSHES = "late pushes"
 STEPS = (SHALLOW, WHOLE, PATHS, LATER)
 
+REPORTERS = {CSV, CURL, *STEPS, WEBHOOK, PUSHES, LATE_PUSHES, ARGO, MIRROR}
+
+# By name: who reports in each phase.
 WAYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "CSV": ((CSV,),),
-    "curl": ((CURL,),),
-    "shallow step": ((SHALLOW,),),
-    "whole step": ((WHOLE,),),
-    "step with paths": ((PATHS,),),
-    "webhook and pushes": ((WEBHOOK, PUSHES),),
-    "webhook, then its pushes": ((WEBHOOK, PUSHES, LATE_PUSHES),),
-    "webhook, then the step of a later job": ((WEBHOOK, PUSHES, LATER),),
-    "step, then webhook": ((WHOLE, WEBHOOK, PUSHES),),
-    "shallow step, then webhook": ((SHALLOW, WEBHOOK, PUSHES),),
-    "step with paths, then webhook": ((PATHS, WEBHOOK, PUSHES),),
-    "CSV and a mirror": ((CSV, MIRROR),),
-    "Argo CD": ((ARGO,),),
-    "Argo CD and pushes": ((ARGO, PUSHES),),
-    "Argo CD beside the webhook": ((ARGO, WEBHOOK, PUSHES),),
-    "Argo CD beside the step": ((ARGO, WHOLE),),
-    "from CSV to webhook to step": ((CSV,), (WEBHOOK, PUSHES), (WHOLE,)),
-    "from a shallow to a whole step": ((SHALLOW,), (WHOLE,)),
-    "from lists to none to lists": ((WHOLE,), (CURL,), (WHOLE,)),
-    "from curl to webhook and step": ((CURL,), (WEBHOOK, PUSHES, WHOLE)),
+    way: tuple(map(tuple, phases)) for way, phases in truth.WRITTEN["ways"].items()
 }
+assert {one for phases in WAYS.values() for phase in phases for one in phase} == REPORTERS
 
 
 def is_possible(way: str, profile: truth.Profile) -> bool:
@@ -610,39 +595,6 @@ def _tokened(source: str, body: Any) -> Delivery:
     return Delivery(source, json.dumps(body).encode(), headers)
 
 
-_SOURCES = """
-gitdailies:
-  url: http://127.0.0.1:1/webhooks
-  key: {file: github-secret}
-  receiver: ours
-relay: {store: "sqlite:relay.db"}
-sources:
-  pagerduty: {adapter: pagerduty, secrets: [{file: pagerduty-secret}]}
-  datadog: {adapter: datadog, secrets: [{file: datadog-token}], header: X-Relay-Token}
-  opsgenie: {adapter: opsgenie, secrets: [{file: company-token}], header: X-Relay-Token}
-  alertmanager: {adapter: alertmanager, secrets: [{file: company-token}], count: all}
-  jenkins:
-    adapter: jenkins
-    secrets: [{file: company-token}]
-    route: {freight/main: {environment: production}}
-  github:
-    adapter: github
-    secrets: [{file: github-secret}]
-    route:
-      .github/workflows/api.yml: {service: api}
-      .github/workflows/web.yml: {service: web}
-      .github/workflows/worker.yml: {service: worker}
-      .github/workflows/search.yml: {service: search}
-      .github/workflows/billing.yml: {service: billing}
-  gitlab: {adapter: gitlab, secrets: [{file: gitlab-secret}]}
-  argocd: {adapter: argocd, secrets: [{file: cluster-secret}]}
-repositories:
-  larkspur/depot: {was: [larkspur/depot-old]}
-  larkspur/quay: {services: {search: {paths: PATHS_search}, billing: {paths: PATHS_billing}}}
-services:
-"""
-
-
 def paths_of(service: str) -> list[str]:
     """Return the globs of a service of a monorepo."""
     return [f"services/{service}/**", "shared/**"]
@@ -661,6 +613,7 @@ def _configured(folder: Path) -> Path:
             for tool in truth.TOOLS
             for name in truth.names_of(profile, tool).values()
         }
-        known = re.sub(r"PATHS_(\w+)", lambda found: json.dumps(paths_of(found[1])), _SOURCES)
+        sources = Path(__file__).with_name("gitdailies.yml").read_text()
+        known = re.sub(r"PATHS_(\w+)", lambda found: json.dumps(paths_of(found[1])), sources)
         file.write_text(known + "\n".join(lines.values()) + "\n")
     return file

@@ -17,7 +17,9 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import yaml
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 # A Monday, at midnight, and how many days follow. Seconds since 1970, as everywhere here.
@@ -60,26 +62,15 @@ class Profile(NamedTuple):
     paths: bool = False
 
 
-PROFILES = {
-    name: profile._replace(repo=f"larkspur/{name}")
-    for name, profile in {
-        "shop": Profile(""),
-        "harbor": Profile("", services=("api", "web", "worker"), release=0.6),
-        "ledger": Profile("", gitops=True),
-        "freight": Profile("", "jenkins", lands=("merge", "direct")),
-        "courier": Profile("", starts=MANUAL, reverts=0),
-        "atlas": Profile("", lands=("merge",), branch=12, release=0.3),
-        "pantry": Profile("", "gitlab", renamed="mirrors/pantry"),
-        "garden": Profile("", forked=True),
-        "tally": Profile("", "gitlab", slow=0.4, release=0.6),
-        "beacon": Profile("", starts=TAG, lands=("squash", "merge")),
-        "orbit": Profile("", regions=("production-eu", "production-us", "production-ap"), again=0.2),
-        "depot": Profile("", renamed="larkspur/depot-old"),
-        "glacier": Profile("", slow=0.4, release=0.6, fails=0.15),
-        "meadow": Profile("", lands=("squash", "direct"), fails=0.4, reverts=1.0),
-        "quay": Profile("", services=("search", "billing"), release=0.6, paths=True),
-    }.items()
-}
+def _profile(name: str, special: Mapping[str, Any]) -> Profile:
+    own: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in special.items()
+    }
+    return Profile(f"larkspur/{name}", **own)
+
+
+WRITTEN = yaml.safe_load(Path(__file__).with_name("company.yml").read_text())
+PROFILES = {name: _profile(name, special) for name, special in WRITTEN["profiles"].items()}
 
 
 class Commit(NamedTuple):

@@ -19,13 +19,15 @@ TOKEN = "larkspur-connect-000068"
 # What the vendor gives; PagerDuty alone does.
 GIVEN = "pd-given-secret-5d3f"
 CUT_AFTER, CUT_BEFORE = "cut after", "cut before"
+# Of a page.
+SIZE = 100
 
 Answer = tuple[int, Any]
 
 
 @dataclass
 class Vendor:
-    """An API. `troubles` has what the requests with a method and a beginning of a path meet first, in order.
+    """An API of webhooks. `troubles` has what requests with a method and a beginning of a path meet first.
 
     A trouble is a status, or a cut connection, before or after the request was carried out.
     """
@@ -35,15 +37,40 @@ class Vendor:
     asked: list[str] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
     url: str = ""
-    size: int = 100
     on_test: Callable[[dict[str, Any]], None] = lambda hook: None
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(7001))
+
+    root = ""
+    # The end of the path of a request for a test, and its answer.
+    test, tested = "", 202
 
     def token_of(self, headers: Mapping[str, str]) -> str:
         """Return the token in the headers of a request."""
         return (headers.get("Authorization") or "").rpartition(" ")[2]
 
     def answer(self, method: str, path: str, query: Mapping[str, str], body: Any) -> Answer:
+        """List, make, show, delete or test webhooks."""
+        if path == self.root:
+            if method == "POST":
+                return self.made(str(next(self.ids)), body)
+            return 200, self.page([*self.hooks.values()], query)
+        id_, _, rest = path.removeprefix(f"{self.root}/").partition("/")
+        if id_ not in self.hooks:
+            return 404, {"message": "Not Found"}
+        if method == "DELETE":
+            del self.hooks[id_]
+            return 204, None
+        if method == "POST" and rest == self.test:
+            self.on_test(self.hooks[id_])
+            return self.tested, None
+        return 200, {"data": self.hooks[id_]}
+
+    def made(self, number: str, body: Any) -> Answer:
+        """Keep a webhook; return the answer."""
+        raise NotImplementedError
+
+    def page(self, rows: list[dict[str, Any]], query: Mapping[str, str]) -> Any:
+        """Return the page of *rows* that is asked for."""
         raise NotImplementedError
 
     def trouble(self, method: str, path: str) -> int | str | None:
@@ -56,66 +83,38 @@ class Vendor:
 class PagerDuty(Vendor):
     """Webhook subscriptions: pages by offset, and a secret that only the answer to the first request has."""
 
+    root, test = "/webhook_subscriptions", "ping"
+
     def token_of(self, headers: Mapping[str, str]) -> str:
         return (headers.get("Authorization") or "").removeprefix("Token token=")
 
-    def answer(self, method: str, path: str, query: Mapping[str, str], body: Any) -> Answer:
-        root = "/webhook_subscriptions"
-        if (method, path) == ("GET", root):
-            offset, rows = int(query["offset"]), [self._shown(one) for one in self.hooks.values()]
-            page = rows[offset : offset + self.size]
-            return 200, {
-                "webhook_subscriptions": page,
-                "more": offset + self.size < len(rows),
-                "offset": offset,
-            }
-        if (method, path) == ("POST", root):
-            id_ = f"PSUB{next(self.ids)}"
-            self.hooks[id_] = {**body["webhook_subscription"], "id": id_, "active": True}
-            made = json.loads(json.dumps(self.hooks[id_]))
-            made["delivery_method"]["secret"] = GIVEN
-            return 201, {"webhook_subscription": made}
-        id_ = path.split("/")[2]
-        if id_ not in self.hooks:
-            return 404, {"error": {"message": "Not Found", "code": 2100}}
-        if method == "DELETE":
-            del self.hooks[id_]
-            return 204, None
-        if method == "POST" and path.endswith("/ping"):
-            self.on_test(self.hooks[id_])
-            return 202, None
-        return 405, {}
+    def made(self, number: str, body: Any) -> Answer:
+        id_ = f"PSUB{number}"
+        self.hooks[id_] = {**body["webhook_subscription"], "id": id_, "active": True}
+        return 201, {"webhook_subscription": self._with_secret(self.hooks[id_], GIVEN)}
+
+    def page(self, rows: list[dict[str, Any]], query: Mapping[str, str]) -> Any:
+        offset = int(query["offset"])
+        page = [self._with_secret(one, None) for one in rows[offset : offset + SIZE]]
+        return {"webhook_subscriptions": page, "more": offset + SIZE < len(rows), "offset": offset}
 
     @staticmethod
-    def _shown(hook: dict[str, Any]) -> dict[str, Any]:
-        return {**hook, "delivery_method": {**hook["delivery_method"], "secret": None}}
+    def _with_secret(hook: dict[str, Any], secret: str | None) -> dict[str, Any]:
+        return {**hook, "delivery_method": {**hook["delivery_method"], "secret": secret}}
 
 
 class GitHub(Vendor):
     """Webhooks of a repository or an organization, in numbered pages."""
 
-    root = "/repos/larkspur/checkout-api/hooks"
+    root, test, tested = "/repos/larkspur/checkout-api/hooks", "pings", 204
 
-    def answer(self, method: str, path: str, query: Mapping[str, str], body: Any) -> Answer:
-        if path == self.root and method == "GET":
-            start = (int(query["page"]) - 1) * self.size
-            return 200, [self._shown(one) for one in [*self.hooks.values()][start : start + self.size]]
-        if path == self.root and method == "POST":
-            number = next(self.ids)
-            self.hooks[str(number)] = {**body, "id": number, "type": "Repository"}
-            return 201, self._shown(self.hooks[str(number)])
-        if not path.startswith(f"{self.root}/"):
-            return 404, {"message": "Not Found"}
-        id_ = path.removeprefix(f"{self.root}/").partition("/")[0]
-        if id_ not in self.hooks:
-            return 404, {"message": "Not Found"}
-        if method == "DELETE":
-            del self.hooks[id_]
-            return 204, None
-        if method == "POST" and path.endswith("/pings"):
-            self.on_test(self.hooks[id_])
-            return 204, None
-        return 405, {}
+    def made(self, number: str, body: Any) -> Answer:
+        self.hooks[number] = {**body, "id": int(number), "type": "Repository"}
+        return 201, self._shown(self.hooks[number])
+
+    def page(self, rows: list[dict[str, Any]], query: Mapping[str, str]) -> Any:
+        start = (int(query["page"]) - 1) * SIZE
+        return [self._shown(one) for one in rows[start : start + SIZE]]
 
     @staticmethod
     def _shown(hook: dict[str, Any]) -> dict[str, Any]:
@@ -125,15 +124,10 @@ class GitHub(Vendor):
 class GitLab(GitHub):
     """Webhooks of a project. The answer says only that there is a token."""
 
-    root = "/projects/larkspur/shop/hooks"
+    root, test = "/projects/larkspur/shop/hooks", "test/push_events"
 
     def token_of(self, headers: Mapping[str, str]) -> str:
         return headers.get("PRIVATE-TOKEN") or ""
-
-    def answer(self, method: str, path: str, query: Mapping[str, str], body: Any) -> Answer:
-        if method == "POST" and path.endswith("/test/push_events"):
-            return super().answer(method, path.replace("/test/push_events", "/pings"), query, body)
-        return super().answer(method, path, query, body)
 
     @staticmethod
     def _shown(hook: dict[str, Any]) -> dict[str, Any]:
@@ -184,24 +178,20 @@ class Squadcast(Vendor):
     def answer(self, method: str, path: str, query: Mapping[str, str], body: Any) -> Answer:
         if path == "/oauth/access-token":
             return 200, {"data": {"access_token": self.access}}
-        if (method, path) == ("GET", self.root):
-            start, rows = int(query["offset"]), [*self.hooks.values()]
-            listed = [
-                {"id": one["id"], "name": one["name"], "description": one.get("description", "")}
-                for one in rows[start : start + int(query["page-limit"])]
-            ]
-            return 200, {"data": {"result": listed, "meta": {"total_count": len(rows)}}}
-        if (method, path) == ("POST", self.root):
-            id_ = f"62f0fdde{next(self.ids)}"
-            self.hooks[id_] = {**body, "id": id_, "slug": "gitdailies"}
-            return 201, self.hooks[id_]
-        id_ = path.removeprefix(f"{self.root}/")
-        if id_ not in self.hooks:
-            return 404, {"meta": {"status": 404, "error_message": "not found"}}
-        if method == "DELETE":
-            del self.hooks[id_]
-            return 204, None
-        return 200, {"data": self.hooks[id_]}
+        return super().answer(method, path, query, body)
+
+    def made(self, number: str, body: Any) -> Answer:
+        id_ = f"62f0fdde{number}"
+        self.hooks[id_] = {**body, "id": id_, "slug": "gitdailies"}
+        return 201, self.hooks[id_]
+
+    def page(self, rows: list[dict[str, Any]], query: Mapping[str, str]) -> Any:
+        start = int(query["offset"])
+        listed = [
+            {"id": one["id"], "name": one["name"], "description": one.get("description", "")}
+            for one in rows[start : start + int(query["page-limit"])]
+        ]
+        return {"data": {"result": listed, "meta": {"total_count": len(rows)}}}
 
 
 class _Handler(JsonHandler):

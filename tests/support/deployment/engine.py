@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.support.programs import PATH, program
+from tests.support.steps import logged
 
 ROOT = Path(__file__).resolve().parents[3]
 MADE = ROOT / ".tools" / "containers" / "root.tar"
@@ -36,30 +37,12 @@ driver = "{driver}"
 graphroot = "{folder}/graph"
 runroot = "{folder}/run"
 """
-# Without a firewall no port is published. This machine reaches a container at its own address.
-_CONTAINERS = """[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-runtime = "runc"
-[network]
-network_backend = "netavark"
-firewall_driver = "none"
-network_config_dir = "{folder}/networks"
-"""
 _POLICY = '{"default": [{"type": "insecureAcceptAnything"}]}'
 # A container of CI may have fewer rights than buildah would like to hand on, and no image may be fetched.
 BUILD = (
     *("--pull=never", "--format=docker", "--isolation=chroot"),
     *("--ulimit=nofile=20000:20000", "--ulimit=nproc=20000:20000"),
 )
-# What people type in the guide, done by the engines here.
-_DOCKER = f"""#!/bin/sh
-case "$1" in
-build) shift; exec buildah bud {" ".join(BUILD)} "$@" ;;
-compose) shift; exec {sys.executable} -m podman_compose "$@" ;;
-*) exec podman "$@" ;;
-esac
-"""
 _SUDO = '#!/bin/sh\nexec "$@"\n'
 
 
@@ -72,18 +55,9 @@ class Engine:
 
     def run(self, *command: str | Path, expected: int | None = 0, folder: Path = ROOT) -> str:
         """Run a program with this storage; return what it printed."""
-        done = subprocess.run(
-            command,
-            env=self.environ,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=1200,
-        )
-        assert expected is None or done.returncode == expected, f"{command}: {done.stdout}"
-        return done.stdout.strip()
+        done = logged(command, folder, self.environ, 1200)
+        assert expected is None or done.code == expected, f"{command}: {done.log}"
+        return done.log.strip()
 
     def podman(self, *arguments: str | Path, expected: int | None = 0) -> str:
         return self.run("podman", *arguments, expected=expected)
@@ -147,10 +121,11 @@ def engine() -> Iterator[Engine]:
         pytest.skip(f"{MADE}: expected this file, got none; `make setup` makes it")
     # Not the folder of pytest, because sockets need short paths.
     folder = Path(tempfile.mkdtemp(prefix="gitdailies-images-"))
+    docker = (RECIPES / "docker.sh").read_text()
     for name, text in {
-        "containers.conf": _CONTAINERS.format(folder=folder),
+        "containers.conf": (RECIPES / "containers.conf").read_text().replace("FOLDER", str(folder)),
         ".config/containers/policy.json": _POLICY,
-        "bin/docker": _DOCKER,
+        "bin/docker": docker.replace("BUILD", " ".join(BUILD)).replace("PYTHON", sys.executable),
         "bin/sudo": _SUDO,
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -8,9 +8,8 @@ from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.sections.settings import RelayAddress
 from gitdailies_dora.accounts.keys.key_store import create_key
 
-from tests.support.databases import postgresql_url
 from tests.support.dora.running import Receiver, at, in_thread
-from tests.support.empty_stores import DORA, RELAY
+from tests.support.empty_stores import DORA
 from tests.support.relay.running import NOBODY, Relay, configure
 from tests.support.relay.running import in_thread as relay_in_thread
 from tests.support.servers import free_port
@@ -34,23 +33,15 @@ def address_of(url: str, folder: Path, name: str = "relay") -> RelayAddress:
 
 
 @contextmanager
-def pages_and_relay(folder: Path, kind: str = "sqlite") -> Iterator[tuple[Relay, Receiver]]:
-    """Run a relay that sends to a receiver, whose pages ask it and may write its gitdailies.yml.
-
-    Both have a store of a *kind* of database.
-    """
+def pages_and_relay(folder: Path) -> Iterator[tuple[Relay, Receiver]]:
+    """Run a relay that sends to a receiver, whose pages ask it and may write its gitdailies.yml."""
     with ExitStack() as stack:
-        if kind == "sqlite":
-            DORA.put(folder / "dora.db")
-            address, given = f"sqlite:{folder / 'dora.db'}", {}
-        else:
-            address = stack.enter_context(postgresql_url(DORA))
-            given = {"store": stack.enter_context(postgresql_url(RELAY))}
-        store = at(address)
+        DORA.put(folder / "dora.db")
+        store = at(f"sqlite:{folder / 'dora.db'}")
         sending, _ = create_key(store, "relay")
         port = free_port()
         url = NOBODY.replace(":1/", f":{port}/")
-        file = with_status_key(folder, url=url, key=sending.reveal(), **given)
+        file = with_status_key(folder, url=url, key=sending.reveal())
         relay = stack.enter_context(relay_in_thread(file, writes_services=True))
         relays = [address_of(relay.status_url, folder)]
         yield relay, stack.enter_context(in_thread(store, relays=relays, port=port))

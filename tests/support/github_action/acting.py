@@ -6,10 +6,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.support.steps import Ended, logged
 
 HERE = Path(__file__).parent
 ROOM = HERE.parents[2] / "github-action"
@@ -52,45 +54,47 @@ def act(
     repository, results = folder / "checkout-api", folder / "results"
     sha = _repository(repository)
     results.mkdir()
-    command = [str(ACT), event, "--workflows", f".github/workflows/{workflow}.yml"]
-    command += ["--platform", "ubuntu-latest=-self-hosted", "--pull=false", "--no-cache-server"]
-    command += ["--cache-server-addr", "127.0.0.1", "--artifact-server-addr", "127.0.0.1"]
-    command += ["--env", f"RESULTS={results}"]
+    options = [event, "--workflows", f".github/workflows/{workflow}.yml", "--env", f"RESULTS={results}"]
     for name, value in variables.items():
-        command += ["--var", f"{name.upper()}={value}"]
+        options += ["--var", f"{name.upper()}={value}"]
     for name, value in (env or {}).items():
-        command += ["--env", f"{name}={value}"]
+        options += ["--env", f"{name}={value}"]
     if payload is not None:
-        command += ["--eventpath", str(HERE / "payloads" / f"{payload}.json")]
-    if key is not None:
-        # By the environment, so that no process list shows it.
-        command += ["--secret", "WEBHOOK_KEY"]
-    environ = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "XDG_CACHE_HOME": str(folder / "cache"),
-        **({"WEBHOOK_KEY": key} if key is not None else {}),
-    }
-    done = subprocess.run(
-        command,
-        cwd=repository,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-    )
-    log = done.stdout
+        options += ["--eventpath", str(HERE / "payloads" / f"{payload}.json")]
+    secrets = {} if key is None else {"WEBHOOK_KEY": key}
+    done = of_act(options, repository, folder, secrets)
     return Run(
-        log=log,
-        code=done.returncode,
+        log=done.log,
+        code=done.code,
         outputs={file.stem: _read(file) for file in results.glob("*.json")},
         # act prints a composite's summary twice: for its step, and for itself.
-        summaries=list(dict.fromkeys(re.findall(r"Summary - (.*)", log))),
-        annotations=re.findall(r"::(notice|warning|error) title=GitDailies::(.*)", log),
+        summaries=list(dict.fromkeys(re.findall(r"Summary - (.*)", done.log))),
+        annotations=re.findall(r"::(notice|warning|error) title=GitDailies::(.*)", done.log),
         sha=sha,
     )
+
+
+def of_act(
+    options: Sequence[str],
+    repository: Path,
+    home: Path,
+    secrets: Mapping[str, str],
+    *,
+    path: str = os.environ["PATH"],
+    runners: Sequence[str] = ("ubuntu-latest",),
+) -> Ended:
+    """Run act in *repository*, with jobs of *runners* on this very machine and all output in one text.
+
+    Secrets come by the environment, so that no process list shows them.
+    """
+    command = [str(ACT), *options, "--pull=false", "--no-cache-server", "--cache-server-addr", "127.0.0.1"]
+    command += ["--artifact-server-addr", "127.0.0.1"]
+    for runner in runners:
+        command += ["--platform", f"{runner}=-self-hosted"]
+    for name in secrets:
+        command += ["--secret", name]
+    environ = {"PATH": path, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), **secrets}
+    return logged(command, repository, environ, 240)
 
 
 def _read(file: Path) -> dict[str, str]:

@@ -3,15 +3,14 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from tests.support.shell_scripts import ROOT, repository, tool
-from tests.support.steps import published
+from tests.support.shell_scripts import KEY, ROOT, repository, tool
+from tests.support.steps import logged, published
 
 ROOM = ROOT / "ci-steps" / "gitlab"
 BUILT = published("gitlab")
@@ -32,15 +31,21 @@ class Run:
     sha: str
 
 
-def pipeline(folder: Path, name: str, *, path: str | None = None, **variables: str) -> Run:
-    """Run the pipeline *name* in a new project with the component; *variables* are those of its settings."""
+def pipeline(
+    folder: Path, name: str, url: str = "", key: str = KEY, *, path: str | None = None, **variables: str
+) -> Run:
+    """Run the pipeline *name* in a new project with the component, which reports to *url* with *key*.
+
+    *variables* are others of its settings.
+    """
     project = folder / "checkout-api"
     shutil.copytree(BUILT / "templates", project / "templates")
     (project / "gitdailies").mkdir()
     shutil.copy(BUILT / "report_deploy.sh", project / "gitdailies")
     shutil.copy(HERE / "pipelines" / f"{name}.yml", project / ".gitlab-ci.yml")
     sha = repository(project, remote="https://gitlab.example.com/larkspur/checkout-api.git")
-    return run(project, folder, sha, variables, path=path)
+    known = {"gitdailies_webhook_url": url, "gitdailies_webhook_key": key} if url else {}
+    return run(project, folder, sha, {**known, **variables}, path=path)
 
 
 def run(
@@ -56,23 +61,7 @@ def run(
     command = [tool("gitlab-ci-local"), "--force-shell-executor", "--home", str(home)]
     for variable, value in variables.items():
         command += ["--variable", f"{variable.upper()}={value}"]
-    done = subprocess.run(
-        command,
-        cwd=project,
-        env={
-            "PATH": path or f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "HOME": str(home),
-            "FORCE_COLOR": "0",
-            **environ,
-        },
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=240,
-    )
-    jobs = {
-        name: outcome
-        for outcome, name in re.findall(r"^ *(PASS|WARN|FAIL) +(\S+)", done.stdout, re.MULTILINE)
-    }
-    return Run(done.stdout, done.returncode, jobs, sha)
+    where = path or f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = logged(command, project, {"PATH": where, "HOME": str(home), "FORCE_COLOR": "0", **environ}, 240)
+    outcomes = re.findall(r"^ *(PASS|WARN|FAIL) +(\S+)", done.log, re.MULTILINE)
+    return Run(done.log, done.code, {name: outcome for outcome, name in outcomes}, sha)

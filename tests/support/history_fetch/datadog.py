@@ -11,6 +11,8 @@ from typing import Any
 
 from gitdailies_core.values.times import text_of
 
+from tests.support.history_fetch.shapes import filled
+
 BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
 END = datetime(2026, 1, 1, tzinfo=UTC)
 API_KEY, APP_KEY = "larkspur-api-key-42", "larkspur-app-key-42"
@@ -43,9 +45,6 @@ class Incident:
     def created_at(self) -> datetime:
         return self.states[0][0]
 
-    def fields(self, state: str) -> dict[str, Any]:
-        return {"state": state, "severity": "SEV-2", "services": list(self.services), "env": self.env}
-
     def listed(self, *, spans: bool = True) -> dict[str, Any]:
         """It in the answer of a search; without *spans*, as the schema has it."""
         ends = [*(int(at.timestamp()) for at, _ in self.states[1:]), None]
@@ -54,47 +53,36 @@ class Incident:
             span = {"start": int(at.timestamp()), "end": end}
             analytics.setdefault(state, {"duration": 0, "spans": []})["spans"].append(span)
         over = [at for at, state in self.states if state == "resolved"]
-        last = self.states[-1][1]
-        attributes = {
-            "public_id": self.number,
-            "title": f"Trouble {self.number}",
-            "severity": "SEV-2",
-            "state": last,
-            "created": self.created_at.isoformat(),
-            "resolved": over[-1].isoformat() if over else None,
-            "is_test": self.test,
-            "fields": {
-                name: {"type": "autocomplete" if isinstance(value, list) else "dropdown", "value": value}
-                for name, value in {**self.fields(last), "root_cause": None}.items()
-            },
-            **({"field_analytics": {"state": analytics}} if spans else {}),
+        made = filled(
+            "datadog_incident",
+            **self._known(self.states[-1][1]),
+            created=self.created_at.isoformat(),
+            resolved=over[-1].isoformat() if over else None,
+            test=self.test,
+            spans=analytics,
+        )
+        if not spans:
+            del made["data"]["attributes"]["field_analytics"]
+        return made
+
+    def _known(self, state: str) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "id": self.id,
+            "event": 7_000_000 + self.number,
+            "state": state,
+            "services": self.services,
+            "env": self.env,
         }
-        return {"data": {"type": "incidents", "id": self.id, "attributes": attributes}}
 
     def deliveries(
         self, *, late: timedelta = timedelta(), first: int = 0
     ) -> list[tuple[datetime, dict[str, Any]]]:
         """The webhooks of it from its state number *first* on, each with its time, sent *late*."""
-        if self.test:
-            return []
         return [
-            (
-                at,
-                {
-                    "schema": "datadog-incident",
-                    "event_id": str(7_000_000 + self.number),
-                    "incident_uuid": self.id,
-                    "incident_public_id": str(self.number),
-                    "org_id": "700142",
-                    "status": state,
-                    "severity": "SEV-2",
-                    "title": f"Trouble {self.number}",
-                    "url": f"https://app.datadoghq.com/incidents/{self.number}",
-                    "date_ms": str(milliseconds(at + late)),
-                    "fields": self.fields(state),
-                },
-            )
+            (at, filled("datadog_incident_webhook", **self._known(state), at=str(milliseconds(at + late))))
             for at, state in self.states[first:]
+            if not self.test
         ]
 
 
@@ -174,53 +162,29 @@ class Event:
             "Warn": "warning",
             "Renotify": "renotify",
         }
-        more = {
-            "alert_cycle_key_txt": str(self.cycle),
-            "transition": {"transition_type": kinds[self.word], "destination_state": "Alert"},
-        }
-        return {
-            "id": f"AwAAAY{self.number:08}",
-            "type": "event",
-            "attributes": {
-                "timestamp": text_of(self.at),
-                "tags": self.tags,
-                "message": "@webhook-gitdailies",
-                "attributes": {
-                    "aggregation_key": f"key-of-{self.service}",
-                    "evt": {"id": str(8_000_000 + self.number), "type": "query_alert", "source_id": 36},
-                    "monitor": {
-                        "id": 51840021,
-                        "name": "Error rate",
-                        "priority": 2,
-                        **(more if keyed else {}),
-                    },
-                    "monitor_groups": [f"service:{self.service}"],
-                    "monitor_id": 51840021,
-                    "status": "error",
-                    "timestamp": milliseconds(self.at),
-                    "title": self.title,
-                },
-            },
-        }
+        monitor: dict[str, Any] = {"id": 51840021, "name": "Error rate", "priority": 2}
+        if keyed:
+            monitor["alert_cycle_key_txt"] = str(self.cycle)
+            monitor["transition"] = {"transition_type": kinds[self.word], "destination_state": "Alert"}
+        return filled(
+            "datadog_event",
+            id=f"AwAAAY{self.number:08}",
+            time=text_of(self.at),
+            tags=self.tags,
+            monitor=monitor,
+            at=milliseconds(self.at),
+            **self._known,
+        )
+
+    @property
+    def _known(self) -> dict[str, Any]:
+        return {"event": str(8_000_000 + self.number), "service": self.service, "title": self.title}
 
     def delivery(self, *, keyed: bool = True) -> tuple[datetime, dict[str, Any]]:
-        body = {
-            "schema": "datadog-monitor",
-            "event_id": str(8_000_000 + self.number),
-            "transition": self.word,
-            "cycle_key": str(self.cycle) if keyed else "",
-            "aggreg_key": f"key-of-{self.service}",
-            "monitor_id": "51840021",
-            "scope": f"service:{self.service}",
-            "priority": "P2",
-            "title": self.title,
-            "link": f"https://app.datadoghq.com/event/jump_to?event_id={8_000_000 + self.number}",
-            "date_ms": str(milliseconds(self.at)),
-            "service": self.service,
-            "env": "prod",
-            "tags": ",".join(self.tags),
-        }
-        return self.at, body
+        cycle, tags = str(self.cycle) if keyed else "", ",".join(self.tags)
+        at = str(milliseconds(self.at))
+        known = {"word": self.word, "cycle": cycle, "tags": tags, "at": at, **self._known}
+        return self.at, filled("datadog_event_webhook", **known)
 
 
 def alerts(count: int = 1_100) -> list[Event]:

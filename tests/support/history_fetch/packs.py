@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from gitdailies_core.values.times import text_of
@@ -22,6 +23,7 @@ BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
 END = datetime(2026, 1, 1, tzinfo=UTC)
 TOKEN = "larkspur-token-000042"
 OPENED, ENDED, REOPENED, CANCELED = "opened", "ended", "reopened", "canceled"
+_SHAPES = Path(__file__).with_name("shapes")
 Answer = Callable[[str, dict[str, str]], Any]
 Delivery = tuple[datetime, dict[str, Any]]
 
@@ -209,16 +211,7 @@ def opsgenie(given: Sequence[Incident], most: int = 20_000) -> Answer:
 # Jira
 
 
-STATUSES = [
-    {"id": "1", "name": "Open", "statusCategory": {"id": 2, "key": "new", "name": "To Do"}},
-    {
-        "id": "4",
-        "name": "In Progress",
-        "statusCategory": {"id": 4, "key": "indeterminate", "name": "In Progress"},
-    },
-    {"id": "10004", "name": "Completed", "statusCategory": {"id": 3, "key": "done", "name": "Done"}},
-    {"id": "10005", "name": "Canceled", "statusCategory": {"id": 3, "key": "done", "name": "Done"}},
-]
+STATUSES = json.loads((_SHAPES / "jira_statuses.json").read_text("utf-8"))
 _STATUS_OF = {OPENED: STATUSES[0], ENDED: STATUSES[2], REOPENED: STATUSES[1], CANCELED: STATUSES[3]}
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from gitdailies_core.values.times import text_of
 
+from tests.support.history_fetch.shapes import filled
+
 BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
 END = datetime(2026, 1, 1, tzinfo=UTC)
 _SERVICES = ("checkout", "search", "unmapped")
@@ -31,25 +33,11 @@ class Incident:
 
     def data(self) -> dict[str, Any]:
         """The fields that a listing and a webhook share."""
-        reason = {
-            "type": "merge_resolve_reason",
-            "incident": {"id": self.merged_into, "type": "incident_reference"},
-        }
-        return {
-            "id": self.id,
-            "type": "incident",
-            "html_url": f"https://larkspur.pagerduty.com/incidents/{self.id}",
-            "created_at": text_of(self.moments[0]),
-            "title": f"Trouble {self.id}",
-            "service": {
-                "id": f"P{self.service.upper()}",
-                "summary": self.service,
-                "type": "service_reference",
-            },
-            "urgency": self.urgency,
-            "priority": None,
-            "resolve_reason": reason if self.merged_into else None,
-        }
+        merged = {"id": self.merged_into, "type": "incident_reference"}
+        reason = {"type": "merge_resolve_reason", "incident": merged} if self.merged_into else None
+        known = {"service": self.service, "service_id": f"P{self.service.upper()}", "urgency": self.urgency}
+        created = text_of(self.moments[0])
+        return filled("pagerduty_incident", id=self.id, created=created, reason=reason, **known)
 
     def listed(self) -> dict[str, Any]:
         more = {"reopened_at": text_of(self.reopened_at)} if self.reopened_at else {}

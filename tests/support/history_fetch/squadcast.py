@@ -10,6 +10,8 @@ from typing import Any
 
 from gitdailies_core.values.times import text_of
 
+from tests.support.history_fetch.shapes import filled
+
 BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
 END = datetime(2026, 1, 1, tzinfo=UTC)
 NOT_SET = "0001-01-01T00:00:00Z"
@@ -47,29 +49,29 @@ class Incident:
 
     def row(self) -> dict[str, Any]:
         """Its row in an export: no id of the service, no priority."""
-        return {
-            "id": self.id,
-            "title": f"Trouble {self.number}",
-            "status": self.status,
-            "service": SERVICES[self.service]["name"],
-            "created_at": text_of(self.created_at),
-            "resolved_at": text_of(self.resolved[-1]) if self.resolved else NOT_SET,
-            "tags": self.tags,
-            "url": f"https://app.squadcast.com/incident/{self.id}",
-        }
+        resolved = text_of(self.resolved[-1]) if self.resolved else NOT_SET
+        service = SERVICES[self.service]["name"]
+        return filled("squadcast_row", service=service, resolved=resolved, **self._known)
 
     def whole(self) -> dict[str, Any]:
         logs = [("triggered", self.created_at), *(("resolved", at) for at in self.resolved)]
+        return filled(
+            "squadcast_incident",
+            service_id=SERVICES[self.service]["id"],
+            priority=self.priority or "",
+            has_priority=self.priority is not None,
+            logs=[{"action": action, "assignedTo": "user", "time": text_of(at)} for action, at in logs],
+            **self._known,
+        )
+
+    @property
+    def _known(self) -> dict[str, Any]:
         return {
             "id": self.id,
-            "service_id": SERVICES[self.service]["id"],
-            "message": f"Trouble {self.number}",
+            "number": self.number,
             "status": self.status,
-            "timeOfCreation": text_of(self.created_at),
+            "created": text_of(self.created_at),
             "tags": self.tags,
-            "priority": self.priority or "",
-            "has_priority": self.priority is not None,
-            "logs": [{"action": action, "assignedTo": "user", "time": text_of(at)} for action, at in logs],
         }
 
     def deliveries(self, *, late: timedelta = timedelta()) -> list[tuple[datetime, dict[str, Any]]]:
@@ -82,23 +84,11 @@ class Incident:
             ("acknowledged", self.created_at + timedelta(minutes=3)),
             *(("resolved", at + late) for at in self.resolved),
         ]:
-            resource = {
-                "id": self.id,
-                "message": f"Trouble {self.number}",
-                "url": f"https://app.squadcast.com/incident/{self.id}",
-                "service": SERVICES[self.service],
-                "status": word,
-                "created_at": text_of(self.created_at),
-                "tags": self.tags,
-                **({"priority": self.priority} if self.priority else {}),
-            }
-            event = {
-                "id": f"{self.id}{word}{text_of(at)}",
-                "type": f"incident.{word}",
-                "resource": "incident",
-                "timestamp": text_of(at),
-            }
-            webhooks.append((at, {"version": "v2", "event": event, "data": {"resource_data": resource}}))
+            known = {**self._known, "service": SERVICES[self.service], "word": word, "at": text_of(at)}
+            body = filled("squadcast_webhook", **known)
+            if self.priority:
+                body["data"]["resource_data"]["priority"] = self.priority
+            webhooks.append((at, body))
         return webhooks
 
 

@@ -16,19 +16,8 @@ SECRETS = {
     "gitlab-secret": "gl-planted-8b7a6d2c",
     "cluster-secret": "cluster-planted-5e2d",
 }
-SOURCES = """
-  github: {adapter: github, secrets: [{file: github-secret}]}
-  monorepo:
-    adapter: github
-    secrets: [{file: github-secret}]
-    route:
-      .github/workflows/api.yml: {service: api}
-      .github/workflows/web.yml: {service: web}
-  gitlab: {adapter: gitlab, secrets: [{file: gitlab-secret}]}
-  flux: {adapter: flux, secrets: [{file: cluster-secret}]}
-  argocd: {adapter: argocd, secrets: [{file: cluster-secret}]}
-  kubernetes: {adapter: kubernetes, secrets: [{file: cluster-secret}]}
-"""
+# To go on with what a gitdailies.yml has under `sources`.
+SOURCES = Path(__file__).parent / "data" / "deploy_sources.yml"
 NOTHING = "0" * 40
 _numbers = itertools.count(5000)
 
@@ -39,7 +28,7 @@ def add_sources(folder: Path) -> None:
         (folder / name).write_text(text + "\n")
         (folder / name).chmod(0o600)
     file = folder / "gitdailies.yml"
-    file.write_text(file.read_text().rstrip() + SOURCES)
+    file.write_text(file.read_text().rstrip() + "\n" + SOURCES.read_text())
 
 
 def minutes_ago(minutes: float) -> datetime:
@@ -118,24 +107,29 @@ def push(
     files: Sequence[str] = (),
 ) -> Delivery:
     """Make a push of *commits*, oldest first, each with its time, and perhaps a message and a file."""
-    texts = messages or ["Weigh parcels"] * len(commits)
     body = json.loads(example("github", "push.main"))
     body["repository"].update(full_name=repo, pushed_at=int(commits[-1][1].timestamp()))
     body.update(
         ref=f"refs/heads/{branch}",
         before=before,
         after=commits[-1][0],
-        commits=[
-            {"id": sha, "timestamp": at.isoformat(), "message": text, **_changed(files, number)}
-            for number, ((sha, at), text) in enumerate(zip(commits, texts, strict=True))
-        ],
+        commits=_listed(commits, messages, files),
     )
     return github("push", body)
 
 
-def _changed(files: Sequence[str], number: int) -> dict[str, list[str]]:
-    """The file that a commit changed, as GitHub and GitLab name it; nothing without *files*."""
-    return {"added": [], "modified": [files[number]], "removed": []} if files else {}
+def _listed(
+    commits: Sequence[tuple[str, datetime]], messages: Sequence[str], files: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return commits as GitHub and GitLab list them, without the file of each if there are no *files*."""
+    texts = messages or ["Weigh parcels"] * len(commits)
+    listed: list[dict[str, Any]] = [
+        {"id": sha, "timestamp": at.isoformat(), "message": text}
+        for (sha, at), text in zip(commits, texts, strict=True)
+    ]
+    for one, file in zip(listed, files, strict=False):
+        one |= {"added": [], "modified": [file], "removed": []}
+    return listed
 
 
 def gitlab_push(
@@ -148,7 +142,6 @@ def gitlab_push(
     files: Sequence[str] = (),
 ) -> Delivery:
     """Make GitLab's hook of the same push."""
-    texts = messages or ["Weigh parcels"] * len(commits)
     body = json.loads(example("gitlab", "push"))
     body["project"].update(path_with_namespace=repo, web_url=f"https://gitlab.com/{repo}")
     body.update(
@@ -157,16 +150,7 @@ def gitlab_push(
         after=commits[-1][0],
         checkout_sha=commits[-1][0],
         total_commits_count=len(commits),
-        commits=[
-            {
-                "id": sha,
-                "timestamp": at.isoformat(),
-                "message": text,
-                "title": text,
-                **_changed(files, number),
-            }
-            for number, ((sha, at), text) in enumerate(zip(commits, texts, strict=True))
-        ],
+        commits=[{**one, "title": one["message"]} for one in _listed(commits, messages, files)],
     )
     return _of_gitlab("Push Hook", body)
 

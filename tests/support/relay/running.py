@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,9 +112,7 @@ class Relay:
 
 
 @contextmanager
-def in_thread(
-    file: Path, environ: Mapping[str, str] | None = None, *, writes_services: bool = False
-) -> Iterator[Relay]:
+def in_thread(file: Path, *, writes_services: bool = False) -> Iterator[Relay]:
     """Serve what *file* says until the block ends."""
     configuration = load(file)
     addresses: list[str] = []
@@ -128,9 +126,7 @@ def in_thread(
             addresses.append(address)
             ready.set()
 
-        relay = server.RelayProcess(
-            configuration, environ or {}, lambda: load(file), writes_services=writes_services
-        )
+        relay = server.RelayProcess(configuration, {}, lambda: load(file), writes_services=writes_services)
         await relay.run(ready=on_address, stop=inside["stop"], reloading=inside["reloading"])
 
     def body() -> None:

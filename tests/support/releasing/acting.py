@@ -12,17 +12,19 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
+from tests.support.github_action.acting import of_act
 from tests.support.programs import program
 from tests.support.releasing.owner import NAMES, VERSION, owned
 from tests.support.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"
-ACT = Path(sys.executable).with_name("act")
 TOKENS = {
     "GITHUB_TOKEN": "planted-github",
     "MIRRORS_TOKEN": "planted-mirrors",
@@ -38,80 +40,9 @@ FILES = (
     "RELEASE_NOTES.md",
 )
 TREES = ("mirrors/github-action", "mirrors/buildkite", "mirrors/gitlab")
-
-_STEP = """\
-name: a double
-inputs: {{{inputs}}}
-outputs:
-  digest: {{value: "${{{{ steps.it.outputs.digest }}}}"}}
-runs:
-  using: composite
-  steps:
-    - id: it
-      shell: bash
-      env:
-{environ}
-      run: |
-        given="$RESULTS/$GITHUB_JOB.$(basename "$DOUBLE").with"
-        env | grep ^WITH_ >>"$given" || true
-        {run}
-"""
-_RUN = {
-    "actions/upload-artifact": (
-        'to="$RESULTS/artifacts/$WITH_NAME"; mkdir -p "$to"; cp -r "$WITH_PATH/." "$to"'
-    ),
-    "actions/download-artifact": (
-        'mkdir -p "$WITH_PATH"; '
-        'for one in "$RESULTS"/artifacts/${WITH_NAME:-$WITH_PATTERN}; do cp -r "$one/." "$WITH_PATH"; done'
-    ),
-    "pypa/gh-action-pypi-publish": 'ls "$WITH_PACKAGES_DIR" >"$RESULTS/package"',
-    "docker/build-push-action": (
-        'echo "digest=sha256:of-$GITHUB_JOB-${WITH_PLATFORMS#linux/}" >>"$GITHUB_OUTPUT"'
-    ),
-}
-_PROGRAMS = {
-    "make": """
-cp -r "$RESULTS/release/." dist
-echo "$@" >>"$RESULTS/make"
-""",
-    "gh": """
-echo "$@" >>"$RESULTS/gh"
-for one; do [ ! -f "$one" ] || echo "$one" >>"$RESULTS/assets"; done
-""",
-    "docker": """
-echo "$@" >>"$RESULTS/docker"
-case "$*" in
-    *--version) echo "gitdailies, version $VERSION" ;;
-    *inspect*) echo '"sha256:of-the-index"' ;;
-    *create*) ;;
-esac
-""",
-    # A fresh environment that takes what it needs from this one, and a server on ports that are free here.
-    "python": """
-[ "$1 $2" != "-m venv" ] || {
-    mkdir -p "$3/bin"
-    cat >"$3/bin/pip" <<'END'
-#!/bin/sh
-echo "$@" >>"$RESULTS/pip"
-wheel=$(echo dist/*.whl)
-[ -s "$wheel" ] && "EXECUTABLE" -m zipfile -e "$wheel" "$RESULTS/site" 2>/dev/null || true
-END
-    cat >"$3/bin/gitdailies" <<'END'
-#!/bin/sh
-[ "$1" != up ] || set -- "$@" PORTS
-[ -d "$RESULTS/site" ] || [ "$1" != --version ] || { echo "gitdailies, version $VERSION"; exit; }
-PYTHONPATH="$RESULTS/site" exec "EXECUTABLE" -m gitdailies_cli "$@"
-END
-    chmod +x "$3/bin/pip" "$3/bin/gitdailies"
-    exit
-}
-exec "EXECUTABLE" "$@"
-""",
-    "curl": """
-for one; do shift; set -- "$@" "$(echo "$one" | sed 's/:8700/:DORA/')"; done
-exec "CURL" "$@"
-""",
-}
+# An action, and programs. Words in capitals are replaced.
+DOUBLES = Path(__file__).parent / "doubles"
+_RUN: dict[str, str] = yaml.safe_load((DOUBLES / "actions.yml").read_text("utf-8"))
 
 
 @dataclass(frozen=True)
@@ -152,33 +83,15 @@ def act(folder: Path, *, release: Path | None = None, names: Callable[[str], str
         )
     )
     (folder / "event.json").write_text(json.dumps({"ref": f"refs/tags/v{VERSION}"}))
-    command = [str(ACT), "push", "--workflows", str(WORKFLOW.relative_to(ROOT))]
-    command += ["--eventpath", str(folder / "event.json"), "--pull=false", "--no-cache-server"]
-    command += ["--cache-server-addr", "127.0.0.1", "--artifact-server-addr", "127.0.0.1"]
-    for runner in ("ubuntu-24.04", "ubuntu-24.04-arm"):
-        command += ["--platform", f"{runner}=-self-hosted"]
+    options = ["push", "--workflows", str(WORKFLOW.relative_to(ROOT))]
+    options += ["--eventpath", str(folder / "event.json")]
     for action in used():
-        command += ["--local-repository", f"{action}={_double(folder / 'doubles', action)}"]
-    command += ["--env", f"RESULTS={results}", "--env", f"GIT_CONFIG_GLOBAL={folder / 'gitconfig'}"]
-    for name in TOKENS:
-        # By the environment, so that no process list shows it.
-        command += ["--secret", name]
-    done = subprocess.run(
-        command,
-        cwd=repository,
-        env={
-            "PATH": f"{_programs(folder / 'bin')}:{os.environ['PATH']}",
-            "HOME": str(folder),
-            "XDG_CACHE_HOME": str(folder / "cache"),
-            **TOKENS,
-        },
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=240,
-    )
-    return Run(done.stdout, done.returncode, results, remotes)
+        options += ["--local-repository", f"{action}={_double(folder / 'doubles', action)}"]
+    options += ["--env", f"RESULTS={results}", "--env", f"GIT_CONFIG_GLOBAL={folder / 'gitconfig'}"]
+    path = f"{_programs(folder / 'bin')}:{os.environ['PATH']}"
+    runners = ("ubuntu-24.04", "ubuntu-24.04-arm")
+    done = of_act(options, repository, folder, TOKENS, path=path, runners=runners)
+    return Run(done.log, done.code, results, remotes)
 
 
 def used() -> list[str]:
@@ -226,8 +139,8 @@ def _double(folder: Path, action: str) -> Path:
     variables = {f"WITH_{one.upper().replace('-', '_')}": f"${{{{ inputs.{one} }}}}" for one in given}
     environ = "\n".join(f'        {key}: "{value}"' for key, value in {"DOUBLE": name, **variables}.items())
     inputs = ", ".join(f'{one}: {{default: ""}}' for one in given)
-    text = _STEP.format(inputs=inputs, environ=environ, run=_RUN.get(name, "true"))
-    (path / "action.yml").write_text(text)
+    words = {"INPUTS": inputs, "ENVIRON": environ, "DONE": _RUN.get(name, "true")}
+    (path / "action.yml").write_text(_replaced(DOUBLES / "action.yml", words))
     return path
 
 
@@ -246,9 +159,14 @@ def _programs(folder: Path) -> Path:
         "EXECUTABLE": sys.executable,
         "CURL": program("curl"),
     }
-    for name, text in _PROGRAMS.items():
-        for word, value in words.items():
-            text = text.replace(word, value)
-        (folder / name).write_text(f"#!/bin/sh{text}")
-        (folder / name).chmod(0o755)
+    for file in DOUBLES.glob("*.sh"):
+        (folder / file.stem).write_text(_replaced(file, words))
+        (folder / file.stem).chmod(0o755)
     return folder
+
+
+def _replaced(file: Path, words: Mapping[str, str]) -> str:
+    text = file.read_text("utf-8")
+    for word, value in words.items():
+        text = text.replace(word, value)
+    return text

@@ -1,0 +1,3 @@
+#!/bin/sh
+cp -r "$RESULTS/release/." dist
+echo "$@" >>"$RESULTS/make"
