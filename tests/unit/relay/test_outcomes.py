@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from gitdailies_connection.relay.answers import DecidedMessage, ShownEvent, StoredRequest
+from gitdailies_dora.pages.deliveries import delivery_words
 from gitdailies_relay.operations.outcomes import ACTIONS, OUTCOMES, DeliveryFacts, outcome_of
 from msgspec.structs import replace
 
@@ -107,6 +108,12 @@ CASES: dict[str, tuple[DeliveryFacts, str, str, tuple[str, ...]]] = {
         "a drill",
         (),
     ),
+    "discarded without a reason": (
+        facts(message("unmapped"), bodies=(replace(BODY, state="discarded", reason=""),)),
+        "discarded",
+        "no reason was given",
+        (),
+    ),
     "a discarded event": (
         facts(STORED, events=(replace(SENT, state="discarded", reason="a drill"),)),
         "discarded",
@@ -129,7 +136,7 @@ CASES: dict[str, tuple[DeliveryFacts, str, str, tuple[str, ...]]] = {
         ("replay",),
     ),
     "ignored long ago": (facts(message("ignored", reason="a ping")), "ignored", "a ping", ()),
-    "repeated": (facts(message("repeated", events=("incident-1",))), "repeated", "Repeat of", ()),
+    "repeated": (facts(message("repeated", events=("incident-1",))), "repeated", "stored before", ()),
 }
 
 
@@ -141,6 +148,17 @@ def test_each_state_has_its_word_sentence_and_steps(name: str) -> None:
     assert (outcome.word, outcome.steps) == (word, steps)
     assert set(steps) <= set(ACTIONS)
     assert said in outcome.sentence
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_sentence_begins_with_the_title_of_its_outcome(name: str) -> None:
+    """A page shows the title as a badge, and the rest of the sentence does not repeat it."""
+    known, word, *_ = CASES[name]
+    sentence = outcome_of(known).sentence
+    rest = delivery_words.said(word, sentence)
+    title = delivery_words.OUTCOMES[word][0]
+    assert sentence == f"{title}: {rest}"
+    assert not rest.startswith(title)
 
 
 def test_every_outcome_is_in_a_case() -> None:
