@@ -221,7 +221,7 @@ def test_a_shared_secret_is_compared_whole(
     ("proof", "where", "wrong"),
     [
         ({"token": {"header": "X-T"}}, "x-t", {"headers": {"X-T": "wrong"}}),
-        ({"hmac": {"header": "X-S"}}, "x-s", {"headers": {"X-S": "wrong"}}),
+        ({"hmac": {"header": "X-S"}}, "X-S", {"headers": {"X-S": "wrong"}}),
         ({"basic": {}}, "authorization", {"headers": basic("anybody", "wrong")}),
         ({"query": "token"}, "query.token", {"query": {"token": "wrong"}}),
     ],
