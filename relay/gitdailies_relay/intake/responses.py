@@ -6,7 +6,7 @@
 | about what was stored before                         | 202 repeated, with the same ids     |
 | valid, but nothing to report                         | 200 with the reasons                |
 | without a line under `services`                      | 202 unmapped, with the reasons      |
-| valid JSON that the vendor's table cannot read       | 202 quarantined                     |
+| with a word or field that the table does not know    | 202 quarantined                     |
 | wrong or missing proof                               | 401, no detail                      |
 | not JSON                                             | 400: where, and what was expected   |
 | unknown source / wrong method / too large / encoded  | 404 / 405 / 413 / 415               |

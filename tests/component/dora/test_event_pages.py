@@ -66,10 +66,10 @@ def test_a_member_sees_no_body_no_key_and_no_delete(
 def test_an_owner_reads_how_to_repair_a_misspelled_repository(
     receiver: Receiver, people: tuple[Visitor, Visitor]
 ) -> None:
-    """The page of a deploy has the line for gitdailies.yml; that of an incident, which can be moved, has not."""
+    """The page of a deploy has the line for gitdailies.yml; that of an incident, which can move, has none."""
     owner, member = people
-    send(receiver, {**deploy("d1", "02T08:00:00"), "repo": "northlight/biling"})
-    send(receiver, {**started("i1", "02T09:00:00", "Q1"), "repo": "northlight/biling"})
+    events = deploy("d1", "02T08:00:00"), started("i1", "02T09:00:00", "Q1")
+    send(receiver, *({**one, "repo": "northlight/biling"} for one in events))
     line = "repositories: {OWNER/NAME: {was: [northlight/biling]}}"
     assert line in html.unescape(owner.get("/deploys/d1").text)
     assert "was: [" not in owner.get("/incidents/i1").text
