@@ -115,7 +115,7 @@ class Hmac:
         if not any_equal(expected, given):
             raise ProofError(
                 f"{self.where}: expected a signature by a secret of this source, "
-                f"got {'another' if given else 'none'}"
+                f"got {'another' if any(given) else 'none'}"
             )
 
     def made(self, body: bytes, secret: Secret, user: str, at: datetime) -> Proven:  # noqa: ARG002
