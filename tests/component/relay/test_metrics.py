@@ -74,8 +74,8 @@ def test_intake_is_counted(busy: Relay) -> None:
     """Requests by their answer, messages by their outcome and reason, quarantined bodies by reason."""
     metrics = samples(busy)
     counted = {
-        'requests_total{source="pagerduty",status="202"}': 5,
-        'requests_total{source="pagerduty",status="200"}': 4,
+        'requests_total{source="pagerduty",status="202"}': 7,
+        'requests_total{source="pagerduty",status="200"}': 2,
         'requests_total{source="filtered",status="200"}': 1,
         'requests_total{source="pagerduty",status="400"}': 1,
         'requests_total{source="pagerduty",status="401"}': 1,
