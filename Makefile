@@ -28,7 +28,7 @@ help: ## list the targets
 
 $(READY): pyproject.toml
 	@sh scripts/check_python.sh '$(PYTHON)'
-	@echo "setting up $(VENV): once, in less than a minute"
+	@echo "setting up $(VENV): once, in a minute or two"
 	@# What an interrupted start left has a Python, but no pip.
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@# Compiling all that is installed takes half of the time. Python compiles what it imports.

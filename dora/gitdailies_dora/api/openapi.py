@@ -74,7 +74,8 @@ def document() -> Json:
             "version": VERSION,
             "description": "Accepts deploys and incidents, counts each once, and lists them. "
             "Unknown fields are stored with an event, and the response names them. "
-            "Without `environment` they are refused.",
+            "Since such a field may be the environment, a deploy or a start that has one needs "
+            "`environment`, `reporter` or `source`. Without all three, it is refused.",
             "x-gitdailies-receiver": OURS,
         },
         "servers": [{"url": "/", "description": "the server that this document comes from"}],

@@ -18,7 +18,7 @@ import structlog
 from gitdailies_connection.config.sections.settings import RelaySettings, Source
 from gitdailies_core.errors import CertificateMissing, ProofError, StoreUnavailable, UnreadableBody
 from gitdailies_core.incidents.routing import Routes
-from gitdailies_core.reasons import INVALID_JSON, NO_COMMIT, UNEXPECTED_PAYLOAD
+from gitdailies_core.reasons import INVALID_JSON, UNMAPPED
 from gitdailies_core.sources.protocol import Adapter
 from gitdailies_core.sources.request import NO_QUERY, Request, decode_headers, decode_query
 from gitdailies_core.values import trace_context
@@ -53,9 +53,6 @@ BODY_BYTES = 1024 * 1024
 PROBES = ("/healthz", "/readyz")
 _METHODS = frozenset(responses.METHODS.split(", "))
 _PREFIX = "/hooks/"
-
-# A user has to act before such a message can count, and it is the vendor's body that is at fault.
-_UNREAD = frozenset({UNEXPECTED_PAYLOAD, NO_COMMIT})
 
 
 @dataclass(frozen=True)
@@ -290,7 +287,9 @@ class IntakeApp:
         )
         if accepted.quarantine_code == INVALID_JSON:
             return responses.invalid_json(accepted.delivery, reasons[0])
-        if accepted.quarantine_code in _UNREAD and not accepted.events:
+        if accepted.quarantine_code == UNMAPPED and not accepted.events:
+            return responses.unmapped(accepted.delivery, reasons)
+        if accepted.quarantine_code and not accepted.events:
             code = accepted.quarantine_code
             reason = next(reason.text for reason in accepted.reasons if reason.code == code)
             return responses.quarantined(accepted.delivery, reason)

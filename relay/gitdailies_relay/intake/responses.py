@@ -5,7 +5,8 @@
 | stored                                               | 202 with the event ids              |
 | about what was stored before                         | 202 repeated, with the same ids     |
 | valid, but nothing to report                         | 200 with the reasons                |
-| valid JSON that the vendor's table cannot read       | 202 quarantined                     |
+| without a line under `services`                      | 202 unmapped, with the reasons      |
+| with a word or field that the table does not know    | 202 quarantined                     |
 | wrong or missing proof                               | 401, no detail                      |
 | not JSON                                             | 400: where, and what was expected   |
 | unknown source / wrong method / too large / encoded  | 404 / 405 / 413 / 415               |
@@ -53,6 +54,10 @@ def stored(delivery: str, events: Sequence[str], reasons: Sequence[str], *, repe
 
 def ignored(delivery: str, reasons: Sequence[str]) -> VendorAnswer:
     return _answer(200, {"status": "ignored", "delivery": delivery, "reasons": reasons})
+
+
+def unmapped(delivery: str, reasons: Sequence[str]) -> VendorAnswer:
+    return _answer(202, {"status": "unmapped", "delivery": delivery, "reasons": reasons})
 
 
 def quarantined(delivery: str, reason: str) -> VendorAnswer:

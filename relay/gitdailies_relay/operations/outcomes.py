@@ -83,7 +83,10 @@ class DeliveryFacts:
 
 @dataclass(frozen=True)
 class DeliveryOutcome:
-    """What became of a delivery: a word of OUTCOMES, a sentence, and the actions that fit."""
+    """What became of a delivery: a word of OUTCOMES, a sentence, and the actions that fit.
+
+    The sentence begins with the title of the outcome and a colon, which a page with a badge leaves out.
+    """
 
     word: str
     sentence: str
@@ -119,17 +122,17 @@ def _without_events(facts: DeliveryFacts) -> tuple[str, str]:
     reasons = [one.reason for one in facts.stored.values() if one.state == DISCARDED]
     reasons += [event.reason or "" for event in facts.in_state(DISCARDED).values()]
     if reasons:
-        return DISCARDED, f"Discarded: {reasons[0]}" if reasons[0] else "Discarded"
+        return DISCARDED, f"Discarded: {reasons[0] or 'no reason was given'}"
     outcomes = {message.outcome for message in facts.latest}
     if told := [one.reason for one in facts.latest if one.outcome == "replayed" and not one.events]:
         return PASSED_ON, f"Passed on: {told[0]}"
     if outcomes & {"stored", "replayed"}:
-        return PASSED_ON, "Passed on some time ago: its events are no longer stored here"
+        return PASSED_ON, "Passed on: its events are no longer stored here"
     ignored = next((one for one in facts.waits if one.code in NOT_WANTED), None)
     if ignored is not None:
         return FILTERED, f"Filtered: {ignored.reason.removeprefix('filtered: ')}"
     if outcomes == {REPEATED}:
-        return REPEATED, "Repeat of something that was stored before"
+        return REPEATED, "Repeat: it reports something that was stored before"
     reason = "; ".join(facts.reasons) or "it was read, and contains nothing to count"
     return IGNORED, f"Ignored: {reason.removeprefix('ignored: ')}"
 
@@ -148,4 +151,4 @@ def _waits(event: ShownEvent) -> str:
     if event.state == "held":
         why = "it waits for its push" if event.held_for == "push" else "its source holds it"
         return f"Waiting: {why}{f' until {when}' if when else ''}"
-    return f"Waiting to be sent{f': the next attempt is at {when}' if when else ''}"
+    return f"Waiting: {f'the next attempt is at {when}' if when else 'it is still to be sent'}"

@@ -113,7 +113,10 @@ class Hmac:
         given = [raw(one.lower() if self._hex else one) for one in found["signature"]]
         expected = (self._signature(key, content) for key in map(self._key, secrets) if key)
         if not any_equal(expected, given):
-            raise ProofError(f"{self.where}: expected a signature by a secret of this source, got none")
+            raise ProofError(
+                f"{self.where}: expected a signature by a secret of this source, "
+                f"got {'another' if any(given) else 'none'}"
+            )
 
     def made(self, body: bytes, secret: Secret, user: str, at: datetime) -> Proven:  # noqa: ARG002
         """Return the headers that prove *body*."""

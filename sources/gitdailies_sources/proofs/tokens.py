@@ -19,7 +19,7 @@ def _check(given: Sequence[str], secrets: Sequence[Secret], where: str) -> None:
     check_secrets(secrets)
     expected = [secret.reveal().encode() for secret in secrets]
     if not any_equal(expected, [raw(one) for one in given]):
-        raise ProofError(f"{where}: expected one of our tokens, got none")
+        raise ProofError(f"{where}: expected one of our tokens, got {'another' if any(given) else 'none'}")
 
 
 class Token:

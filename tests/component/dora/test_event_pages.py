@@ -52,6 +52,19 @@ def test_a_member_sees_no_body_no_key_and_no_delete(
         assert "What it counts for" in page
 
 
+def test_an_owner_reads_how_to_repair_a_misspelled_repository(
+    receiver: Receiver, people: tuple[Visitor, Visitor]
+) -> None:
+    """The page of a deploy has the line for gitdailies.yml; that of an incident, which can move, has none."""
+    owner, member = people
+    events = deploy("d1", "02T08:00:00"), started("i1", "02T09:00:00", "Q1")
+    send(receiver, *({**one, "repo": "northlight/biling"} for one in events))
+    line = "repositories: {OWNER/NAME: {was: [northlight/biling]}}"
+    assert line in html.unescape(owner.get("/deploys/d1").text)
+    assert "was: [" not in owner.get("/incidents/i1").text
+    assert "was: [" not in member.get("/deploys/d1").text
+
+
 def test_a_heading_is_short_and_the_whole_commit_is_below_it(receiver: Receiver, owner: Visitor) -> None:
     """A deploy is headed by the beginning of its commit, which is whole in a place that can be copied."""
     sha = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"

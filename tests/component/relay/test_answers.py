@@ -41,17 +41,11 @@ IGNORED = (
         "A",
         "incident.acknowledged neither starts nor ends an incident",
     ),
-    (pagerduty("incident.renamed", "B"), "", "not in the table of PagerDuty's event types"),
     (signed(deliveries.example("pagerduty", "pagey.ping")), "", "a ping: the connection works"),
     (
         pagerduty("incident.triggered", "C", source="filtered", urgency="low"),
         "C",
         "filtered: urgency is low; only high counts",
-    ),
-    (
-        pagerduty("incident.triggered", "D", service="attic"),
-        "D",
-        "unmapped: no line under services for 'attic'",
     ),
 )
 
@@ -65,6 +59,24 @@ def test_nothing_to_say_is_200_with_the_reason(relay: Relay) -> None:
         if incident:
             (explained,) = relay.explain(incident)["deliveries"]
             assert (explained["delivery"], explained["reason"]) == (answer.json()["delivery"], reason)
+
+
+def test_what_is_unmapped_is_202_with_this_word(relay: Relay) -> None:
+    """The answer has the word of the page of deliveries; it and `explain` have the reason."""
+    answer = pagerduty("incident.triggered", "D", service="attic").post(relay.url)
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "unmapped")
+    assert answer.json()["reasons"] == ["unmapped: no line under services for 'attic'"]
+    (explained,) = relay.explain("D")["deliveries"]
+    assert (explained["delivery"], explained["outcome"]) == (answer.json()["delivery"], "unmapped")
+
+
+def test_an_unknown_word_is_202_quarantined(relay: Relay) -> None:
+    """A word that the vendor's table does not have waits for an upgrade, and the answer says so."""
+    answer = pagerduty("incident.renamed", "B").post(relay.url)
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "quarantined")
+    assert answer.json()["reason"] == "not in the table of PagerDuty's event types"
 
 
 def test_a_shape_that_the_table_cannot_read_is_202_quarantined(relay: Relay) -> None:

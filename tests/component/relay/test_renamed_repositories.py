@@ -78,7 +78,7 @@ def test_the_status_has_the_line_until_it_is_pasted(
 ) -> None:
     """GitHub's delivery is quarantined with the line to paste; with it, a replay settles the matter."""
     line = f"repositories: {{{NEW}: {{was: [{former}]}}}}"
-    assert told(action, changes).post(relay.url).status_code == 200
+    assert told(action, changes).post(relay.url).json()["status"] == "quarantined"
     (alert,) = relay.status()["alerts"]
     assert alert["text"].endswith(f": {line}.")
     assert checked(relay) == [f"add this to gitdailies.yml, here and at the DORA server: {line}"]

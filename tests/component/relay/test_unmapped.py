@@ -127,6 +127,6 @@ def test_a_name_that_is_too_long_for_a_repository_is_unmapped(tmp_path: Path) ->
             for length in (246, 247)
         ]
         (quarantined,) = relay.failed()["quarantined"]
-    assert [answer.status_code for answer in answers] == [202, 200]
+    assert [answer.status_code for answer in answers] == [202, 202]
     assert (quarantined["delivery"], quarantined["code"]) == (answers[1].json()["delivery"], "unmapped")
     assert "got 256 characters, 255 are allowed from 'larkspur/{service}'" in quarantined["reason"]

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 import yaml
 from gitdailies_connection.relay.answers import DecidedMessage, ShownEvent, StoredRequest
+from gitdailies_dora.pages.deliveries import delivery_words
 from gitdailies_relay.operations.outcomes import ACTIONS, OUTCOMES, DeliveryFacts, outcome_of
 
 CASES = yaml.safe_load((Path(__file__).parent / "data/outcomes.yml").read_text("utf-8"))
@@ -46,6 +47,16 @@ def test_each_state_has_its_word_sentence_and_steps(name: str) -> None:
     assert (outcome.word, list(outcome.steps)) == (case["word"], case["steps"])
     assert set(outcome.steps) <= set(ACTIONS)
     assert case["said"] in outcome.sentence
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_sentence_begins_with_the_title_of_its_outcome(name: str) -> None:
+    """A page shows the title as a badge, and the rest of the sentence does not repeat it."""
+    word, sentence = CASES[name]["word"], outcome_of(facts(CASES[name])).sentence
+    rest = delivery_words.said(word, sentence)
+    title = delivery_words.OUTCOMES[word][0]
+    assert sentence == f"{title}: {rest}"
+    assert not rest.startswith(title)
 
 
 def test_every_outcome_is_in_a_case() -> None:

@@ -217,6 +217,23 @@ def test_a_shared_secret_is_compared_whole(
     assert accepts(proof, headers, query=query) is right
 
 
+@pytest.mark.parametrize(
+    ("proof", "where", "wrong"),
+    [
+        ({"token": {"header": "X-T"}}, "x-t", {"headers": {"X-T": "wrong"}}),
+        ({"hmac": {"header": "X-S"}}, "X-S", {"headers": {"X-S": "wrong"}}),
+        ({"basic": {}}, "authorization", {"headers": basic("anybody", "wrong")}),
+        ({"query": "token"}, "query.token", {"query": {"token": "wrong"}}),
+    ],
+)
+def test_a_refusal_says_whether_a_secret_came(proof: Any, where: str, wrong: dict[str, Any]) -> None:
+    """It names the place, and tells a wrong secret or signature from a missing one."""
+    for given, got in ((wrong, "another"), ({}, "none")):
+        request = Request.make(**{"headers": {}, "body": BODY, "query": {}, "received_at": NOW, **given})
+        with pytest.raises(ProofError, match=rf"^{where}: expected .*, got {got}$"):
+            choice(proof).verify(request, [Secret(SECRET)], ProofSettings())
+
+
 def test_the_first_proof_that_is_there_decides() -> None:
     """A wrong signature is not mended by a right token beside it."""
     proof = [{"hmac": {"header": "X-S"}}, {"query": "token"}]
