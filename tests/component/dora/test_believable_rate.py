@@ -197,7 +197,7 @@ def test_the_card_explains_how_chance_was_taken_off(receiver: Receiver, owner: V
 def test_the_card_says_what_to_do(receiver: Receiver, owner: Visitor, key: str) -> None:
     """After the counts, a link leads to the deploys to decide on; what only repeats the counts is folded."""
     found = convert(fail_rate(receiver, key), ChangeFailRate)
-    do = "Decide on the 8 that may have failed. Each decision makes the rate surer"
+    do = "Decide on the 8 that may have failed. Each decision makes the rate more certain"
     for query in (PERIOD, f"{PERIOD}&repo={REPO}"):
         page = owner.get(f"/dora?{query}").text
         assert f"{rates.behind(found, '24 h')} {do}" in text_of(page)

@@ -1,12 +1,15 @@
 """The words of the pages about deliveries, and requests without a valid key."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from gitdailies_connection.relay.answers import (
     DecidedMessage,
     MappedService,
     NotedAction,
+    RelayAlert,
     SendingAttempt,
     ShownDelivery,
     ShownEvent,
@@ -118,6 +121,21 @@ def test_a_badge_says_the_first_word() -> None:
 def test_filters_are_in_the_address() -> None:
     """An address holds what is set, and nothing else."""
     assert list_address("eu", {"q": "a&b", "source": ""}, after=None) == "/deliveries?relay=eu&q=a%26b"
+
+
+def test_an_alert_leads_to_what_it_is_about() -> None:
+    """That is a list of deliveries, or of open incidents; the list refuses a source that is gone."""
+    given = (
+        RelayAlert("incident_open", "An incident is open."),
+        RelayAlert("late", "It waits.", outcome="waiting"),
+        RelayAlert("source_silent", "It is silent.", source="gone"),
+    )
+    state: Any = SimpleNamespace(sources=("pagerduty",), alerts=given)
+    assert [href for _, href in delivery_words.alerts("relay", state)] == [
+        "/events?kind=incidentStarted&outcome=open",
+        "/deliveries?relay=relay&outcome=waiting",
+        "",
+    ]
 
 
 def test_requests_without_a_key_are_few_kinds(monkeypatch: pytest.MonkeyPatch) -> None:

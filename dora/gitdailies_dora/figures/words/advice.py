@@ -35,8 +35,8 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "behind": "ask again in a moment",
         # The commits of a deploy are not known.
         lead_time.NO_PREDECESSOR: (
-            "nothing; the next deploy here that lists its commits has lead times; in a repository of several "
-            "services, let each deploy name its service, which a runner without Python cannot"
+            "nothing: the next deploy here that lists its commits has lead times. In a repository of several "
+            "services, let each deploy name its service; a runner without Python cannot do that"
         ),
         lead_time.NO_COMMITS: (
             f"name a mirror in dora.mirrors, or {_WHOLE}, by a CI step; "

@@ -8,11 +8,14 @@ from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from gitdailies_connection.relay.answers import ListedDelivery, RelayAlert, RelayStatus, ShownDelivery
+from gitdailies_core.events.events import INCIDENT_STARTED
 from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
 from markupsafe import Markup
 
+from gitdailies_dora.derived.read.events.event_filters import OPEN
 from gitdailies_dora.pages.charts import sparks
+from gitdailies_dora.pages.frame.event_links import events_url
 from gitdailies_dora.pages.frame.formatting import amount, clock_time, count, duration
 
 # The title of each outcome, what it means, and the same in a few words, for a list to choose from.
@@ -277,15 +280,15 @@ def list_address(relay: str, filters: Mapping[str, str], **more: str | None) -> 
 
 
 def alerts(relay: str, state: RelayStatus) -> list[tuple[str, str]]:
-    """Return each alert, with the address of the list of the deliveries that it is about, or ""."""
+    """Return each alert, with the address of the list of the deliveries or incidents that it is about, or ""."""
     # The list refuses the name of a source that gitdailies.yml no longer has.
     known = {None, *state.sources}
-    return [
-        (alert.text, _deliveries_of(relay, alert) if alert.source in known else "") for alert in state.alerts
-    ]
+    return [(alert.text, _list_of(relay, alert) if alert.source in known else "") for alert in state.alerts]
 
 
-def _deliveries_of(relay: str, alert: RelayAlert) -> str:
+def _list_of(relay: str, alert: RelayAlert) -> str:
+    if alert.code == "incident_open":
+        return events_url(kind=INCIDENT_STARTED, outcome=OPEN)
     filters = {"outcome": alert.outcome or "", "source": alert.source or ""}
     return list_address(relay, filters) if any(filters.values()) else ""
 

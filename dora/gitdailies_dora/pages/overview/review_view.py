@@ -36,8 +36,8 @@ TITLES = {
 }
 # What each section asks of the reader.
 _QUESTIONS = {
-    review.FAILED: "Is the cause right? Do you know what repaired it? Of one that may have failed, "
-    f"only the time of an incident says so: did the deploy cause it? {WHEN_NOT_FAILED}",
+    review.FAILED: "Is the cause right? Do you know what repaired it? If a deploy may have failed, the time "
+    f"of an incident is the only evidence. Did the deploy cause it? {WHEN_NOT_FAILED}",
     review.UNLINKED: "Which deploy caused it, if any?",
     review.UNCOUNTED: "Should they count as production, or belong to another name?",
     review.TWICE: "Do two reporters report the same deploy? Then let only one of them report it.",
@@ -322,7 +322,7 @@ def _doubtful(line: answers.DoubtfulTarget) -> list[Piece]:
 @_sentence.register
 def _slowest(line: answers.SlowestChange) -> list[Piece]:
     lead = formatting.duration(line.lead_time_seconds)
-    return [Piece(f"{lead} from its commit to "), *_named(line.deploy), Piece(".")]
+    return [Piece(f"{lead} from commit to "), *_named(line.deploy), Piece(".")]
 
 
 @_sentence.register
@@ -339,7 +339,7 @@ def _silent(line: answers.SilentSender) -> list[Piece]:
         who = [Piece(f"{line.name} of "), *who]
     return [
         *who,
-        Piece(" deployed in each of the four weeks before, but not this week. The last deploy is "),
+        Piece(" reported deploys in each of the four weeks before, but none this week. The last one is "),
         link(line.last),
         Piece("."),
     ]

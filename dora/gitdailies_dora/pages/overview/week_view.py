@@ -77,7 +77,10 @@ def headline(answer: answers.Review, now: int) -> list[Piece]:
         amount(number, *words)
         for number, words in (
             (incidents, ("outage", "outages")),
-            (len(happened) - incidents, ("failed deploy without an incident", "failed deploys without one")),
+            (
+                len(happened) - incidents,
+                ("failed deploy without an incident", "failed deploys without an incident"),
+            ),
         )
         if number
     ]
