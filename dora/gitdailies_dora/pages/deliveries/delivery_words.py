@@ -280,7 +280,7 @@ def list_address(relay: str, filters: Mapping[str, str], **more: str | None) -> 
 
 
 def alerts(relay: str, state: RelayStatus) -> list[tuple[str, str]]:
-    """Return each alert, with the address of the list of the deliveries or incidents that it is about, or ""."""
+    """Return each alert, with the address of the list of what it is about, or ""."""
     # The list refuses the name of a source that gitdailies.yml no longer has.
     known = {None, *state.sources}
     return [(alert.text, _list_of(relay, alert) if alert.source in known else "") for alert in state.alerts]
