@@ -87,7 +87,7 @@ class RelatedReader:
         """Return the event that *find* finds; raises Refusal (`busy`) if the rows are for other settings."""
         # Far away, the verdicts find the names that were read here.
         names = partial(self.session.execute, spellings.NAMES)
-        _, found, _ = self.together(self.check, partial(self._found, find), names)
+        _, found, _ = self.read_together(self.check, partial(self._found, find), names)
         return cast("Found | None", found)
 
     def read_together(self, *works: Callable[[], Any]) -> list[Any]:
@@ -147,7 +147,7 @@ class RelatedReader:
         None is new while it is not known which are, as *unknown* says.
         """
         counting = outcome if outcome is not None and outcome.counts else None
-        (deploy,), reports = self.together(
+        (deploy,), reports = self.read_together(
             partial(self._deploys, [found.body], max(found.at, self.now)),
             lambda: () if counting is None else self._reports(counting),
         )
