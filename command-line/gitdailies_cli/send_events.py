@@ -59,9 +59,8 @@ def find_destination(
         except VariableNotSet as error:
             if path is None:
                 raise
-            raise UsageError(
-                f"{error}; {path} has an address and a key: leave out --url to use them"
-            ) from None
+            how = "leave out --url" if url else f"unset {URL_VARIABLE}"
+            raise UsageError(f"{error}; for the address and the key of {path}, {how}") from None
         return Destination(url=address, key=source, timeout_seconds=timeout), key
     if path is None:
         raise ConfigurationError(

@@ -27,7 +27,7 @@ _OF_EXTRA = re.compile(r"([\w-]+).*; extra == ['\"](?:dora|relay|mcp)['\"]")
 def release() -> str:
     """Return the version that runs, with the first digits of its commit where that is known.
 
-    It is known about an image, of what was installed from Git, and of a clone that is used in place.
+    It is known for an image, for an installation from Git, and for a clone that is used in place.
     """
     commit = os.environ.get("GITDAILIES_BUILT_FROM", "")
     origin = json.loads(distribution(PACKAGE).read_text("direct_url.json") or "{}")

@@ -47,7 +47,7 @@ def mutations(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield copies of the body: each lacks one field, or has one of REPLACEMENTS in its place.
 
-    *is_chosen* says by the path of a field whether it is changed.
+    *is_chosen* decides from a field's path whether to change it.
     Each copy comes with a description of the change. A body that is not JSON, such as a form, is
     cut short at many places instead.
     """

@@ -11,7 +11,7 @@ from gitdailies_core.sources.deploy_messages import Deploy
 from gitdailies_core.sources.images import too_short
 from gitdailies_core.values.deploy_target import DeployTarget
 
-# The repository of a line is the one that the delivery names, also if it is a deployment repository.
+# `repo: same`: the repository that the delivery names, also if it is a deployment repository.
 SAME = "same"
 NONE = "none"
 _GLOB = frozenset("*?[")

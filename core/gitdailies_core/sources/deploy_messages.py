@@ -172,7 +172,7 @@ class Push:
     It makes no event. Its commits are remembered for the lead time of a later deploy.
 
     before, after  the branch's commit before and after it; "" where the push made or deleted the branch
-    commits        those that it brought, oldest first, if the vendor lists them
+    commits        those that it brought, oldest first, as many as the vendor lists
     forced         the branch's history was rewritten
     default_branch the repository's default branch, or None
     total          how many commits it brought, or None where the vendor does not say. Where `commits` are

@@ -63,7 +63,8 @@ def loads(body: bytes, *, duplicates: bool = True) -> Any:
 
 def parse_fault(error: Any) -> str:
     """Return the fault in a JSONDecodeError, without its place: expected ',' delimiter."""
-    return str(error.msg).replace("Expecting", "expected").lower().rstrip(": ")
+    text = str(error.msg).replace("Expecting", "expected").lower().rstrip(": ")
+    return text.removesuffix(" at").removesuffix(" starting")
 
 
 def guarded(

@@ -1,4 +1,4 @@
-"""Answers questions next to intake: in processes of their own, few at once, each for a limited time.
+"""Answers questions alongside intake: in processes of their own, few at once, each for a limited time.
 
 A question may read and count for as long as intake takes for a thousand events, and Python runs one
 thread at a time. So questions about a large store run in processes, which anyio starts with the first such

@@ -53,7 +53,7 @@ _DOUBTFUL_KEY_PROBES = 30
 class Recovery:
     """The receiver takes events: failures are forgiven, except in the partitions of `suspects`.
 
-    `had_failed`: this process has seen it refuse or miss events before.
+    `had_failed`: this process has seen it fail before.
     """
 
     suspects: frozenset[str]

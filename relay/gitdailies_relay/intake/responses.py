@@ -6,7 +6,7 @@
 | about what was stored before                         | 202 repeated, with the same ids     |
 | valid, but nothing to report                         | 200 with the reasons                |
 | without a line under `services`                      | 202 unmapped, with the reasons      |
-| with a word or field that the table does not know    | 202 quarantined                     |
+| what an upgrade or another setting may make count    | 202 quarantined                     |
 | wrong or missing proof                               | 401, no detail                      |
 | not JSON                                             | 400: where, and what was expected   |
 | unknown source / wrong method / too large / encoded  | 404 / 405 / 413 / 415               |

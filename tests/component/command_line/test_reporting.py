@@ -220,12 +220,13 @@ def test_usage_is_2(run, arguments, env, message):
     assert "Traceback" not in failed.stderr
 
 
-def test_a_missing_key_leads_to_the_file_that_has_one(run, tmp_path):
-    """With --url and no key, the error names the gitdailies.yml of the folder, which has both."""
+def test_a_missing_key_leads_to_the_file_of_the_folder(run, tmp_path):
+    """With an address and no key, the error names the gitdailies.yml of the folder, and the way to use it."""
     (tmp_path / "gitdailies.yml").write_text("gitdailies: {}\n")
     failed = run(*DEPLOY, "--url", "http://127.0.0.1:9/x")
-
-    assert failed.stderr.endswith("gitdailies.yml has an address and a key: leave out --url to use them\n")
+    assert failed.stderr.endswith("the address and the key of gitdailies.yml, leave out --url\n")
+    failed = run(*DEPLOY, GITDAILIES_WEBHOOK_URL="http://127.0.0.1:9/x")
+    assert failed.stderr.endswith(" of gitdailies.yml, unset GITDAILIES_WEBHOOK_URL\n")
 
 
 def test_refused_by_the_receiver_is_3(run, dora):

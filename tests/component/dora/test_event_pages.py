@@ -58,7 +58,7 @@ def test_an_owner_reads_how_to_repair_a_misspelled_repository(
     """The page of a deploy has the line for gitdailies.yml; that of an incident, which can move, has none."""
     events = deploy("d1", "02T08:00:00"), started("i1", "02T09:00:00", "Q1")
     send(receiver, *({**one, "repo": "northlight/biling"} for one in events))
-    line = "repositories: {OWNER/NAME: {was: [northlight/biling]}}"
+    line = "OWNER/NAME: {was: [northlight/biling]}"
     assert line in html.unescape(owner.get("/deploys/d1").text)
     assert "was: [" not in owner.get("/incidents/i1").text
     assert "was: [" not in member.get("/deploys/d1").text

@@ -20,7 +20,7 @@ _SENTENCES = {
     ),
     "services": (
         "the tags are of several services ({}), and git does not know which service a commit belongs to, so"
-        " lead times are unknown; choose one with --deploys 'tags:NAME*': lead times then have all commits"
+        " lead times are unknown; choose one with --deploys 'tags:NAME*': lead times then cover all commits"
     ),
     "last": "no deploys in the period, the last one was at {}: choose an earlier --since",
     "alone": (

@@ -35,8 +35,9 @@ class GitFacts(NamedTuple):
         return self.at or self.sha
 
     def reverts_since(self, before: str | None) -> tuple[str, ...]:
-        """Return the commits that those after *before* undo. It is the newest one's first parent if unknown.
+        """Return the commits that those after *before* undo.
 
+        If *before* is unknown, the first parent of the newest commit takes its place.
         Earlier reverts undid what earlier deploys brought, and were in these. One outside the service undid
         nothing of it.
         """

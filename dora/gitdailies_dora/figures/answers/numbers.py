@@ -119,7 +119,7 @@ class FailedDeploymentRecoveryTime(Struct, frozen=True, rename="camel"):
     recovered: Count
     open: Annotated[Count, _about("failed deploys with an outage that has not ended")]
     by_remedy: ByRemedy
-    without_incident: Annotated[Count, _about("failed deploys without a recovery time")]
+    without_incident: Annotated[Count, _about("failed deploys whose recovery no outage and no remedy tells")]
 
 
 class DeploymentReworkRate(Struct, frozen=True, rename="camel"):

@@ -2,7 +2,7 @@
 
 Incidents of one title that touch are one outage, in any repositories. One without an end touches those that
 begin within a day. Open ones come first, then long ones. If each outage has a severity, the severest come
-before the longest; otherwise severities cannot be compared.
+before the longest; otherwise severities cannot be compared. Deploys that failed without one come last.
 """
 
 import re

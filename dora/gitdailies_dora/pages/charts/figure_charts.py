@@ -63,7 +63,7 @@ class Rolled(NamedTuple):
 
 
 class BucketValue(NamedTuple):
-    """The drawing of a figure in one bucket: its value, and how many events are behind it.
+    """What to draw for a figure in one bucket: its value, and how many events are behind it.
 
     `some` of these are counted by a rate, `certain` of them for certain. `days` are those of a count.
     `spread` is the middle half of durations in seconds, or the interval of a rate (95 %). It and `rolled`
@@ -108,7 +108,7 @@ class Drawn(NamedTuple):
 
 
 def drawn(measure: Measure, values: Sequence[BucketValue], trends: Trends) -> Drawn:
-    """Draw a figure; *values* has the drawing of each bucket."""
+    """Draw a figure; *values* has what to draw for each bucket."""
     unit = trends.unit
     points = _points(measure, values, trends)
     own = {COUNTS: 0, PARTS: 1}.get(measure.kind, 2)

@@ -38,8 +38,7 @@ TOO_SHORT = f"fewer than {comparison.LEAST_WEEKS} whole weeks to compare"
 # What each figure of a week and of the week before needs to be compared.
 LEAST_OF_A_WEEK = (
     "Too few to compare: in each week, a rate needs deploys, "
-    f"at least {comparison.LEAST_SETTLED}; a time needs {comparison.LEAST_DEPLOYS}; and the deployment "
-    f"frequency needs {comparison.LEAST_WEEKS} whole weeks."
+    f"at least {comparison.LEAST_SETTLED}; a time needs {comparison.LEAST_DEPLOYS}."
 )
 _NOT_CLEAR: Mapping[str, str] = {comparison.FEW: FEW, comparison.UNCLEAR: UNCLEAR, TOO_SHORT: TOO_SHORT}
 # Which of two decisions a person takes.
@@ -143,9 +142,9 @@ def lacking(waiting: Sequence[SuggestedService]) -> str:
     incidents, still = (sum(getattr(one, name) for one in waiting) for name in ("incidents", "open"))
     if not incidents:
         return ""
-    services = amount(len(waiting), "service has", "services have")
+    services = amount(sum(1 for one in waiting if one.incidents), "service has", "services have")
     of = amount(incidents, "incident", "incidents")
-    return f"Figures lack {of} of this and other weeks ({count(still)} open): {services} no line yet."
+    return f"Figures lack {of} of any time ({count(still)} open): {services} no line yet."
 
 
 def unit_of(found: Iterable[numbers.Figures]) -> tuple[int, str]:

@@ -84,7 +84,9 @@ class ReviewPage(PageGroup):
         counts = [urls_of_counts(place, span, settings.window_us) for span in (week.period, week.before)]
         over = week.period.until == week.period.ended_at
         notice = review_view.still_counting(found, now, settings.zone)
-        waiting = await self._site.relays.unmapped()
+        figures = week_view.figures(found, *counts)
+        # A link is open to everybody, and a relay answers few at once.
+        waiting = [] if shared else await self._site.relays.unmapped()
         return self._site.render(
             visit,
             "review.html",
@@ -104,8 +106,8 @@ class ReviewPage(PageGroup):
             no_events=no_events,
             notice=notice,
             headline=week_view.headline(found, now),
-            figures=week_view.figures(found, *counts),
-            least=phrases.LEAST_OF_A_WEEK,
+            figures=figures,
+            least=phrases.LEAST_OF_A_WEEK if any(one.became == phrases.FEW for one in figures) else "",
             happened=week_view.lines(found, now, settings.zone),
             happened_left=found.happened_left,
             markdown=review_view.markdown(found, waiting, now, settings.zone, visit.origin, team),

@@ -87,12 +87,14 @@ def headline(answer: answers.Review, now: int) -> list[Piece]:
     still = [one for one in happened if one.open]
     more = [Piece(f" and {len(still) - _NAMED} more")] if len(still) > _NAMED else []
     named = [Piece(" Still open: "), *joined(list(map(_title, still[:_NAMED]))), *more, Piece(".")]
+    # In the list, the worst of those that are open and the worst of those that are over come first.
+    firsts = {one.open: one for one in reversed(happened)}.values()
     ranked = are_ranked(one.severity for one in happened if one.how is not None)
 
     def weight(one: answers.Happening) -> tuple[bool, int, float]:
         return one.how is None, severity_rank(one.severity) if ranked else 0, -(_seconds(one, now) or 0)
 
-    worst = min(happened, key=weight)
+    worst = min(firsts, key=weight)
     took = _seconds(worst, now)
     told = [*([worst.severity] if worst.severity else []), *([duration(took)] if took is not None else [])]
     rest = f" ({', '.join(told)})." if told else "."
