@@ -6,7 +6,7 @@ Sources: Azure DevOps' REST API reference, "Builds", "Timeline" and "Definitions
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
-from gitdailies_core.ci.job.facts import at
+from gitdailies_core.ci.job.facts import value_at
 from gitdailies_core.ci.job.inputs import Inputs
 from gitdailies_core.ci.past import INPUT_PARAMETERS, DeployReader, PastRecords, authorization, deploys
 from gitdailies_core.ci.platforms.azure import AZURE
@@ -83,19 +83,19 @@ def _of_stage(build: Row, stage: Row, known: Row, inputs: Inputs) -> PastMessage
         yield Ignored("a run of a pull request; the listing does not name its branch's commit")
         return
     # Some runs name only the id of their repository.
-    own = at(known, "repository.id") == repository.text("id")
+    own = value_at(known, "repository.id") == repository.text("id")
     of = known["repository"] if own else build["repository"]
     environ = {
-        "SYSTEM_COLLECTIONURI": at(known, "collection"),
-        "SYSTEM_TEAMPROJECT": at(build, "project.name"),
+        "SYSTEM_COLLECTIONURI": value_at(known, "collection"),
+        "SYSTEM_TEAMPROJECT": value_at(build, "project.name"),
         "SYSTEM_STAGEATTEMPT": attempt.optional_text("attempt"),
         "BUILD_BUILDID": fields.text("id"),
         "BUILD_REASON": reason[:1].upper() + reason[1:],
-        "BUILD_SOURCEVERSION": at(build, "sourceVersion"),
-        "BUILD_SOURCEBRANCH": at(build, "sourceBranch"),
-        "BUILD_REPOSITORY_PROVIDER": at(of, "type"),
-        "BUILD_REPOSITORY_NAME": at(of, "name id"),
-        "BUILD_REPOSITORY_URI": at(of, "url"),
+        "BUILD_SOURCEVERSION": value_at(build, "sourceVersion"),
+        "BUILD_SOURCEBRANCH": value_at(build, "sourceBranch"),
+        "BUILD_REPOSITORY_PROVIDER": value_at(of, "type"),
+        "BUILD_REPOSITORY_NAME": value_at(of, "name id"),
+        "BUILD_REPOSITORY_URI": value_at(of, "url"),
         "AGENT_JOBSTATUS": attempt.optional_text("result"),
     }
     yield from deploys(AZURE, environ, inputs, at=attempt.time("finishTime"))

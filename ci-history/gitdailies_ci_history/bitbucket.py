@@ -6,7 +6,7 @@ Source: Bitbucket Cloud's REST API reference, "Pipelines". `run_number` of a ste
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
-from gitdailies_core.ci.job.facts import at
+from gitdailies_core.ci.job.facts import value_at
 from gitdailies_core.ci.job.inputs import Inputs
 from gitdailies_core.ci.past import STEP_PARAMETERS, DeployReader, PastRecords, deploys
 from gitdailies_core.ci.platforms.bitbucket import BITBUCKET
@@ -25,7 +25,7 @@ def _deploys(
     path = f"/repositories/{quote(inputs.repos[0].path)}/pipelines"
     listed = _listed(pages, path, [("sort", "-created_on")])
     for pipeline in history.newest_first(listed, window, history.time_of("pipeline", "created_on")):
-        if parameters.get("branch") in (None, at(pipeline, "target.ref_name")):
+        if parameters.get("branch") in (None, value_at(pipeline, "target.ref_name")):
             steps = f"{path}/{quote(Fields(pipeline, 'pipeline').text('uuid'), safe='')}/steps"
             rows = [row for page in _listed(pages, steps, []) for row in page]
             yield _of_pipeline(pipeline, rows, parameters["step"], inputs)
@@ -42,7 +42,7 @@ def _of_pipeline(
     named = [Fields(row, "step") for row in steps if row.get("name") == name]
     if not named:
         yield Ignored(f"a pipeline without a step {name!a}")
-    kind, ref = at(pipeline, "target.ref_type"), at(pipeline, "target.ref_name")
+    kind, ref = value_at(pipeline, "target.ref_type"), value_at(pipeline, "target.ref_name")
     for step in named:
         state = step.object("state")
         result = (state.optional_object("result") or state).text("name")
@@ -50,10 +50,10 @@ def _of_pipeline(
             "BITBUCKET_BUILD_NUMBER": Fields(pipeline, "pipeline").text("build_number"),
             "BITBUCKET_STEP_RUN_NUMBER": step.optional_text("run_number"),
             "BITBUCKET_REPO_FULL_NAME": inputs.repos[0].path,
-            "BITBUCKET_COMMIT": at(pipeline, "target.commit.hash"),
-            "BITBUCKET_BRANCH": ref if kind == "branch" else at(pipeline, "target.source"),
+            "BITBUCKET_COMMIT": value_at(pipeline, "target.commit.hash"),
+            "BITBUCKET_BRANCH": ref if kind == "branch" else value_at(pipeline, "target.source"),
             "BITBUCKET_TAG": ref if kind == "tag" else None,
-            "BITBUCKET_PR_ID": at(pipeline, "target.pullrequest.id"),
+            "BITBUCKET_PR_ID": value_at(pipeline, "target.pullrequest.id"),
             "BITBUCKET_EXIT_CODE": result,
         }
         ended = step.time("completed_on") if result == SUCCESSFUL else None

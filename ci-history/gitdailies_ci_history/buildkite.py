@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import quote
 
-from gitdailies_core.ci.job.facts import at
+from gitdailies_core.ci.job.facts import value_at
 from gitdailies_core.ci.job.inputs import Inputs
 from gitdailies_core.ci.past import INPUT_PARAMETERS, DeployReader, PastRecords, deploys
 from gitdailies_core.ci.platforms.buildkite import BUILDKITE
@@ -59,19 +59,19 @@ def _of_build(build: Row, name: str, window: Window, inputs: Inputs) -> PastMess
 def _environ(build: Row, job: Fields) -> dict[str, str | None]:
     state = "failed softly" if job.raw("soft_failed") is True else job.text("state")
     return {
-        **{name: at(build, f"env.{name}") for name in _ADDED},
+        **{name: value_at(build, f"env.{name}") for name in _ADDED},
         "BUILDKITE_BUILD_ID": Fields(build, "build").text("id"),
-        "BUILDKITE_BUILD_URL": at(build, "web_url"),
-        "BUILDKITE_REPO": at(build, "pipeline.repository"),
-        "BUILDKITE_PIPELINE_DEFAULT_BRANCH": at(build, "pipeline.default_branch"),
-        "BUILDKITE_COMMIT": at(build, "commit"),
-        "BUILDKITE_BRANCH": at(build, "branch"),
-        "BUILDKITE_TAG": at(build, "tag"),
-        "BUILDKITE_MESSAGE": at(build, "message"),
-        "BUILDKITE_SOURCE": at(build, "source"),
-        "BUILDKITE_PULL_REQUEST": at(build, "pull_request.id"),
-        "BUILDKITE_PULL_REQUEST_REPO": at(build, "pull_request.repository"),
-        "BUILDKITE_REBUILT_FROM_BUILD_ID": at(build, "rebuilt_from.id"),
+        "BUILDKITE_BUILD_URL": value_at(build, "web_url"),
+        "BUILDKITE_REPO": value_at(build, "pipeline.repository"),
+        "BUILDKITE_PIPELINE_DEFAULT_BRANCH": value_at(build, "pipeline.default_branch"),
+        "BUILDKITE_COMMIT": value_at(build, "commit"),
+        "BUILDKITE_BRANCH": value_at(build, "branch"),
+        "BUILDKITE_TAG": value_at(build, "tag"),
+        "BUILDKITE_MESSAGE": value_at(build, "message"),
+        "BUILDKITE_SOURCE": value_at(build, "source"),
+        "BUILDKITE_PULL_REQUEST": value_at(build, "pull_request.id"),
+        "BUILDKITE_PULL_REQUEST_REPO": value_at(build, "pull_request.repository"),
+        "BUILDKITE_REBUILT_FROM_BUILD_ID": value_at(build, "rebuilt_from.id"),
         "BUILDKITE_RETRY_COUNT": job.optional_text("retries_count"),
         "BUILDKITE_COMMAND_EXIT_STATUS": state,
     }

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from urllib.parse import quote
 
-from gitdailies_core.ci.job.facts import at, repo_of
+from gitdailies_core.ci.job.facts import repo_of, value_at
 from gitdailies_core.ci.job.inputs import Inputs
 from gitdailies_core.ci.past import INPUT_PARAMETERS, DeployReader, PastRecords, deploys
 from gitdailies_core.ci.platforms.jenkins import JENKINS
@@ -55,7 +55,7 @@ def _stage(stages: list[Row], name: str) -> Row | None:
 def _of_build(build: Row, over: Row | None, inputs: Inputs) -> PastMessages:
     """Yield the deploy of a build, if *over*, the build or its stage, succeeded; else why there is none."""
     if over is None or over.get("result") != SUCCESS:
-        result = "it has no such stage" if over is None else at(over, "result") or "it has not ended"
+        result = "it has no such stage" if over is None else value_at(over, "result") or "it has not ended"
         yield Ignored(f"a build that did not succeed ({result})")
         return
     fields, found = Fields(build, "build"), _checkouts(build, inputs)
@@ -68,7 +68,7 @@ def _of_build(build: Row, over: Row | None, inputs: Inputs) -> PastMessages:
     pull = branch[3:] if branch.startswith(("PR-", "MR-")) else None
     environ = {
         "BUILD_TAG": f"jenkins-{fields.text('job').replace('/', '-')}-{fields.text('number')}",
-        "BUILD_URL": at(build, "url"),
+        "BUILD_URL": value_at(build, "url"),
         "GIT_URL": address,
         "GIT_COMMIT": sha,
         "GIT_BRANCH": None if pull else branch,

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import NamedTuple
 from urllib.parse import quote
 
-from gitdailies_core.ci.job.facts import at
+from gitdailies_core.ci.job.facts import value_at
 from gitdailies_core.ci.job.inputs import Inputs
 from gitdailies_core.ci.past import INPUT_PARAMETERS, DeployReader, PastRecords, deploys
 from gitdailies_core.ci.platforms.octopus import OCTOPUS
@@ -39,14 +39,14 @@ def of_deployment(deployment: Row, around: Around, inputs: Inputs, *, server: st
     task, release, environment = (Fields(row, what) for what, row in zip(around._fields, around, strict=True))
     fields, state = Fields(deployment, "deployment"), task.text("State")
     environ = {
-        "Octopus.Release.Id": at(deployment, "ReleaseId"),
+        "Octopus.Release.Id": value_at(deployment, "ReleaseId"),
         "Octopus.Deployment.Id": fields.text("Id"),
         "Octopus.Deployment.Changes": json.dumps(fields.raw("Changes")),
         "Octopus.Deployment.Error": "" if state == SUCCESS else state,
         "Octopus.Environment.Name": environment.text("Name"),
         "Octopus.Release.Number": release.text("Version"),
         "Octopus.Web.ServerUri": server,
-        "Octopus.Web.DeploymentLink": at(deployment, "Links.Web"),
+        "Octopus.Web.DeploymentLink": value_at(deployment, "Links.Web"),
     }
     ended = task.time("CompletedTime") if state == SUCCESS else None
     yield from deploys(OCTOPUS, environ, inputs, at=ended)

@@ -8,7 +8,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from gitdailies_core.ci.deploys.git_facts import GitFacts
-from gitdailies_core.ci.job.facts import at, readable_time
+from gitdailies_core.ci.job.facts import readable_time, value_at
 from gitdailies_core.ci.job.inputs import Inputs
 from gitdailies_core.ci.past import STEP_PARAMETERS, DeployReader, PastRecords, deploys
 from gitdailies_core.ci.platforms.travis import TRAVIS
@@ -50,12 +50,12 @@ def of_build(repo: str, build: Row, stage: str | None, inputs: Inputs) -> PastMe
         "TRAVIS_BUILD_ID": str(fields.raw("id")),
         "TRAVIS_REPO_SLUG": repo,
         "TRAVIS_COMMIT": sha,
-        "TRAVIS_BRANCH": at(build, "branch.name"),
+        "TRAVIS_BRANCH": value_at(build, "branch.name"),
         "TRAVIS_TAG": tag_of(build),
         "TRAVIS_TEST_RESULT": state,
-        "TRAVIS_COMMIT_MESSAGE": at(build, "commit.message"),
+        "TRAVIS_COMMIT_MESSAGE": value_at(build, "commit.message"),
     }
-    git = GitFacts(sha.lower(), commit_time=readable_time(at(build, "commit.committed_at")))
+    git = GitFacts(sha.lower(), commit_time=readable_time(value_at(build, "commit.committed_at")))
     ended = over.time("finished_at") if state == PASSED else None
     yield from deploys(TRAVIS, environ, inputs, git=git, at=ended)
 

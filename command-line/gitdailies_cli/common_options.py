@@ -66,7 +66,7 @@ def naming(where: str) -> Iterator[None]:
         raise UsageError(f"{where}: {error}") from None
 
 
-def moment(text: str, option: str) -> datetime:
+def parsed_time(text: str, option: str) -> datetime:
     """Read a time of an *option*, or a day, which is its midnight in UTC; raises UsageError."""
     try:
         return times.parse(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text, option)

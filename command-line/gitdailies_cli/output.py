@@ -30,7 +30,7 @@ def counted(count: int, one: str) -> str:
     return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
 
 
-def moment(text: str | None) -> str:
+def time_for_people(text: str | None) -> str:
     """Format a time for people, to the second; "" for None."""
     return "" if text is None else _FRACTION.sub("", text)
 

@@ -26,7 +26,7 @@ from gitdailies_dora.events.query import like
 from gitdailies_dora.events.records import change_log, spellings
 from gitdailies_dora.events.records.deleted import DELETE_OLD, DELETED, forget, remember
 from gitdailies_dora.sql.database import migrate
-from gitdailies_dora.sql.held_text import HELD
+from gitdailies_dora.sql.text_of_people import TEXTS
 
 _DELETE_EVENT = f"DELETE FROM events WHERE id = ? {DELETED}"  # noqa: S608  a constant
 # Copies of deleted events, and corrections, in the audit log.
@@ -82,7 +82,7 @@ def erase(database: Database, erasure: Erasure, *, actor: str = "", dry: bool = 
     migrate(database)
     turns, erased = Turns(database, dry=dry), Erased()
     if erasure.text is not None:
-        replace_text(turns, HELD, erasure.text, erased)
+        replace_text(turns, TEXTS, erasure.text, erased)
         with turns.turn() as session:
             _erase_names(session, erasure.text, erased)
     elif erasure.before is not None:

@@ -18,9 +18,9 @@ from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.events.dialect import VERIFIED
 from gitdailies_core.events.events import KINDS
 from gitdailies_core.events.kind import Kind
-from gitdailies_dora.sql.held_text import HELD as DORA
-from gitdailies_relay.store.held_text import HELD as RELAY
-from gitdailies_server.storage.held_text import Held, Treatment
+from gitdailies_dora.sql.text_of_people import TEXTS as DORA
+from gitdailies_relay.store.text_of_people import TEXTS as RELAY
+from gitdailies_server.storage.text_of_people import Texts, Treatment
 
 from scripts.generators import replace, table
 
@@ -93,7 +93,7 @@ PERSON = {
 }
 
 
-def table_of_stores(held: Iterable[Held]) -> str:
+def table_of_stores(held: Iterable[Texts]) -> str:
     """Write what `gitdailies erase` reads: a row for all columns that hold the same and are erased alike.
 
     Columns are named only where they may hold text of people.

@@ -48,7 +48,7 @@ class Readiness:
             self.store.writer.waiting_seconds < ANSWER_SECONDS and (self._probe is None or self._probe.done())
         )
 
-    async def fault(self, seconds: float | None = None) -> str:
+    async def probe(self, seconds: float | None = None) -> str:
         """Return why no event can be stored now, or "". It writes, because a full disk shows there first.
 
         It takes at most *seconds*, by default as long as a sender waits.

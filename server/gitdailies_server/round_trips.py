@@ -98,7 +98,7 @@ def only_if(session: Any, check: Callable[[], bool], work: Callable[[], Result])
             raise _NotMet
 
     try:
-        return together(session, checked, work)[1:]
+        return read_together(session, checked, work)[1:]
     except _NotMet:
         return []
 
@@ -111,7 +111,7 @@ def fetch_together(session: Any, *queries: tuple[str, Sequence[Any]]) -> list[li
     return [found.fetchall() for found in trips.ask(*(Query(*query) for query in queries))]
 
 
-def together(session: Any, *works: Callable[[], Any]) -> list[Any]:
+def read_together(session: Any, *works: Callable[[], Any]) -> list[Any]:
     """Run functions that read, and return their results. To a distant database, they share round trips.
 
     Where one fails, its error is raised, and those that come later are not run, or end where they wait.

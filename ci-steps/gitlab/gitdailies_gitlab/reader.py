@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gitdailies_core.ci.deploys.git_facts import GitFacts
-from gitdailies_core.ci.job.facts import at, readable_time
+from gitdailies_core.ci.job.facts import readable_time, value_at
 from gitdailies_core.ci.job.inputs import Inputs
 from gitdailies_core.ci.past import STEP_PARAMETERS, DeployReader, PastRecords, deploys
 from gitdailies_core.ci.platforms.gitlab import GITLAB
@@ -44,18 +44,18 @@ def of_deployment(repo: str, deployment: Mapping[str, Any], inputs: Inputs) -> P
         return
     environ = {
         "CI_PIPELINE_ID": str(pipeline.raw("id")),
-        "CI_JOB_ID": at(deployment, "deployable.id"),
-        "CI_PIPELINE_URL": at(deployment, "deployable.pipeline.web_url"),
+        "CI_JOB_ID": value_at(deployment, "deployable.id"),
+        "CI_PIPELINE_URL": value_at(deployment, "deployable.pipeline.web_url"),
         "CI_PROJECT_PATH": repo,
         "CI_COMMIT_SHA": sha,
         "CI_COMMIT_TAG" if job.raw("tag") is True else "CI_COMMIT_BRANCH": ref,
         "CI_ENVIRONMENT_NAME": fields.object("environment").text("name"),
-        "CI_ENVIRONMENT_TIER": at(deployment, "environment.tier"),
+        "CI_ENVIRONMENT_TIER": value_at(deployment, "environment.tier"),
         "CI_JOB_STATUS": fields.text("status"),
-        "CI_COMMIT_MESSAGE": at(deployment, "deployable.commit.message"),
+        "CI_COMMIT_MESSAGE": value_at(deployment, "deployable.commit.message"),
     }
     written_at = readable_time(
-        at(deployment, "deployable.commit.committed_date deployable.commit.created_at")
+        value_at(deployment, "deployable.commit.committed_date deployable.commit.created_at")
     )
     git = GitFacts(sha.lower(), commit_time=written_at)
     yield from deploys(GITLAB, environ, inputs, git=git, at=finished_at(deployment))

@@ -13,7 +13,7 @@ from gitdailies_core.values import times
 
 from gitdailies_cli import find_config, output
 from gitdailies_cli.commands.vendor_options import opened, token_options, tokens_of
-from gitdailies_cli.common_options import CONFIG, JSON, moment
+from gitdailies_cli.common_options import CONFIG, JSON, parsed_time
 from gitdailies_cli.history.fetch import read_by
 from gitdailies_cli.output import DONE, NOT_DELIVERED, PARTLY, REFUSED
 
@@ -70,7 +70,7 @@ def catch_up(
         raise UsageError(
             f"SOURCE: expected a source whose vendor sends again when asked (github), got {source!a}"
         )
-    began = moment(since, "--since") if since else datetime.now(UTC) - OLDEST
+    began = parsed_time(since, "--since") if since else datetime.now(UTC) - OLDEST
     (token,) = tokens_of(reader, tokens)
     with opened(reader, api_url or reader.url, [token], waits=output.say_wait) as api:
         failed: list[FailedDelivery] = []

@@ -24,7 +24,7 @@ from gitdailies_history.plan.encoding import summary_of
 
 from gitdailies_cli import find_config, output
 from gitdailies_cli.commands.vendor_options import opened, parameters_of, token_options, tokens_of
-from gitdailies_cli.common_options import moment
+from gitdailies_cli.common_options import parsed_time
 from gitdailies_cli.history import outcome
 from gitdailies_cli.history.handover import Handover, handover_options
 
@@ -106,7 +106,7 @@ def fetch(
             "--until ends the window"
         )
     if why and not overlap:
-        live = moment(live_since, "--live-since") if live_since else None
+        live = parsed_time(live_since, "--live-since") if live_since else None
         until_live = end_before_live(why, asked.source.name, asked.configuration, asked.until, live)
         asked = replace(asked, until=until_live)
     where = None if output_ else handover.where()
@@ -191,8 +191,8 @@ def _asked(
         configuration=configuration,
         url=url,
         tokens=tokens_of(reader, secrets),
-        since=moment(since, "--since"),
-        until=moment(until, "--until") if until else None,
+        since=parsed_time(since, "--since"),
+        until=parsed_time(until, "--until") if until else None,
         parameters=parameters_of(reader, with_),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitdailies_cli.output import moment, printable
+from gitdailies_cli.output import printable, time_for_people
 
 if TYPE_CHECKING:
     from gitdailies_dora.derived.read.answers import EventReference
@@ -17,7 +17,7 @@ _GAP = "  "
 
 def cells(event: EventReference) -> tuple[str, str, str, str, str]:
     """Return what a person looks for in an event: when, what kind, where, which id, what."""
-    return moment(event.time), event.kind, place(event), event.id, subject(event)
+    return time_for_people(event.time), event.kind, place(event), event.id, subject(event)
 
 
 def place(event: EventReference) -> str:

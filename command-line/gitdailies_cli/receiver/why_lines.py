@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from gitdailies_cli.output import moment
+from gitdailies_cli.output import time_for_people
 from gitdailies_cli.receiver.event_lines import place, subject
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ _LATER = frozenset({"pending", "open"})
 
 def lines(event: "EventReference", verdicts: "Sequence[FigureVerdict]") -> Iterator[str]:
     """Say what the event is, whether it counts, why in each figure, and what can be done."""
-    yield f"{event.kind} {subject(event)}, {place(event)}, {moment(event.time)} (event {event.id})"
+    yield f"{event.kind} {subject(event)}, {place(event)}, {time_for_people(event.time)} (event {event.id})"
     if not verdicts:
         yield "It counts in no figure: nothing is known about it."
         return

@@ -6,7 +6,7 @@ import click
 from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import output
-from gitdailies_cli.common_options import CONFIG, JSON, moment
+from gitdailies_cli.common_options import CONFIG, JSON, parsed_time
 from gitdailies_cli.relay import options, status_text
 from gitdailies_cli.relay.options import ID, SOURCE
 
@@ -103,7 +103,7 @@ def close(
         database,
         incident,
         source=source,
-        at=None if at is None else moment(at, "--at"),
+        at=None if at is None else parsed_time(at, "--at"),
         reason=reason,
         person=options.person(),
     )

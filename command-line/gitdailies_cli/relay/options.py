@@ -91,8 +91,8 @@ def known_source(name: str | None, settings: Configuration, where: str = "--sour
 
 def span(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
     """Read `--since` and `--until`; raises UsageError."""
-    begin = None if since is None else common_options.moment(since, "--since")
-    end = None if until is None else common_options.moment(until, "--until")
+    begin = None if since is None else common_options.parsed_time(since, "--since")
+    end = None if until is None else common_options.parsed_time(until, "--until")
     if begin is not None and end is not None and begin >= end:
         raise UsageError(f"--since: expected a time before that of --until, {until}, got {since}")
     return begin, end

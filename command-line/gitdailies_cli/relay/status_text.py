@@ -47,7 +47,7 @@ def answer(relay: RelaySettings, wanted: type[Value]) -> Value | None:
 
 def moment(at: datetime | None) -> str:
     """Format a time for people, to the second; "" for None."""
-    return output.moment(optional_text(at))
+    return output.time_for_people(optional_text(at))
 
 
 def pairs(status: answers.RelayStatus, address: Listen, silent: str = "") -> dict[str, str]:

@@ -21,7 +21,7 @@ class Start(NamedTuple):
     id: str
 
 
-class Held(NamedTuple):
+class HoldDecision(NamedTuple):
     """What becomes of the events of a decision.
 
     events     those to store, in order
@@ -38,7 +38,7 @@ class Held(NamedTuple):
     reason: Reason | None
 
 
-def held(source: str, decision: Decision, hold: timedelta, waiting: Container[str]) -> Held:
+def hold_starts(source: str, decision: Decision, hold: timedelta, waiting: Container[str]) -> HoldDecision:
     """Say what becomes of the events of *decision* at a source with a *hold* of more than nothing.
 
     *waiting* are the ids of starts that were stored before, and are still held.
@@ -74,7 +74,7 @@ def held(source: str, decision: Decision, hold: timedelta, waiting: Container[st
     if to_hold:
         texts.append(f"the start is sent if the incident is still open after {shown(hold)}")
     reason = Reason(HOLD, f"held: {'; '.join(texts)}") if texts else decision.reason
-    return Held(events, tuple(to_hold), discarded, tuple(released), reason)
+    return HoldDecision(events, tuple(to_hold), discarded, tuple(released), reason)
 
 
 def shown(time: timedelta) -> str:

@@ -25,7 +25,8 @@ from gitdailies_dora.api.endpoint import (
 from gitdailies_dora.api.gauges import PROMETHEUS, as_gauges, series_as_gauges
 from gitdailies_dora.api.json_bodies import json_response, query_of
 from gitdailies_dora.derived.read.answers import JudgedEvents
-from gitdailies_dora.derived.read.figures import answer, queries, series_question
+from gitdailies_dora.derived.read.events import judged_events
+from gitdailies_dora.derived.read.figures import answer, series_question
 from gitdailies_dora.derived.read.figures.answer import of_groups, version
 from gitdailies_dora.derived.read.figures.series_question import REPEATED, SINGLE, Asked, asked
 from gitdailies_dora.derived.read.question import FILTERS, Question, question
@@ -163,7 +164,7 @@ class FiguresApi(Endpoints):
         if id_:
             one = await self._current(
                 lambda: partial(
-                    queries.why_one,
+                    judged_events.why_one,
                     selection=self._question(parameters).selection,
                     settings=settings,
                     id_=id_,
@@ -172,7 +173,7 @@ class FiguresApi(Endpoints):
             if one is None:
                 raise refusal("not-found", f"id: no event has the id {got(id_)}")
             return json_response(JudgedEvents(definitions=DEFINITIONS, events=(one,), next=None))
-        listed = partial(queries.why, settings=settings, after=after, limit=limit)
+        listed = partial(judged_events.why, settings=settings, after=after, limit=limit)
         events, following = await self._current(lambda: partial(listed, question=self._question(parameters)))
         next_ = f"{following[0]},{following[1]}" if following else None
         return json_response(JudgedEvents(definitions=DEFINITIONS, events=tuple(events), next=next_))

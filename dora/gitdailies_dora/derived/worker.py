@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gitdailies_core.errors import GitDailiesError, StoreUnavailable
 from gitdailies_server.logging.setup import describe_error
-from gitdailies_server.round_trips import only_if, together
+from gitdailies_server.round_trips import only_if, read_together
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 
@@ -58,7 +58,7 @@ def _collect(session: Session, settings: FigureSettings, now: int) -> "Packed | 
 
 def _found(session: Session, settings: FigureSettings, now: int) -> tuple[str, bool, bool]:
     """Read who made the rows, if a newer release did; whether they are outdated; and whether events wait."""
-    waiting, newer, outdated = together(
+    waiting, newer, outdated = read_together(
         session,
         partial(change_log.count_pending, session, now, most=1),
         partial(rows.newer_definitions, session),

@@ -95,8 +95,7 @@ class ListResults(Struct, frozen=True, kw_only=True):
 class Candidate(NamedTuple):
     """A valid event in full, with id and time.
 
-    *digest* identifies the content as it was sent, without the id. *incident* is true for an event of an
-    incident. *taken* is the answer if it is stored.
+    *digest* identifies the content as it was sent, without the id. *taken* is the answer if it is stored.
     """
 
     event: Event
@@ -104,7 +103,7 @@ class Candidate(NamedTuple):
     time: datetime
     time_given: bool
     digest: str
-    incident: bool
+    is_of_incident: bool
     taken: Taken
 
 
@@ -214,7 +213,7 @@ def decide(
             by_id[new.id] = ExistingEvent(new.digest, new.time, new.time_given, new.event)
             if latest is not None:
                 event = LatestEvent(new.id, new.event.kind, new.time)
-                latest = latest.including(event, incident=new.incident)
+                latest = latest.including(event, incident=new.is_of_incident)
     return tuple(outcomes)
 
 
@@ -276,7 +275,7 @@ def _entry(
         time=time,
         time_given=given is not None,
         digest=digest,
-        incident=INCIDENT_FIELD in kind.names,
+        is_of_incident=INCIDENT_FIELD in kind.names,
         taken=_taken(id_, item, event, kind),
     )
 
@@ -408,7 +407,7 @@ def _decide_one(
         detail = f"id: expected the content that was first sent as {entry.id}, got other content"
         return EntryResult(Problem("conflict", detail, "id"), entry.id)
     if latest is not None:
-        newer = latest.blocking(entry.event.kind, incident=entry.incident, at=entry.time)
+        newer = latest.blocking(entry.event.kind, incident=entry.is_of_incident, at=entry.time)
         if newer is not None:
             detail = f"time: expected no earlier than {newer}, got {text_of(entry.time)}"
             return EntryResult(Problem("out-of-order", detail, "time"), entry.id)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 from gitdailies_core.events.events import INCIDENT_STARTED
 from gitdailies_core.values.renames import NO_RENAMES, Renames
-from gitdailies_server.round_trips import fetch_together, together
+from gitdailies_server.round_trips import fetch_together, read_together
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us, text_of_us
 
@@ -164,7 +164,7 @@ def event_with_id(session: Session, id_: str) -> StoredEvent | None:
 
 def incident_with_id(session: Session, id_: str) -> StoredEvent | None:
     """Return the start with an id, else the newest start of the incident with it, else the event with it."""
-    found: list[StoredEvent | None] = together(
+    found: list[StoredEvent | None] = read_together(
         session, partial(event_with_id, session, id_), partial(newest_start, session, id_)
     )
     event, newest = found

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 from gitdailies_core.events.events import DEPLOYED, KINDS
-from gitdailies_server.round_trips import fetch_together, together
+from gitdailies_server.round_trips import fetch_together, read_together
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us, text_of_us, to_us
 
@@ -108,7 +108,7 @@ def is_stale(key: Key, now: datetime) -> bool:
 def latest_events(session: Session) -> LatestEvents:
     """Find the newest deploy and the newest incident event."""
     words = [kind.word for kind in KINDS if kind.field(INCIDENT_FIELD)]
-    found = together(session, *(partial(_latest, session, word) for word in (DEPLOYED, *words)))
+    found = read_together(session, *(partial(_latest, session, word) for word in (DEPLOYED, *words)))
     return LatestEvents(found[0], max(filter(None, found[1:]), key=lambda event: event.at, default=None))
 
 

@@ -27,7 +27,7 @@ def ready(readiness: Readiness) -> Callable[[Request], Awaitable[Response]]:
     """Return what answers /readyz: 200, or 503 with the reason."""
 
     async def endpoint(_: Request) -> Response:
-        fault = await readiness.fault()
+        fault = await readiness.probe()
         state = ServerState(status="unavailable" if fault else "ready", reason=fault)
         return state_response(state, 503 if fault else 200)
 

@@ -26,7 +26,7 @@ def create_status_app(metrics: ReceiverMetrics, readiness: Readiness, hosts: All
         # A request of HTTP/1.0 may have no Host header, and browsers always send one.
         if not all(hosts.allows(name) for name in request.headers.getlist("host")):
             return JSONResponse({"status": "misdirected", "reason": _MISDIRECTED}, 421)
-        await readiness.fault(SCRAPE_SECONDS)
+        await readiness.probe(SCRAPE_SECONDS)
         # In a thread, because it reads the store.
         text = await asyncio.to_thread(metrics.text)
         return Response(text, headers={"content-type": _EXPOSITION})

@@ -14,7 +14,7 @@ from gitdailies_core.deploys.deploy import event_id, event_of
 from gitdailies_core.deploys.pushes import Brought
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import INCIDENT_STARTED, Event
-from gitdailies_core.incidents.holding import held
+from gitdailies_core.incidents.holding import hold_starts
 from gitdailies_core.incidents.records import MERGED, Decision, Key, Occurrence
 from gitdailies_core.incidents.state_machine import close, decide
 from gitdailies_core.reasons import (
@@ -400,7 +400,7 @@ class _Acceptance:
         waiting = self._held.copy()
         for incident in dict.fromkeys(record.incident for record in decision.records):
             waiting.update(self._store.held_starts(destination, incident))
-        found = held(delivery.interpretation.source, decision, hold, waiting - self._let_go)
+        found = hold_starts(delivery.interpretation.source, decision, hold, waiting - self._let_go)
         length = hold // timedelta(microseconds=1)
         self._rows.held += [HeldRow(*start, destination, now, length) for start in found.held]
         self._rows.discarded += [(*start, destination, why) for start, why in found.discarded.items()]

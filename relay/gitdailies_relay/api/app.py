@@ -49,7 +49,7 @@ from gitdailies_relay.api.examples import send_example
 from gitdailies_relay.api.service_writing import with_line
 from gitdailies_relay.intake.app import BODY_SECONDS, PROBES, IntakeApp
 from gitdailies_relay.operations import acting, deliveries, services
-from gitdailies_relay.operations.acting import Actor, Order
+from gitdailies_relay.operations.acting import DeliveryActions, Order
 from gitdailies_relay.operations.deliveries import DeliveryChoice
 from gitdailies_relay.operations.metrics import RelayMetrics
 from gitdailies_relay.operations.outcomes import ACTIONS, CLOSE, IGNORED, REPLAY, UNMAPPED
@@ -174,7 +174,7 @@ class StatusListener:
 
     async def _metrics(self, request: Request) -> Response:
         self._check_host(request)
-        await self.intake.readiness.fault(SCRAPE_SECONDS)
+        await self.intake.readiness.probe(SCRAPE_SECONDS)
         # In a thread, because it reads the store.
         return Response(await asyncio.to_thread(self.metrics.text), media_type=_EXPOSITION)
 
@@ -253,7 +253,7 @@ class StatusListener:
         )
         person, reason = questions.text_of(body, "person"), questions.text_of(body, "reason", needed=not ends)
 
-        def change() -> acting.Paused:
+        def change() -> acting.PauseChange:
             with transaction(self.store.database) as session:
                 if ends:
                     return acting.resume(session, source, person=person)
@@ -285,7 +285,7 @@ class StatusListener:
         return await self._read(lambda s: deliveries.chosen_ids(s, choice))
 
     async def _do(self, order: Order, ids: Sequence[str]) -> answers.ActionResult:
-        actor = Actor(self.store.database, self._sources, self.intake.settings.routes)
+        actor = DeliveryActions(self.store.database, self._sources, self.intake.settings.routes)
         result = await asyncio.to_thread(actor.act, order, ids)
         self.on_acted()
         return result

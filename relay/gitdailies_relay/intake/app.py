@@ -303,7 +303,7 @@ class IntakeApp:
         """Answer one of PROBES."""
         if path == "/healthz":
             return responses.ALIVE
-        fault = await self.readiness.fault()
+        fault = await self.readiness.probe()
         return responses.unavailable(fault) if fault else responses.READY
 
     async def _probe(self, exchange: Exchange) -> None:

@@ -20,7 +20,7 @@ from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import FILTERED
 from gitdailies_core.sources.protocol import RESOLVED, Change
 from gitdailies_core.values.times import text_of
-from gitdailies_server.storage.database import Database, Session, transaction, turn
+from gitdailies_server.storage.database import Database, Session, paced_transaction, transaction
 from gitdailies_server.storage.timestamps import from_us, now_us, to_us
 
 from gitdailies_relay.accepting.acceptance import close_by_hand, delivery_id
@@ -79,7 +79,7 @@ class Order:
 
 
 # What was paused before, and what is now.
-Paused: TypeAlias = tuple[tuple[PausedDelivery, ...], tuple[PausedDelivery, ...]]
+PauseChange: TypeAlias = tuple[tuple[PausedDelivery, ...], tuple[PausedDelivery, ...]]
 
 
 @dataclass
@@ -122,7 +122,7 @@ def discard_selected(
     chosen = (source, source, to_us(since) or 0, _FOREVER if end is None else end, _BATCH)
     done = Discarded()
     while True:
-        with turn(database) as session:
+        with paced_transaction(database) as session:
             events = session.execute(_DEAD_LETTERS, chosen).fetchall()
             deliveries = session.execute(_QUARANTINED, chosen).fetchall()
             if not events and not deliveries:
@@ -158,7 +158,7 @@ def note(session: Session, action: str, subjects: Iterable[str], *, person: str,
     session.executemany(_NOTE, [(at, person, action, subject, reason) for subject in subjects])
 
 
-def pause(session: Session, source: str | None, *, person: str, reason: str) -> Paused:
+def pause(session: Session, source: str | None, *, person: str, reason: str) -> PauseChange:
     """Pause the events of a source, or all of them."""
     place = f"{DESTINATION}/{source}" if source else DESTINATION
     before = paused(session)
@@ -169,7 +169,7 @@ def pause(session: Session, source: str | None, *, person: str, reason: str) -> 
     return before, now
 
 
-def resume(session: Session, source: str | None, *, person: str) -> Paused:
+def resume(session: Session, source: str | None, *, person: str) -> PauseChange:
     """End the pause of a source, or every pause; then events that wait for a retry are due at once, too."""
     before = paused(session)
     ended = [one.destination for one in before if source in (None, one.source)]
@@ -219,7 +219,7 @@ def close(
 
 
 @dataclass(frozen=True)
-class Actor:
+class DeliveryActions:
     """Acts on the deliveries of a store, with a configuration."""
 
     database: Database

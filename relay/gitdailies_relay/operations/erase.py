@@ -19,7 +19,7 @@ from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_relay.store import outbox
 from gitdailies_relay.store.deploys import forget_deploy
-from gitdailies_relay.store.held_text import HELD
+from gitdailies_relay.store.text_of_people import TEXTS
 
 # The events of an id, or of a delivery; the next events that are older than a moment.
 _EVENTS_OF = "SELECT seq, delivery, id FROM events WHERE id = ? OR delivery = ?"
@@ -79,7 +79,7 @@ def erase(database: Database, erasure: Erasure, *, dry: bool = False) -> Erased:
     """Erase; the relay may be running. With *dry*, only count. Raises StoreUnavailable."""
     turns, erased = Turns(database, dry=dry), Erased()
     if erasure.text is not None:
-        replace_text(turns, HELD, erasure.text, erased)
+        replace_text(turns, TEXTS, erasure.text, erased)
     elif erasure.before is not None and dry:
         erased.counts += count_rows(database, _OLD, to_us(erasure.before))
     elif erasure.before is not None:

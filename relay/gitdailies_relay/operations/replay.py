@@ -14,7 +14,7 @@ from gitdailies_connection.config.sections.sources import adapter_of
 from gitdailies_connection.relay.answers import ActedDelivery, ReplayResult
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import FILTERED, NO_ROUTE, UNMAPPED
-from gitdailies_server.storage.database import Database, Session, turn
+from gitdailies_server.storage.database import Database, Session, paced_transaction
 from gitdailies_server.storage.timestamps import now_us, to_us
 
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery, accept
@@ -127,7 +127,7 @@ def _translate_again(
     select = f"{' UNION ALL '.join(parts)} ORDER BY 1 LIMIT ?"
     after, more = "", True
     while more:
-        with turn(database) as session:
+        with paced_transaction(database) as session:
             rows = session.execute(select, (*(after, *chosen) * len(tables), _BATCH)).fetchall()
             for row in rows:
                 after, *_, table, source = row
@@ -157,7 +157,7 @@ def _send_again(
     events: list[str] = []
     after, more = 0, True
     while more:
-        with turn(database) as session:
+        with paced_transaction(database) as session:
             rows = session.execute(select, (after, *chosen, _BATCH)).fetchall()
             for after, event in rows:
                 send(session, after, now_us())

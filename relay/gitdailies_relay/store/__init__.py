@@ -2,8 +2,8 @@
 
 `store` is what the rest of the relay uses. `sqlite` and `postgresql` hold the statements of an
 acceptance, `deploys` those about deploys and pushes, `outbox` those of delivery, and `retention` prunes.
-`exclusion` says which relays may write at the same time. `held_text` says which columns hold text of people.
-`mending` corrects what a wrong clock wrote. `migrations` makes the tables:
+`exclusion` says which relays may write at the same time. `text_of_people` says which columns hold
+such text. `mending` corrects what a wrong clock wrote. `migrations` makes the tables:
 
 Times are whole microseconds since 1970 (UTC), so that they sort and compare on every database.
 "" means "none" in key columns, because NULL never equals NULL.

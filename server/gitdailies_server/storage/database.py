@@ -161,7 +161,7 @@ def transaction(database: Database, action: str = "write", *, dry: bool = False)
 
 
 @contextmanager
-def turn(database: Database, action: str = "write", *, dry: bool = False) -> Iterator[Session]:
+def paced_transaction(database: Database, action: str = "write", *, dry: bool = False) -> Iterator[Session]:
     """Open one transaction of many, as `transaction` does; after it, leave a running server as much time."""
     began = time.monotonic()
     with transaction(database, action, dry=dry) as session:

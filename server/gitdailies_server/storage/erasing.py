@@ -1,7 +1,7 @@
 """Erase from a store while its server runs: small transactions with equal pauses between them.
 
 `Erasure` says what to erase. `Erased` counts what was erased, and never holds the text. `Turns` gives one
-transaction after another. `replace_text` does what the tables of `Held` say.
+transaction after another. `replace_text` does what the tables of `Texts` say.
 """
 
 import json
@@ -16,8 +16,8 @@ from gitdailies_core.events.erasing import erase_text
 from gitdailies_core.sources.stored_body import without_text
 from gitdailies_core.values.erased_text import MARK, ErasedText
 
-from gitdailies_server.storage.database import Database, Session, reading, turn
-from gitdailies_server.storage.held_text import Held, Treatment
+from gitdailies_server.storage.database import Database, Session, paced_transaction, reading
+from gitdailies_server.storage.text_of_people import Texts, Treatment
 
 # A running server stores nothing while a batch is written.
 BATCH = 250
@@ -69,7 +69,7 @@ class Turns:
     @contextmanager
     def turn(self) -> Iterator[Session]:
         """Open one transaction. After it, leave the server as much time. Raises StoreUnavailable."""
-        with turn(self.database, "erase", dry=self.dry) as session:
+        with paced_transaction(self.database, "erase", dry=self.dry) as session:
             if self.database.is_local:
                 session.execute("PRAGMA secure_delete=ON").fetchall()
             yield session
@@ -103,7 +103,7 @@ class _Change(NamedTuple):
     new: Any
 
 
-def replace_text(turns: Turns, table: Sequence[Held], text: ErasedText, erased: Erased) -> None:
+def replace_text(turns: Turns, table: Sequence[Texts], text: ErasedText, erased: Erased) -> None:
     """Put the mark in the place of *text*, wherever *table* says so, and add up what was found."""
     for line in table:
         if line.treatment not in _SEARCHED:
@@ -119,7 +119,7 @@ def replace_text(turns: Turns, table: Sequence[Held], text: ErasedText, erased: 
                         _write(session, line, change)
 
 
-def _pages(database: Database, line: Held) -> Iterator[list[tuple[Any, ...]]]:
+def _pages(database: Database, line: Texts) -> Iterator[list[tuple[Any, ...]]]:
     """Read the columns of a line, with the key first and, for a body, its content type last."""
     columns = ", ".join((line.key, *line.columns))
     if line.treatment is Treatment.BODY:
@@ -140,7 +140,7 @@ def _pages(database: Database, line: Held) -> Iterator[list[tuple[Any, ...]]]:
         yield rows
 
 
-def _changes(line: Held, row: tuple[Any, ...], text: ErasedText, erased: Erased) -> Iterator[_Change]:
+def _changes(line: Texts, row: tuple[Any, ...], text: ErasedText, erased: Erased) -> Iterator[_Change]:
     key, values = row[0], row[1 : 1 + len(line.columns)]
     for column, value in zip(line.columns, values, strict=True):
         if value is None:
@@ -180,7 +180,7 @@ def _without(treatment: Treatment, value: Any, content_type: str, text: ErasedTe
     return value if found.body == content else _encode(found.body)
 
 
-def _write(session: Session, line: Held, change: _Change) -> None:
+def _write(session: Session, line: Texts, change: _Change) -> None:
     # A row that was changed meanwhile is found by the next run.
     update = f"UPDATE {line.table} SET {change.column} = ? WHERE {line.key} = ? AND {change.column} = ?"  # noqa: S608
     session.executemany(update, [(change.new, change.key, change.old)])

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from gitdailies_dora.pages.frame.event_links import COUNTED
+from gitdailies_dora.pages.frame.event_links import EVENTS_BEHIND
 
 from tests.support.databases import KINDS
 from tests.support.dora.made_up_week import TEAMS, events_of, last_monday
@@ -175,7 +175,7 @@ def test_every_number_leads_to_its_events(owner: Visitor) -> None:
         assert unopened(page) == [], path
         opened += found
     assert len(lists) > 100
-    missing = {outcome for _, outcome, _ in COUNTED.values()} - opened.keys()
+    missing = {outcome for _, outcome, _ in EVENTS_BEHIND.values()} - opened.keys()
     assert missing <= {"failed-corrected"}, "each kind of number was there"
 
 

@@ -87,9 +87,9 @@ async def test_a_server_that_stops_is_not_ready(store: Path) -> None:
     opened = open_store(store)
     opened.start()
     probe = Readiness(opened)
-    assert await probe.fault() == ""
+    assert await probe.probe() == ""
     probe.stopping = True
-    assert await probe.fault() == "the server is stopping"
+    assert await probe.probe() == "the server is stopping"
     await opened.close()
 
 

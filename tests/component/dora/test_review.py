@@ -231,7 +231,7 @@ def test_page_interface_and_command_tell_the_same(
     assert Counter(states) == {"to decide": 6, "to look at": 1, "done": found["done"]}
     assert "<b>6 need a decision, 1 is worth a look, 1 done.</b>" in page
     assert states.index("to look at") > max(at for at, state in enumerate(states) if state == "to decide")
-    covered = f'All repositories, production, until Sunday, 5 April 2026 (<span class="whole">{WEEK}</span>).'
+    covered = f'All repositories, production, up to Sunday, 5 April 2026 (<span class="whole">{WEEK}</span>).'
     assert covered in page.replace("\xa0", " ")
     monkeypatch.setenv("GITDAILIES_READ_KEY", key)
     printed = CliRunner().invoke(report, ["--url", receiver.url, "--week", WEEK]).output

@@ -115,9 +115,9 @@ def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -
     page = owner.get(f"{PAGE}&team=base").text
     assert re.search(r"^Platform, production, as of ", chat_of(page), re.MULTILINE), "a team by its title"
     of_team = text_of(page)
-    assert "Platform, production, until Sunday" in of_team
+    assert "Platform, production, up to Sunday" in of_team
     assert "too few to compare" in of_team
-    assert "a rate needs 20 deploys in each week" in of_team
+    assert "a rate needs deploys, at least 20;" in of_team
     assert ("Database of sessions is down" in of_team, "Payments fail" in of_team) == (True, False)
 
 

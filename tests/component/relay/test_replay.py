@@ -16,7 +16,7 @@ from gitdailies_relay.operations import outcomes
 from gitdailies_relay.operations import replay as replays
 from gitdailies_relay.operations.replay import ReplaySelection, replay
 from gitdailies_server.storage import sqlite
-from gitdailies_server.storage.database import Database, transaction, turn
+from gitdailies_server.storage.database import Database, paced_transaction, transaction
 
 from tests.support.databases import KINDS, setting
 from tests.support.processes import eventually
@@ -233,13 +233,13 @@ def test_a_running_relay_stores_deliveries_during_a_long_replay(
         columns = "delivery, received_at, source, code, reason, content_type, body"
         connection.executemany(f"INSERT INTO quarantine ({columns}) VALUES (?,?,?,?,?,?,?)", rows)
     add_line(relay, "attic: {repo: larkspur/attic}")
-    real, transactions = turn, []
+    real, transactions = paced_transaction, []
 
     def counted(database: Database) -> Any:
         transactions.append(database)
         return real(database)
 
-    monkeypatch.setattr(replays, "turn", counted)
+    monkeypatch.setattr(replays, "paced_transaction", counted)
     thread = threading.Thread(target=replayed, args=(relay,), kwargs={"states": (outcomes.UNMAPPED,)})
     thread.start()
     began, times = time.monotonic(), []

@@ -253,7 +253,7 @@ def test_a_pause_is_explained_and_replaced(at_home: Relay, receiver: Receiver, b
     explained = json.loads(at_home.command("explain", "Q1", "--json"))
     assert explained["paused"] == [paused]
     assert explained["server"]["store"] == at_home.status()["server"]["store"]
-    said = f"paused by {by} since {output.moment(paused['since'])}: {paused['reason']}"
+    said = f"paused by {by} since {output.time_for_people(paused['since'])}: {paused['reason']}"
     story = at_home.command("explain", "Q1").splitlines()
     assert story[-1].endswith(f": waiting, {said}")
     assert "maint" in story[-1] or "the key is refused" in story[-1]

@@ -85,7 +85,7 @@ def agree(session: Session, events: Iterable[dict[str, Any]], now: int, chosen: 
     every = derive(history, replace(chosen, failures="all"))
     assert in_columns(read_everything(session, now, chosen)) == in_columns([of_facts(every)])
     reasons = Reasons(history, facts, everything, chosen)
-    asked = [verdicts.Event(0, body["id"], "", orjson.dumps(body).decode()) for body in bodies]
+    asked = [verdicts.EventRow(0, body["id"], "", orjson.dumps(body).decode()) for body in bodies]
     found = verdicts.verdicts(session, asked, everything, chosen)
     assert dict(zip((event.id for event in asked), found, strict=True)) == {
         event.id: reasons.of(event.id) for event in asked
@@ -159,7 +159,7 @@ def failed_by(session: Session, evidence: str, now: int) -> set[str]:
 def judged(session: Session, figure: str, words: set[str], now: int) -> set[str]:
     """Return the deploys whose verdict on a figure is one of some words."""
     every = event_list.listed(session, Wanted({"kind": "deployed"}), END, 1000, SETTINGS, now)
-    asked = [verdicts.Event(one.event.seq, one.event.id, "", one.event.body) for one in every]
+    asked = [verdicts.EventRow(one.event.seq, one.event.id, "", one.event.body) for one in every]
     found = verdicts.verdicts(session, asked, Selection.all_until(now), SETTINGS)
     return {
         event.id

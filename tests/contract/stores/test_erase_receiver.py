@@ -13,7 +13,7 @@ from gitdailies_dora.accounts import screen_store
 from gitdailies_dora.accounts.audit import read_audit
 from gitdailies_dora.sql.additions import TABLE
 from gitdailies_dora.sql.database import MIGRATIONS, transaction
-from gitdailies_dora.sql.held_text import HELD
+from gitdailies_dora.sql.text_of_people import TEXTS
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.erasing import Erasure
 from gitdailies_server.storage.timestamps import utc_now
@@ -188,8 +188,8 @@ def test_copies_of_old_events_go_with_them(database: Callable[[], Database]) -> 
 
 
 def test_every_column_that_may_hold_text_is_listed() -> None:
-    """Each column of text or bytes has one line in the table `HELD`, and each line names columns."""
-    listed = sorted(f"{line.table}.{column}" for line in HELD for column in line.columns)
+    """Each column of text or bytes has one line in the table `TEXTS`, and each line names columns."""
+    listed = sorted(f"{line.table}.{column}" for line in TEXTS for column in line.columns)
     assert listed == columns_with_text(MIGRATIONS, TABLE)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from gitdailies_core.values.erased_text import ErasedText
 from gitdailies_relay.operations.erase import erase
-from gitdailies_relay.store.held_text import HELD
 from gitdailies_relay.store.source_fields import COLUMN, TABLE
 from gitdailies_relay.store.store import MIGRATIONS, reading
+from gitdailies_relay.store.text_of_people import TEXTS
 from gitdailies_server.storage.database import transaction
 from gitdailies_server.storage.erasing import Erasure
 
@@ -177,6 +177,6 @@ def test_a_text_in_an_id_stays_and_is_named(relay: Relay) -> None:
 
 
 def test_every_column_that_may_hold_text_is_listed() -> None:
-    """Each column of text or bytes has one line in the table `HELD`, and each line names columns."""
-    listed = sorted(f"{line.table}.{column}" for line in HELD for column in line.columns)
+    """Each column of text or bytes has one line in the table `TEXTS`, and each line names columns."""
+    listed = sorted(f"{line.table}.{column}" for line in TEXTS for column in line.columns)
     assert listed == columns_with_text(MIGRATIONS, ADDED)

@@ -69,7 +69,7 @@ def test_help_names_every_subcommand_of_the_relay() -> None:
 )
 def test_a_moment_is_shown_to_the_second(text: str | None, shown: str) -> None:
     """Fractions of a second are left out, and nothing else."""
-    assert output.moment(text) == shown
+    assert output.time_for_people(text) == shown
 
 
 def pairs(**more: Any) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from gitdailies_core.incidents.holding import held, shown
+from gitdailies_core.incidents.holding import hold_starts, shown
 from gitdailies_core.incidents.records import Decision
 from gitdailies_core.reasons import HOLD
 from gitdailies_core.sources.protocol import Change
@@ -26,7 +26,7 @@ class Holding:
 
     def take(self, change: Change, **more: object) -> None:
         decision: Decision = self._relay.take(change, **more)  # type: ignore[arg-type]
-        found = held(SOURCE, decision, SEVEN, self._waiting)
+        found = hold_starts(SOURCE, decision, SEVEN, self._waiting)
         self.reasons += [found.reason.text] if found.reason else []
         assert found.reason is None or found.reason.code == HOLD or found.reason == decision.reason
         by_id = {str(event.id): short(event) for event in found.events}

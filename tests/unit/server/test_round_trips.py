@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from gitdailies_server.round_trips import Query, RoundTrips, together
+from gitdailies_server.round_trips import Query, RoundTrips, read_together
 
 
 class Session:
@@ -41,9 +41,12 @@ def test_a_question_takes_as_many_trips_as_its_longest_chain() -> None:
 
     def nested() -> list[Any]:
         first = session.chain("c1")
-        return [first, *together(session, partial(session.chain, "c2", "c3"), partial(session.chain, "a2"))]
+        return [
+            first,
+            *read_together(session, partial(session.chain, "c2", "c3"), partial(session.chain, "a2")),
+        ]
 
-    found = together(session, partial(session.chain, "a1", "a2"), partial(session.chain, "b1"), nested)
+    found = read_together(session, partial(session.chain, "a1", "a2"), partial(session.chain, "b1"), nested)
     assert found == [["a1", "a2"], ["b1"], [["c1"], ["c2", "c3"], ["a2"]]]
     assert session.sent == [["a1", "b1", "c1"], ["a2", "c2"], ["c3"]]
 
@@ -57,18 +60,18 @@ def test_where_one_fails_the_others_end() -> None:
         raise LookupError
 
     with pytest.raises(LookupError):
-        together(session, failing, partial(session.chain, "b1", "b2", "b3"))
+        read_together(session, failing, partial(session.chain, "b1", "b2", "b3"))
     assert session.chain("c") == ["c"]
     assert all("b3" not in sent for sent in session.sent)
     with pytest.raises(ValueError, match="wrong"):
-        together(session, partial(session.chain, "wrong"), partial(session.chain, "d"))
+        read_together(session, partial(session.chain, "wrong"), partial(session.chain, "d"))
 
 
 def test_what_was_not_answered_is_asked_again() -> None:
     """After an error, the same statement has no rows yet: it is sent again, with the others of that trip."""
     session = Session()
     with pytest.raises(ValueError, match="wrong"):
-        together(session, partial(session.chain, "wrong"), partial(session.chain, "d"))
+        read_together(session, partial(session.chain, "wrong"), partial(session.chain, "d"))
     for _ in range(2):
         with pytest.raises(ValueError, match="wrong"):
             session.execute("wrong")

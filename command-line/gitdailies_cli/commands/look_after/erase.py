@@ -11,7 +11,7 @@ from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import output
 from gitdailies_cli.commands import stores
-from gitdailies_cli.common_options import CONFIG, JSON, moment, naming, person
+from gitdailies_cli.common_options import CONFIG, JSON, naming, parsed_time, person
 
 if TYPE_CHECKING:
     from gitdailies_server.storage.erasing import Erased, Erasure
@@ -101,11 +101,11 @@ def _erasure(
         with naming("--person"):
             wanted = sys.stdin.readline() if person == "-" else person
             return Erasure(text=ErasedText.make(wanted, inside_words=inside_words))
-    if before is not None and moment(before, "--before") > utc_now():
+    if before is not None and parsed_time(before, "--before") > utc_now():
         raise UsageError(f"--before: expected a time in the past, got {before}")
     return Erasure(
         events=tuple(dict.fromkeys(id_.strip() for id_ in events)),
-        before=None if before is None else moment(before, "--before"),
+        before=None if before is None else parsed_time(before, "--before"),
     )
 
 

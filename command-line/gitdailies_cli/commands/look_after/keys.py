@@ -7,7 +7,7 @@ from gitdailies_core.values import times
 
 from gitdailies_cli import output
 from gitdailies_cli.commands.run.dora import STORE, database
-from gitdailies_cli.common_options import JSON, moment, person
+from gitdailies_cli.common_options import JSON, parsed_time, person
 
 if TYPE_CHECKING:
     from gitdailies_core.values.secret import Secret
@@ -59,7 +59,7 @@ def create(
     from gitdailies_dora.accounts.keys.key_store import create_key
     from gitdailies_dora.accounts.keys.webhook_key import Limits
 
-    until = None if expires is None else moment(expires, "--expires")
+    until = None if expires is None else parsed_time(expires, "--expires")
     limits = Limits.make(repos, environments)
     secret, key = create_key(database(store), name, allow, until, person(), limits)
     _show_once(secret, key, quiet=quiet, as_json=as_json)
@@ -78,11 +78,11 @@ def replace(name: str, store: str, old_until: str | None, quiet: bool, as_json: 
     """
     from gitdailies_dora.accounts.keys.key_store import replace_key
 
-    until = None if old_until is None else moment(old_until, "--old-until")
+    until = None if old_until is None else parsed_time(old_until, "--old-until")
     secret, key, old = replace_key(database(store), name, until, person())
     _show_once(secret, key, quiet=quiet, as_json=as_json)
     if not (quiet or as_json):
-        until_text = output.moment(times.optional_text(old.expires_at))
+        until_text = output.time_for_people(times.optional_text(old.expires_at))
         click.echo(f"The old one is now {old.name!r}. It works until {until_text}.")
 
 
@@ -116,7 +116,7 @@ def list_(store: str, as_json: bool) -> None:
 
 
 def _for_people(fields: dict[str, str | None]) -> list[str | None]:
-    return [output.moment(value) if name.endswith("At") else value for name, value in fields.items()]
+    return [output.time_for_people(value) if name.endswith("At") else value for name, value in fields.items()]
 
 
 def _fields(key: "Key") -> dict[str, str | None]:

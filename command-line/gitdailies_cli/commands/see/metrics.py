@@ -141,10 +141,10 @@ def heading(answer: FiguresAnswer) -> str:
         if text
     )
     until = period.to or period.now
-    since, until, now = (output.moment(text) for text in (period.from_, until, answer.as_of))
+    since, until, now = (output.time_for_people(text) for text in (period.from_, until, answer.as_of))
     line = output.printable(f"{place}: {since} to {until}, as of {now}; definitions {answer.definitions}")
     if (observed := period.observed_from) not in (None, period.from_):
-        line += f"\ndays count from {output.moment(observed)} on, the day of the first event"
+        line += f"\ndays count from {output.time_for_people(observed)} on, the day of the first event"
     return line
 
 

@@ -13,7 +13,7 @@ from gitdailies_core.sources import registry
 from gitdailies_core.values import strict_json
 
 from gitdailies_cli import find_config, output
-from gitdailies_cli.common_options import CONFIG, JSON, ago, body_of, moment
+from gitdailies_cli.common_options import CONFIG, JSON, ago, body_of, parsed_time
 
 # One wrong field breaks a hundred variants of an example. These are enough to find it.
 _MOST_ALIKE = 3
@@ -188,7 +188,7 @@ def preview(name: str, since: str, config: Path | None, as_json: bool) -> None:
     from gitdailies_cli.relay import options
 
     settings, database = options.opened(config, name, "NAME")
-    began = ago(since, datetime.now(UTC)) or moment(since, "--since")
+    began = ago(since, datetime.now(UTC)) or parsed_time(since, "--since")
     found = stored.preview(database, settings.sources[name], settings.routes, began)
     ignored = [(word, reason, count) for (word, reason), count in found.ignored.most_common()]
     unreadable = found.unreadable.most_common()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gitdailies_core.ci.deploys.git_facts import GitFacts
-from gitdailies_core.ci.job.facts import Variables, at, branch_of, repo_of
+from gitdailies_core.ci.job.facts import Variables, branch_of, repo_of, value_at
 from gitdailies_core.ci.job.inputs import CHECKOUT, Inputs
 
 _GIT = {
@@ -75,7 +75,7 @@ def _path(payload: Any, value: str, before: str = "") -> str | None:
     if not isinstance(payload, Mapping):
         return None
     for name in payload:
-        text = at(payload, name) if isinstance(name, str) else None
+        text = value_at(payload, name) if isinstance(name, str) else None
         if text is not None and value in (text, text.lower(), branch_of(text)):
             return f"the payload's {before}{name}"
     inner = (_path(one, value, f"{before}{name}.") for name, one in payload.items())

@@ -94,7 +94,7 @@ def commit(sha: Any, time: Any) -> dict[str, Any] | None:
     return {"sha": name, **({"time": moment} if moment else {})} if name else None
 
 
-def at(payload: Mapping[str, Any], paths: str) -> str | None:
+def value_at(payload: Mapping[str, Any], paths: str) -> str | None:
     """Return the first text or number that one of *paths* leads to, or None."""
     for path in paths.split():
         value: Any = payload

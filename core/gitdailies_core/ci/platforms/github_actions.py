@@ -20,7 +20,6 @@ from gitdailies_core.ci.job.facts import (
     Target,
     Variables,
     are_two,
-    at,
     branch_of,
     commit,
     full_sha,
@@ -30,6 +29,7 @@ from gitdailies_core.ci.job.facts import (
     reverts_of,
     tag_of,
     undone_by,
+    value_at,
 )
 from gitdailies_core.ci.reporting.platform import Platform
 from gitdailies_core.ci.reporting.report import DRY_RUN, FAILED, REPORTED, SKIPPED, Report
@@ -101,15 +101,15 @@ class GitHubActions(Platform):
     def _start(self, name: str, payload: Mapping[str, Any], facts: Facts) -> Start:
         """Return what started the run. A push that is forced may go back to an earlier commit."""
         if name == "workflow_run":
-            behind = at(payload, "workflow_run.event") or ""
+            behind = value_at(payload, "workflow_run.event") or ""
             if behind == "push" and any(target.unsure for target in facts.targets):
                 return Starts.PERHAPS_PUSHED
             start = Starts.PUSHED if behind == "push" else self.starts.get(behind, Starts.OF_A_COMMIT)
             return Start(start.trigger if behind else None, True)
-        if name == "create" and at(payload, "ref_type") == "tag":
+        if name == "create" and value_at(payload, "ref_type") == "tag":
             return Starts.TAGGED
         if name == "push" and isinstance(payload.get("forced"), bool):
-            if tag_of(at(payload, "ref")):
+            if tag_of(value_at(payload, "ref")):
                 return Starts.TAGGED if payload.get("created") is True else Starts.OF_A_COMMIT
             return Starts.OF_A_COMMIT if payload["forced"] else Starts.PUSHED
         if name.startswith(_PULL_REQUEST):
@@ -128,7 +128,7 @@ class GitHubActions(Platform):
         if name == "delete" or (name == "push" and _deletes(payload)):
             skip = "the branch or tag of the run was deleted"
             return self._of_variables(variables, sha=sha, branch=branch, skip=skip)
-        if name != "push" or at(payload, "after") != sha:
+        if name != "push" or value_at(payload, "after") != sha:
             return self._of_variables(variables, sha=sha, branch=branch)
         return self._of_variables(variables, sha=sha, branch=branch, **_pushed(payload))
 
@@ -183,7 +183,7 @@ GITHUB_ACTIONS = GitHubActions()
 
 
 def _deletes(payload: Mapping[str, Any]) -> bool:
-    after = at(payload, "after") or ""
+    after = value_at(payload, "after") or ""
     return payload.get("deleted") is True or (bool(after) and not after.strip("0"))
 
 
@@ -196,8 +196,8 @@ def _pushed(payload: Mapping[str, Any]) -> dict[str, Any]:
     # that before it. Each of these commits leads to the one before the push; more is not known.
     kept = [item for item in listed if not is_merge(item.get("message"))]
     entries = [one for one in (commit(item.get("id"), item.get("timestamp")) for item in kept) if one]
-    before = full_sha(at(payload, "before"))
-    if listed and at(payload, "after") == listed[0].get("id"):
+    before = full_sha(value_at(payload, "before"))
+    if listed and value_at(payload, "after") == listed[0].get("id"):
         # A push alone is seldom a deploy. What was there before shows whether its list is all that is new.
         base = before if len(listed) < _MOST_LISTED and payload.get("forced") is not True else None
         times = [one["time"] for one in entries if "time" in one]
@@ -209,7 +209,7 @@ def _pushed(payload: Mapping[str, Any]) -> dict[str, Any]:
     known = [*listed, *([head] if isinstance(head, dict) and not listed else [])]
     return {
         "commits": tuple(entries),
-        "commit_time": readable_time(at(payload, "head_commit.timestamp")),
+        "commit_time": readable_time(value_at(payload, "head_commit.timestamp")),
         "reverts": reverts_of((item.get("id"), undone_by(item.get("message"))) for item in known),
         "before": before,
     }
@@ -329,32 +329,32 @@ def _from_payload(
     name: str, payload: Mapping[str, Any], ref: str, repo: str | None, own: Run | None
 ) -> dict[str, Any]:
     row = PAYLOADS[name]
-    sha = full_sha(at(payload, row.sha))
-    if not at(payload, row.sha):
+    sha = full_sha(value_at(payload, row.sha))
+    if not value_at(payload, row.sha):
         return {"notes": _missing_payload(name)}
-    head = branch_of(at(payload, row.branch))
+    head = branch_of(value_at(payload, row.branch))
     found: dict[str, Any] = {"branch": head}
     if name.startswith("deployment"):
         found["branch"] = branch_of(ref)
         found["tier"] = _tier(payload)
     elif _foreign(name, payload, repo):
         found = {"foreign": head or name, "no_branch": f"{name} belongs to another repository"}
-    elif at(payload, f"{name}.event") == "release":
+    elif value_at(payload, f"{name}.event") == "release":
         found = {"no_branch": f"{name} belongs to a release, and {head} is a tag"}
     elif head and _may_be_tag(name, payload, head):
         found = {"unsure": f"{name} does not say whether {head} is a branch or a tag"}
     return dict(
         sha=sha,
-        commit_time=readable_time(at(payload, row.commit_time)),
-        reverts=undone_by(at(payload, row.message)),
+        commit_time=readable_time(value_at(payload, row.commit_time)),
+        reverts=undone_by(value_at(payload, row.message)),
         run=_run_of_payload(row, payload, own),
-        environment=at(payload, row.environment),
-        time=readable_time(at(payload, row.time)),
-        url=at(payload, row.url),
+        environment=value_at(payload, row.environment),
+        time=readable_time(value_at(payload, row.time)),
+        url=value_at(payload, row.url),
         # Only its pull requests start runs of a fork here.
         pull="a pull request" if found.get("foreign") else _open_pull(name, payload, head),
         # Without a conclusion it has not succeeded yet.
-        status=(at(payload, row.status) or "unfinished") if row.status else None,
+        status=(value_at(payload, row.status) or "unfinished") if row.status else None,
         status_of=name,
         **found,
     )
@@ -366,14 +366,14 @@ def _run_of_payload(row: Payload, payload: Mapping[str, Any], own: Run | None) -
     A job that is started by a workflow's end may be the one that deploys. Its own attempt is then that of
     the deploy. A job on `deployment_status` deploys nothing, so its attempts are those of a report.
     """
-    run = at(payload, row.run)
+    run = value_at(payload, row.run)
     if not run:
         return own
     again = own.attempt if own and not row.time else None
-    attempt = later_attempt(at(payload, row.attempt))
+    attempt = later_attempt(value_at(payload, row.attempt))
     if again:
         attempt = f"{attempt or 1}.{again}" if row.attempt else again
-    deployment = at(payload, row.deployment)
+    deployment = value_at(payload, row.deployment)
     if deployment:
         return Run(run, attempt, (deployment, again) if again else (deployment,))
     return Run(run, attempt)
@@ -383,12 +383,12 @@ def _tier(payload: Mapping[str, Any]) -> str | None:
     """Return the tier of a deployment. GitHub only tells production from everything else."""
     deployment = payload.get("deployment")
     known = isinstance(deployment, dict) and deployment.get("production_environment") is True
-    moved = at(payload, "deployment_status.environment") or at(payload, "deployment.environment")
-    return "production" if known and moved == at(payload, "deployment.environment") else None
+    moved = value_at(payload, "deployment_status.environment") or value_at(payload, "deployment.environment")
+    return "production" if known and moved == value_at(payload, "deployment.environment") else None
 
 
 def _foreign(name: str, payload: Mapping[str, Any], own: str | None) -> bool:
-    origin = at(payload, f"{name}.head_repository.full_name")
+    origin = value_at(payload, f"{name}.head_repository.full_name")
     about = payload.get(name)
     # A fork that was deleted since is null.
     gone = isinstance(about, dict) and "head_repository" in about and about["head_repository"] is None
@@ -396,9 +396,9 @@ def _foreign(name: str, payload: Mapping[str, Any], own: str | None) -> bool:
 
 
 def _may_be_tag(name: str, payload: Mapping[str, Any], branch: str) -> bool:
-    if branch == at(payload, "repository.default_branch") or not re.match(_MAYBE_TAG, branch):
+    if branch == value_at(payload, "repository.default_branch") or not re.match(_MAYBE_TAG, branch):
         return False
-    return (at(payload, f"{name}.event") or "push") in _OF_TAGS
+    return (value_at(payload, f"{name}.event") or "push") in _OF_TAGS
 
 
 def _open_pull(name: str, payload: Mapping[str, Any], branch: str | None) -> str | None:
@@ -406,51 +406,51 @@ def _open_pull(name: str, payload: Mapping[str, Any], branch: str | None) -> str
     about = payload.get(name)
     if not isinstance(about, dict) or name not in ("workflow_run", "check_suite", "check_run"):
         return None
-    event = at(payload, f"{name}.event") or ""
+    event = value_at(payload, f"{name}.event") or ""
     listed = about.get(_PULL_REQUEST + "s")
     first = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], dict) else {}
-    number = at(first, "number")
+    number = value_at(first, "number")
     if event.startswith(_PULL_REQUEST):
         return f"pull request {number}" if number else "a pull request"
     # The checks of a branch list the pull requests from it. The default branch has one to a branch that
     # is released.
-    if name == "workflow_run" or not number or branch == at(payload, "repository.default_branch"):
+    if name == "workflow_run" or not number or branch == value_at(payload, "repository.default_branch"):
         return None
     return f"pull request {number}"
 
 
 def _comment_facts(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Read a comment on a pull request. GITHUB_SHA is the default branch's tip, and no commit is named."""
-    merged = at(payload, "issue.pull_request.merged_at")
+    merged = value_at(payload, "issue.pull_request.merged_at")
     return dict(
         no_branch="a comment on a pull request started the run",
         notes=("a comment on a pull request does not name the pull request's commit",),
-        pull=None if merged else f"pull request {at(payload, 'issue.number') or ''}".strip(),
+        pull=None if merged else f"pull request {value_at(payload, 'issue.number') or ''}".strip(),
     )
 
 
 def _pull_request_facts(name: str, payload: Mapping[str, Any], ref: str) -> dict[str, Any]:
-    number = at(payload, "pull_request.number")
+    number = value_at(payload, "pull_request.number")
     if not number:
         # The ref of a merged one is the branch that it was merged into.
         merged = name == _PULL_REQUEST and ref.startswith("refs/heads/")
         return {"notes": _missing_payload(name), "pull": None if merged else "a pull request"}
     pull = f"pull request {number}"
-    if at(payload, "pull_request.merged_at") or payload["pull_request"].get("merged") is True:
+    if value_at(payload, "pull_request.merged_at") or payload["pull_request"].get("merged") is True:
         return dict(
-            sha=full_sha(at(payload, "pull_request.merge_commit_sha")),
-            branch=branch_of(at(payload, "pull_request.base.ref")),
+            sha=full_sha(value_at(payload, "pull_request.merge_commit_sha")),
+            branch=branch_of(value_at(payload, "pull_request.base.ref")),
             notes=(f"the commit that {pull} was merged as",),
         )
     head, base = (
-        at(payload, "pull_request.head.repo.full_name"),
-        at(payload, "pull_request.base.repo.full_name"),
+        value_at(payload, "pull_request.head.repo.full_name"),
+        value_at(payload, "pull_request.base.repo.full_name"),
     )
-    branch = branch_of(at(payload, "pull_request.head.ref"))
+    branch = branch_of(value_at(payload, "pull_request.head.ref"))
     fork = f"{pull} comes from another repository" if head != base else None
-    closed = at(payload, "pull_request.state") == "closed"
+    closed = value_at(payload, "pull_request.state") == "closed"
     return dict(
-        sha=full_sha(at(payload, "pull_request.head.sha")),
+        sha=full_sha(value_at(payload, "pull_request.head.sha")),
         branch=None if fork else branch,
         foreign=branch if fork else None,
         no_branch=fork,

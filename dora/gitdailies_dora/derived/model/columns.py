@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from gitdailies_core.values.deploy_target import DeployTarget
 from gitdailies_core.values.renames import Renames
-from gitdailies_server.round_trips import fetch_together, together
+from gitdailies_server.round_trips import fetch_together, read_together
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import statements
@@ -68,7 +68,7 @@ class Where:
 
 def read_rows(session: Session, where: Where, span: TimeSpan, now: int, renames: Renames) -> Columns:
     """Read what happened in *span*, as it was known at the moment *now*."""
-    deploys, fixes, failed, incidents = together(
+    deploys, fixes, failed, incidents = read_together(
         session,
         partial(
             session.execute, statements.DEPLOYS.format(where=where.condition("at")), (*where.values, *span)

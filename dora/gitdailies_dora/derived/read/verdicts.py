@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 from gitdailies_core.values.deploy_target import DeployTarget
-from gitdailies_server.round_trips import together
+from gitdailies_server.round_trips import read_together
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import git_commits, statements
@@ -42,7 +42,7 @@ from gitdailies_dora.sql.bulk import Lookup, lookup_many
 _BEHIND = Verdict(ALL, False, "behind", "it arrived a moment ago and is not counted yet; ask again")
 
 
-class Event(NamedTuple):
+class EventRow(NamedTuple):
     """A stored event: its number, id, folded repository and body."""
 
     seq: int
@@ -82,7 +82,7 @@ class _Row(NamedTuple):
 
 
 def verdicts(
-    session: Session, events: Sequence[Event], selection: Selection, settings: FigureSettings
+    session: Session, events: Sequence[EventRow], selection: Selection, settings: FigureSettings
 ) -> list[tuple[Verdict, ...]]:
     """Return the verdicts on each of *events*; the rows are those of *settings*."""
     reading = _Reading(session, selection.period.now, settings)
@@ -118,7 +118,7 @@ class _Reading:
         # What is asked for does not depend on the commits that git found.
         plain = read_history(bodies, self._settings, now=self._now)
         ids = [deploy.id for deploy in plain.deploys]
-        until, git, rows, self._fixes, incidents = together(
+        until, git, rows, self._fixes, incidents = read_together(
             self._session,
             partial(change_log.read_until, self._session),
             partial(git_commits.of_deploys, self._session, ids),
@@ -132,7 +132,7 @@ class _Reading:
         linked |= {deploy for _, deploy in self._fixes.values()}
         counting = {id_ for id_, row in rows.items() if row.counts} | linked
         starts = {id_ for id_, _ in self._fixes.values()}
-        fixed, attributed, remedied_by, remedied, beside = together(
+        fixed, attributed, remedied_by, remedied, beside = read_together(
             self._session,
             partial(self._known, _given(starts), "id", statements.INCIDENTS_BY_ID),
             partial(self._known, _given(counting), "id", statements.INCIDENTS_OF_DEPLOY),
@@ -149,7 +149,7 @@ class _Reading:
         others |= {row.deploy for row in incidents if row.deploy is not None}
         asked = {row.repo for row in incidents if row.how == BY_TIME and row.service}
         asked |= {deploys[id_].target.repo for id_, row in rows.items() if row.asks_for_services}
-        stored, self._targets, of_others, of_linked = together(
+        stored, self._targets, of_others, of_linked = read_together(
             self._session,
             partial(read_deploys_by_id, self._session, others - deploys.keys()),
             partial(first_of_services, self._session, asked),
@@ -229,7 +229,7 @@ class _Reading:
             partial(fixes, Where(environment, [repo]), TimeSpan(min(at), max(at)))
             for (repo, environment), at in times.items()
         )
-        return {fix: fixed for of in together(self._session, *each) for fix, fixed in of.items()}
+        return {fix: fixed for of in read_together(self._session, *each) for fix, fixed in of.items()}
 
     def _rows(self, ids: Iterable[str]) -> dict[str, _Row]:
         found = lookup_many(self._session, "id", _given(ids), statements.DEPLOY_RESULTS)

@@ -11,7 +11,7 @@ from gitdailies_connection.relay.answers import DeliveryPage
 from gitdailies_core.errors import RelayFault
 from gitdailies_core.events.events import DEPLOYED
 from gitdailies_core.events.ids import is_self_made
-from gitdailies_server.round_trips import together
+from gitdailies_server.round_trips import read_together
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response, StreamingResponse
@@ -34,7 +34,7 @@ from gitdailies_dora.pages.frame.formatting import BEHIND_US, csv_line, moment, 
 from gitdailies_dora.pages.frame.forms import THROUGH, Wrong, team_choices, with_last_day, wrong_of
 from gitdailies_dora.pages.frame.phrases import WHEN_NOT_FAILED
 from gitdailies_dora.pages.frame.request_context import Visit
-from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup, here
+from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup, found_or_404
 
 _PAGE = 50
 # The page of an event does not wait longer for a relay, which may hang.
@@ -238,7 +238,7 @@ class EventPages(PageGroup):
         """Show an event: what it counts for, what is related to it, and whether it was counted twice."""
         settings = self._site.settings
         shown = partial(_shown, find=find, settings=settings)
-        row, found, twice, stored = here(
+        row, found, twice, stored = found_or_404(
             await self._site.current(lambda: partial(shown, now=to_us(self._site.clock())))
         )
         event = event_summary(row, settings.renames)
@@ -286,7 +286,7 @@ class EventPages(PageGroup):
 
     async def confirm_delete(self, visit: Visit) -> Response:
         """Ask for confirmation."""
-        row = here(await self._row(visit))
+        row = found_or_404(await self._row(visit))
         event = event_summary(row, self._site.settings.renames)
         return self._site.render(visit, "event-delete.html", event=event)
 
@@ -314,7 +314,7 @@ def _shown(
     event = reader.begin(find)
     if event is None:
         return None
-    found, twice = together(
+    found, twice = read_together(
         session, partial(detail.of_kind, reader, event), partial(beside, session, event.id)
     )
     near = found.attribution.near if isinstance(found, IncidentDetail) else ()

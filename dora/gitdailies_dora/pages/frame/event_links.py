@@ -26,7 +26,7 @@ _DOTS = (".", "..")
 # The counts of figures, by their labels: the kind and the outcome of the events, and which part of the
 # period they are in: all of it, what is settled, or what is not.
 _WHOLE, _JUDGED, _YOUNG = "whole", "judged", "young"
-COUNTED: Mapping[str, tuple[str, str, str]] = {
+EVENTS_BEHIND: Mapping[str, tuple[str, str, str]] = {
     "Deploys": (DEPLOYED, "counted", _WHOLE),
     "Deploys with nothing new": (DEPLOYED, "nothing-new", _WHOLE),
     "Unknown deploys": (DEPLOYED, "lead-time-unknown", _WHOLE),
@@ -113,8 +113,8 @@ def urls_of_counts(
     times = {span: urlencode({"from": since, "to": to}) for span, (since, to) in spans.items()}
     return {
         label: f"/events?kind={kind}&outcome={outcome}&{named}&{times[span]}"
-        for label in labels or COUNTED
-        for kind, outcome, span in (COUNTED[label],)
+        for label in labels or EVENTS_BEHIND
+        for kind, outcome, span in (EVENTS_BEHIND[label],)
     }
 
 

@@ -37,8 +37,9 @@ FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "No earlier
 TOO_SHORT = f"fewer than {comparison.LEAST_WEEKS} whole weeks to compare"
 # What each figure of a week and of the week before needs to be compared.
 LEAST_OF_A_WEEK = (
-    f"Too few to compare: a rate needs {comparison.LEAST_SETTLED} deploys in each week, a time"
-    f" {comparison.LEAST_DEPLOYS}, and the deployment frequency {comparison.LEAST_WEEKS} whole weeks."
+    "Too few to compare: in each week, a rate needs deploys, "
+    f"at least {comparison.LEAST_SETTLED}; a time needs {comparison.LEAST_DEPLOYS}; and the deployment "
+    f"frequency needs {comparison.LEAST_WEEKS} whole weeks."
 )
 _NOT_CLEAR: Mapping[str, str] = {comparison.FEW: FEW, comparison.UNCLEAR: UNCLEAR, TOO_SHORT: TOO_SHORT}
 # Which of two decisions a person takes.

@@ -92,7 +92,7 @@ def no_such_page() -> Refusal:
     return refusal("not-found", "This address does not exist.")
 
 
-def here(found: Value | None) -> Value:
+def found_or_404(found: Value | None) -> Value:
     """Return what an address names; raises Refusal for None."""
     if found is None:
         raise no_such_page()

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from gitdailies_core.error_text import got
-from gitdailies_server.round_trips import only_if, together
+from gitdailies_server.round_trips import only_if, read_together
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response
@@ -14,9 +14,9 @@ from starlette.responses import Response
 from gitdailies_dora.derived.read.figures.answer import of_groups
 from gitdailies_dora.derived.read.figures.compared import compared
 from gitdailies_dora.derived.read.figures.overview import overview
+from gitdailies_dora.derived.read.figures.question_sums import open_incidents
 from gitdailies_dora.derived.read.figures.repository_page import repository_page
 from gitdailies_dora.derived.read.figures.series_question import MOST_DAYS, MOST_LISTED, Asked, asked
-from gitdailies_dora.derived.read.figures.sums import open_incidents
 from gitdailies_dora.derived.read.question import FILTERS, Question, question, team_key
 from gitdailies_dora.events import query
 from gitdailies_dora.events.problem import Refusal, refusal
@@ -223,7 +223,7 @@ def _shown(
     whole = question.all.question.without_groups()
     unit = trend.buckets(whole.period)[0]
     asked_for = replace(whole, interval=unit, rolling_weeks=ROLLING_WEEKS)
-    page, open_now = together(
+    page, open_now = read_together(
         session,
         partial(repository_page, session, question.one, asked_for, settings),
         partial(open_incidents, session, whole, live=question.all.live),

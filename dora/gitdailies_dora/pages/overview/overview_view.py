@@ -21,7 +21,7 @@ from gitdailies_dora.figures.words.quick_check import quick_check
 from gitdailies_dora.figures.words.rates import LEAST_FOR_PERCENT, fail_rate
 from gitdailies_dora.pages.charts import sparks
 from gitdailies_dora.pages.frame import formatting, phrases
-from gitdailies_dora.pages.frame.event_links import COUNTED, Piece, open_incidents_url, urls_of_counts
+from gitdailies_dora.pages.frame.event_links import EVENTS_BEHIND, Piece, open_incidents_url, urls_of_counts
 from gitdailies_dora.pages.overview.cards import CardContext
 from gitdailies_dora.pages.overview.chance_view import explained
 from gitdailies_dora.pages.overview.overview_cards import Units, cards
@@ -228,7 +228,9 @@ class _Drawing:
         self.titles = [bucket_title(found.question.interval, one) for one, _ in found.found.planned.buckets]
         self.window = window_us
 
-    def listed(self, period: Period, labels: Sequence[str] = tuple(COUNTED), **place: str) -> dict[str, str]:
+    def listed(
+        self, period: Period, labels: Sequence[str] = tuple(EVENTS_BEHIND), **place: str
+    ) -> dict[str, str]:
         """Return the addresses of the lists of counts; none of an earlier moment."""
         if self.filters.get("now"):
             return {}

@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from gitdailies_dora.pages.frame import documentation
 from gitdailies_dora.pages.frame.documentation import HELP, ROOT
 from gitdailies_dora.pages.frame.request_context import Visit
-from gitdailies_dora.pages.frame.site import EVERYONE, Page, PageGroup, here
+from gitdailies_dora.pages.frame.site import EVERYONE, Page, PageGroup, found_or_404
 from gitdailies_dora.pages.settings import page_list
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class HelpPages(PageGroup):
 
     async def show(self, visit: Visit) -> Response:
         """Show the page of an address, or a picture of it."""
-        file = here(documentation.files().get(visit.path.removeprefix(HELP).strip("/")))
+        file = found_or_404(documentation.files().get(visit.path.removeprefix(HELP).strip("/")))
         if not file.endswith(".md"):
             return FileResponse(ROOT / file)
         return self._site.render(visit, "help.html", document=document(file))

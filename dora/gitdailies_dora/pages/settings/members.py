@@ -19,7 +19,7 @@ from gitdailies_dora.pages.frame.formatting import amount
 from gitdailies_dora.pages.frame.forms import Form
 from gitdailies_dora.pages.frame.phrases import setting
 from gitdailies_dora.pages.frame.request_context import FormFields, Visit
-from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup, here, no_such_page
+from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup, found_or_404, no_such_page
 
 PEOPLE, AUDIT = "/settings/people", "/settings/audit"
 _LINES = 100
@@ -143,7 +143,7 @@ class PeoplePages(PageGroup):
 
     async def confirm_remove(self, visit: Visit) -> Response:
         """Ask for confirmation."""
-        return self._site.render(visit, "person-remove.html", member=here(await self._person(visit)))
+        return self._site.render(visit, "person-remove.html", member=found_or_404(await self._person(visit)))
 
     async def remove(self, visit: Visit) -> Response:
         """Take a person's access away and end their sessions."""
@@ -155,7 +155,7 @@ class PeoplePages(PageGroup):
 
     async def confirm_erase(self, visit: Visit) -> Response:
         """Show where the name of a person is, and ask for confirmation."""
-        person, may_sign_in, text = here(await self._named(visit))
+        person, may_sign_in, text = found_or_404(await self._named(visit))
         planned = await self._erase(text, actor="", dry=True)
         if may_sign_in:  # the account is removed first
             planned.counts["account"] += 1
@@ -236,7 +236,7 @@ class PeoplePages(PageGroup):
     async def _person_here(self, visit: Visit) -> Person:
         """Return a person whose role and password are kept here; raises Refusal for one of a provider."""
         person = await self._person(visit)
-        return here(None if person is None or person.provider else person)
+        return found_or_404(None if person is None or person.provider else person)
 
     async def _anyone(self, id_: int) -> tuple[Person, bool] | None:
         return await self._site.store.read(partial(people_store.find_anyone, id_=min(id_, 2**63 - 1)))

@@ -10,7 +10,7 @@ from gitdailies_dora.accounts.keys.webhook_key import checked_name
 from gitdailies_dora.accounts.screens import LINK_IS_OVER, LONGEST_DAYS, SHARED_REVIEW, WALL, Screen
 from gitdailies_dora.pages.frame.forms import Form
 from gitdailies_dora.pages.frame.request_context import FormFields, Visit, cookie_header
-from gitdailies_dora.pages.frame.site import EVERYONE, OWNERS, Page, PageGroup, here
+from gitdailies_dora.pages.frame.site import EVERYONE, OWNERS, Page, PageGroup, found_or_404
 from gitdailies_dora.pages.frame.visitors import SCREEN
 
 SCREENS = "/settings/screens"
@@ -56,7 +56,7 @@ class ScreenPages(PageGroup):
 
     async def confirm_remove(self, visit: Visit) -> Response:
         """Ask for confirmation."""
-        return self._site.render(visit, "screen-remove.html", screen=here(await self._screen(visit)))
+        return self._site.render(visit, "screen-remove.html", screen=found_or_404(await self._screen(visit)))
 
     async def remove(self, visit: Visit) -> Response:
         """Remove a link; its screen shows nothing new from the moment of the response."""

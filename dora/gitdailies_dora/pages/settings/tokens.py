@@ -9,7 +9,7 @@ from gitdailies_dora.accounts.keys import key_store
 from gitdailies_dora.accounts.keys import webhook_key as keys
 from gitdailies_dora.pages.frame.forms import Form
 from gitdailies_dora.pages.frame.request_context import FormFields, Visit
-from gitdailies_dora.pages.frame.site import Page, PageGroup, here
+from gitdailies_dora.pages.frame.site import Page, PageGroup, found_or_404
 
 TOKENS = "/settings/tokens"
 # What the form suggests.
@@ -53,7 +53,7 @@ class TokenPages(PageGroup):
         """Delete a token of the person; every request with it is refused from the moment of the response."""
         id_, person = visit.request.path_params["id"], visit.user
         tokens = await self._site.store.read(partial(key_store.tokens_of, person_id=person.id))
-        token = here(next((token for token in tokens if token.id == id_), None))
+        token = found_or_404(next((token for token in tokens if token.id == id_), None))
         await self._write(visit, key_store.remove_key, key=token)
         self._site.log.info("read token deleted", token=token.shown, person=person.name)
         return self._site.redirect(TOKENS)

@@ -15,7 +15,7 @@ from gitdailies_dora.accounts.keys.webhook_key import Key
 from gitdailies_dora.accounts.keys.wrong_requests import keys_gone_wrong, wrong_requests
 from gitdailies_dora.pages.frame.forms import Form
 from gitdailies_dora.pages.frame.request_context import FormFields, Visit
-from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup, here, no_such_page
+from gitdailies_dora.pages.frame.site import OWNERS, Page, PageGroup, found_or_404, no_such_page
 
 MANAGE = "/settings/api-access/incoming-webhooks"
 
@@ -114,7 +114,7 @@ class SettingsPages(PageGroup):
 
     async def edit_key(self, visit: Visit) -> Response:
         """Show one key and what can be done with it."""
-        key = here(await self._key(visit))
+        key = found_or_404(await self._key(visit))
         wrong = await self._site.store.read(partial(wrong_requests, key_id=key.id))
         reported = await self._site.store.ask(partial(reported_with, key=key)) if key.is_keyless else []
         return self._site.render(
@@ -131,7 +131,7 @@ class SettingsPages(PageGroup):
 
     async def confirm_delete(self, visit: Visit) -> Response:
         """Ask for confirmation."""
-        key = here(await self._key(visit))
+        key = found_or_404(await self._key(visit))
         if key.is_keyless:
             raise no_such_page()
         used = key.last_used_at

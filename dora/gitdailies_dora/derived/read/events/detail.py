@@ -65,7 +65,7 @@ def of_kind(
 
 
 def _judged(read: Callable[[RelatedReader, Found], _Detail], reader: RelatedReader, found: Found) -> _Detail:
-    detail, verdicts = reader.together(partial(read, reader, found), partial(reader.verdicts, found))
+    detail, verdicts = reader.read_together(partial(read, reader, found), partial(reader.verdicts, found))
     judged: _Detail = structs.replace(detail, verdicts=verdicts)
     return judged
 
@@ -132,7 +132,7 @@ def _incidents(refs: _References, rows: Iterable[StoredIncident]) -> tuple[answe
 
 def _deploy(reader: RelatedReader, found: Found) -> answers.DeployDetail:
     """Return the detail of a deploy: its state, commits, related events and timeline; no verdicts."""
-    outcome, incidents, remedied_by, remedies, fixed, result, *corrections = reader.together(
+    outcome, incidents, remedied_by, remedies, fixed, result, *corrections = reader.read_together(
         partial(reader.outcome, found.id),
         partial(reader.incidents_of, found.id),
         partial(reader.remedied_by, found.id),
@@ -149,7 +149,7 @@ def _deploy(reader: RelatedReader, found: Found) -> answers.DeployDetail:
         of_rows = (*(row.id for row in incidents), *(id_ for id_, _ in remedied_by), *remedies)
         return before, after, reader.references((before, after, repeats, *of_rows))
 
-    (before, after, refs), changes = reader.together(
+    (before, after, refs), changes = reader.read_together(
         neighbors, partial(reader.changes, found, outcome, unknown)
     )
     troubles = [_trouble(row) for row in incidents]
@@ -188,7 +188,7 @@ def _deploy(reader: RelatedReader, found: Found) -> answers.DeployDetail:
 
 def _incident(reader: RelatedReader, found: Found) -> answers.IncidentDetail:
     """Return the detail of an occurrence: its state, attribution, related events, timeline; no verdicts."""
-    occurrences, correction, moved = reader.together(
+    occurrences, correction, moved = reader.read_together(
         partial(reader.occurrences, found),
         partial(_correction, reader, found.id),
         partial(_move, reader, found.id),
@@ -197,7 +197,7 @@ def _incident(reader: RelatedReader, found: Found) -> answers.IncidentDetail:
     trouble = None if row is None else _trouble(row)
     end = None if trouble is None or trouble.end is None else trouble.end
     deploy_id = None if row is None else row.deploy
-    ended, cause, near, remedied_by, outcome, result = reader.together(
+    ended, cause, near, remedied_by, outcome, result = reader.read_together(
         lambda: None if end is None else reader.event(end.id),
         lambda: None if deploy_id is None else reader.event(deploy_id),
         lambda: [] if row is None else reader.near(row),
@@ -207,7 +207,7 @@ def _incident(reader: RelatedReader, found: Found) -> answers.IncidentDetail:
     )
 
     of_rows = (*(one.id for one in occurrences), *(id_ for id_, _ in remedied_by), *near)
-    merged, refs, changes = reader.together(
+    merged, refs, changes = reader.read_together(
         lambda: reader.start_of(None if ended is None else ended.texts.get("mergedInto")),
         lambda: reader.references((None if row is None else row.wide, *of_rows)),
         lambda: [] if cause is None else reader.changes(cause, outcome, result[2]),

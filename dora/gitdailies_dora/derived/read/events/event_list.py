@@ -10,7 +10,7 @@ from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import rows, statements
 from gitdailies_dora.derived.read.events.event_filters import MAY_HAVE_FAILED, OPEN, OUTCOMES
-from gitdailies_dora.derived.read.verdicts import Event, verdicts
+from gitdailies_dora.derived.read.verdicts import EventRow, verdicts
 from gitdailies_dora.events.listing import StoredEvent, newest_events
 from gitdailies_dora.events.query import Position, Wanted
 from gitdailies_dora.figures.answers import numbers
@@ -62,7 +62,7 @@ def listed(
     found = newest_events(session, wanted, before=before, limit=limit)
     if rows.outdated(session, settings):
         return [ListedResult(event, "", False) for event in found]
-    asked = [Event(event.seq, event.id, "", event.body) for event in found]
+    asked = [EventRow(event.seq, event.id, "", event.body) for event in found]
     judged = verdicts(session, asked, Selection.all_until(now), settings)
     starts = [(event.id,) for event in found if event.kind == INCIDENT_STARTED]
     still = {id_ for (id_,) in lookup_many(session, "id", starts, statements.OPEN_STARTS, now, now, now)}

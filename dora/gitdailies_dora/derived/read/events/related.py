@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, cast
 
-from gitdailies_server.round_trips import fetch_together, together
+from gitdailies_server.round_trips import fetch_together, read_together
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import rows, statements
@@ -15,8 +15,8 @@ from gitdailies_dora.derived.model.deploys import NEW, NEW_UNTOLD, StoredDeploy,
 from gitdailies_dora.derived.model.incidents import FOREVER, StoredIncident
 from gitdailies_dora.derived.model.repositories import parse_bodies
 from gitdailies_dora.derived.read.answers import EventReference, FigureVerdict
-from gitdailies_dora.derived.read.figures import queries
-from gitdailies_dora.derived.read.verdicts import Event
+from gitdailies_dora.derived.read.events import judged_events
+from gitdailies_dora.derived.read.verdicts import EventRow
 from gitdailies_dora.events.listing import StoredEvent, event_with_id, newest_start, shown, texts_of
 from gitdailies_dora.events.records import spellings
 from gitdailies_dora.figures.answers.selection import Selection
@@ -87,12 +87,12 @@ class RelatedReader:
         """Return the event that *find* finds; raises Refusal (`busy`) if the rows are for other settings."""
         # Far away, the verdicts find the names that were read here.
         names = partial(self.session.execute, spellings.NAMES)
-        _, found, _ = self.together(self.check, partial(self._found, find), names)
+        _, found, _ = self.read_together(self.check, partial(self._found, find), names)
         return cast("Found | None", found)
 
-    def together(self, *works: Callable[[], Any]) -> list[Any]:
+    def read_together(self, *works: Callable[[], Any]) -> list[Any]:
         """Run readings and return what each returns, far away in the same round trips."""
-        return together(self.session, *works)
+        return read_together(self.session, *works)
 
     def check(self) -> None:
         """Raise Refusal while the rows are for other settings."""
@@ -118,8 +118,8 @@ class RelatedReader:
 
     def verdicts(self, found: Found) -> tuple[FigureVerdict, ...]:
         """Return why the event counts or not, for each figure that it concerns."""
-        event = Event(found.row.seq, found.id, found.repo, found.body)
-        (judged,) = queries.judged(self.session, [event], Selection.all_until(self.now), self.settings)
+        event = EventRow(found.row.seq, found.id, found.repo, found.body)
+        (judged,) = judged_events.judged(self.session, [event], Selection.all_until(self.now), self.settings)
         return judged.verdicts
 
     def outcome(self, id_: str) -> StoredDeploy | None:
@@ -147,7 +147,7 @@ class RelatedReader:
         None is new while it is not known which are, as *unknown* says.
         """
         counting = outcome if outcome is not None and outcome.counts else None
-        (deploy,), reports = self.together(
+        (deploy,), reports = self.read_together(
             partial(self._deploys, [found.body], max(found.at, self.now)),
             lambda: () if counting is None else self._reports(counting),
         )
@@ -211,7 +211,7 @@ class RelatedReader:
         """Return the references to events by id. The type of a deploy is what it counts as."""
         wanted = [(id_,) for id_ in sorted({id_ for id_ in ids if id_})]
         renames = self.settings.renames
-        found, results = together(
+        found, results = read_together(
             self.session,
             lambda: list(lookup_many(self.session, "id", wanted, statements.EVENTS_BY_ID)),
             lambda: list(lookup_many(self.session, "id", wanted, statements.DEPLOY_RESULTS)),

@@ -10,17 +10,17 @@ from hashlib import sha256
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-from gitdailies_server.round_trips import together
+from gitdailies_server.round_trips import read_together
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import text_of_us
 from msgspec import UNSET, structs
 
 from gitdailies_dora.derived.model.repositories import MOST_EVENTS
-from gitdailies_dora.derived.read.figures import sums
+from gitdailies_dora.derived.read.figures import question_sums
 from gitdailies_dora.derived.read.figures.known_names import unknown_in
 from gitdailies_dora.derived.read.figures.names import Names
+from gitdailies_dora.derived.read.figures.question_sums import first_times
 from gitdailies_dora.derived.read.figures.series_question import cursor, rolling_text
-from gitdailies_dora.derived.read.figures.sums import first_times
 from gitdailies_dora.derived.read.question import Question
 from gitdailies_dora.events.problem import refusal
 from gitdailies_dora.figures.answers import report, series
@@ -66,10 +66,10 @@ def read(
     """
     planned = series.plan(question)
     _refuse_many(1, planned)
-    firsts, (found, as_of) = together(
+    firsts, (found, as_of) = read_together(
         session,
         partial(first_times, session, settings),
-        partial(sums.read, session, question, planned, settings, most, fresh=fresh),
+        partial(question_sums.read, session, question, planned, settings, most, fresh=fresh),
     )
     keys = series.ordered(question, planned, found)
     _refuse_many(len(keys), planned)
@@ -86,7 +86,7 @@ def of_selection(
 ) -> report.FiguresAnswer:
     """Return the answer of `GET /api/metrics`. Raises Refusal as `read` does."""
     period, asked = question.selection.period, SeriesQuestion.of(question.selection)
-    found, names = together(
+    found, names = read_together(
         session,
         partial(read, session, asked, settings, most, fresh=fresh),
         partial(Names, session, asked, settings),
@@ -163,7 +163,7 @@ def of_groups(
     after: Key | None = None,
 ) -> report.SeriesAnswer:
     """Return the answer of `GET /api/metrics/series`: a page of groups, and `next` for the following one."""
-    found, names, unknown = together(
+    found, names, unknown = read_together(
         session,
         partial(read, session, question, settings),
         partial(Names, session, question, settings),

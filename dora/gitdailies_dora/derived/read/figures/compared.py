@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
-from gitdailies_server.round_trips import together
+from gitdailies_server.round_trips import read_together
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.accounts.audit import AuditLine, setting_changes
@@ -59,7 +59,7 @@ def compared(
     of_teams = question.by == (TEAM,)
     began_at, until = series.plan(question).segments[0].began_at, question.period.until
     asked = [(None, key) if of_teams else (key, "") for key in pair]
-    found, names, named, unknown, *changed = together(
+    found, names, named, unknown, *changed = read_together(
         session,
         partial(read, session, question, settings),
         partial(Names, session, question, settings),

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 from gitdailies_connection.config.sections.settings import TeamSettings
 from gitdailies_core.values.deploy_target import EXAMPLE
 from gitdailies_core.values.renames import folded
-from gitdailies_server.round_trips import fetch_together, together
+from gitdailies_server.round_trips import fetch_together, read_together
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import rows
 from gitdailies_dora.derived.model.deploys import first_named
-from gitdailies_dora.derived.read.figures.sums import environments
+from gitdailies_dora.derived.read.figures.question_sums import environments
 from gitdailies_dora.events.records import spellings
 from gitdailies_dora.figures.answers.selection import Selection
 from gitdailies_dora.figures.answers.series import SeriesQuestion
@@ -50,7 +50,7 @@ def without_deploys(session: Session, settings: FigureSettings) -> dict[str, str
 
     It is "" for one whose incidents were moved: a line may still lead to it.
     """
-    known, moved_, found = together(
+    known, moved_, found = read_together(
         session,
         partial(deploying, session, settings),
         lambda: session.execute(_MOVED).fetchall(),
@@ -128,7 +128,7 @@ def of_filters(session: Session, given: Mapping[str, str], settings: FigureSetti
 
 def _repositories(session: Session, settings: FigureSettings) -> list[Any]:
     """Return what `spellings.shown` does, and whether the rows are for other settings."""
-    return together(
+    return read_together(
         session,
         partial(spellings.shown, session, settings.renames),
         partial(rows.outdated, session, settings),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from gitdailies_server.round_trips import together
+from gitdailies_server.round_trips import read_together
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import rows
@@ -75,7 +75,7 @@ class Choices(NamedTuple):
 
 def choices(session: Session, selection: Selection, settings: FigureSettings) -> Choices:
     """Read the names that may be chosen in place of those of a selection."""
-    found, seen, repos = together(
+    found, seen, repos = read_together(
         session,
         partial(rows.environments, session, MOST_ENVIRONMENTS),
         partial(rows.deploys_by_environment, session, selection, MOST_ENVIRONMENTS, MOST_SEEN),

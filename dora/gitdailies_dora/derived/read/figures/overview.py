@@ -7,14 +7,14 @@ from collections import Counter
 from functools import partial
 from typing import NamedTuple
 
-from gitdailies_server.round_trips import together
+from gitdailies_server.round_trips import read_together
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.accounts.audit import AuditLine, setting_changes
 from gitdailies_dora.derived.read.figures.answer import Read, read
 from gitdailies_dora.derived.read.figures.known_names import unknown_in, unknown_in_teams, without_deploys
 from gitdailies_dora.derived.read.figures.names import Choices, Names, choices
-from gitdailies_dora.derived.read.figures.sums import open_incidents
+from gitdailies_dora.derived.read.figures.question_sums import open_incidents
 from gitdailies_dora.figures.answers import series
 from gitdailies_dora.figures.answers.selection import Selection
 from gitdailies_dora.figures.answers.series import Clear, SeriesQuestion, clear_of
@@ -49,7 +49,7 @@ def overview(
     """
     period = question.period
     began_at = series.plan(question).segments[0].began_at
-    found, shown, open_now, named, unknown, in_teams, changed, alone = together(
+    found, shown, open_now, named, unknown, in_teams, changed, alone = read_together(
         session,
         partial(read, session, question, settings),
         partial(Names, session, question, settings),

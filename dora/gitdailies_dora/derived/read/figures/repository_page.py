@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from gitdailies_server.round_trips import fetch_together, together
+from gitdailies_server.round_trips import fetch_together, read_together
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.accounts.audit import AuditLine, setting_changes
@@ -86,21 +86,28 @@ def repository_page(
     """Read what the page shows; *asked* is the same question, about everything together in buckets."""
     selection = question.selection
     began_at = series.plan(asked).segments[0].began_at
-    found, outdated, deploys, incidents, live, names, first_at, named, changed, untold, unknown = together(
-        session,
-        partial(read, session, asked, settings),
-        partial(rows.outdated, session, settings),
-        partial(rows.read_deploys, session, selection, settings),
-        partial(rows.read_incidents, session, selection),
-        partial(_live, session, selection.repo, selection.period.now),
-        partial(Names, session, asked, settings),
-        partial(rows.first_event_at, session, selection),
-        partial(choices, session, selection, settings),
-        partial(
-            setting_changes, session, began_at, selection.period.until, selection.repo, selection.team or ""
-        ),
-        partial(rows.untold_lists, session, selection),
-        partial(unknown_in, session, asked, settings),
+    found, outdated, deploys, incidents, live, names, first_at, named, changed, untold, unknown = (
+        read_together(
+            session,
+            partial(read, session, asked, settings),
+            partial(rows.outdated, session, settings),
+            partial(rows.read_deploys, session, selection, settings),
+            partial(rows.read_incidents, session, selection),
+            partial(_live, session, selection.repo, selection.period.now),
+            partial(Names, session, asked, settings),
+            partial(rows.first_event_at, session, selection),
+            partial(choices, session, selection, settings),
+            partial(
+                setting_changes,
+                session,
+                began_at,
+                selection.period.until,
+                selection.repo,
+                selection.team or "",
+            ),
+            partial(rows.untold_lists, session, selection),
+            partial(unknown_in, session, asked, settings),
+        )
     )
     planned, sums, first = found.planned, found.sums, series.first_of(asked, found.firsts, ALL)
     tallies = sums.each([ALL], [part for _, part in planned.buckets])

@@ -1,6 +1,6 @@
 """Which columns of a store may hold text of people, and how such a text is erased.
 
-Each server has one table of `Held`. The page about privacy is generated from it, `gitdailies erase` reads
+Each server has one table of `Texts`. The page about privacy is generated from it, `gitdailies erase` reads
 it, and a test compares it with the schema: a new column without a line fails.
 """
 
@@ -23,7 +23,7 @@ class Treatment(Enum):
 
 
 @dataclass(frozen=True)
-class Held:
+class Texts:
     """Columns of *table*, with spaces between, that hold one kind of text.
 
     For people: *what* they hold, how long they are *kept*, and what else erases them, *erased*.

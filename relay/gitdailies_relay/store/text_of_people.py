@@ -1,6 +1,6 @@
-"""The text of people in the relay's store: gitdailies_server.storage.held_text."""
+"""The text of people in the relay's store: gitdailies_server.storage.text_of_people."""
 
-from gitdailies_server.storage.held_text import Held, Treatment
+from gitdailies_server.storage.text_of_people import Texts, Treatment
 
 _IDS = "`relay.closed_occurrence_days`"
 _DELIVERED = "`relay.delivered_days`"
@@ -12,7 +12,7 @@ _BOTH = "any"
 _T = Treatment
 
 
-def _request(table: str) -> tuple[Held, ...]:
+def _request(table: str) -> tuple[Texts, ...]:
     """Write the lines of a stored request."""
     reasons = "reason discarded" if table == "quarantine" else "reason"
     without = "less those that prove or name a person"
@@ -20,16 +20,16 @@ def _request(table: str) -> tuple[Held, ...]:
     kind = "quarantined body" if table == "quarantine" else "ignored body"
     others = "delivery source code content_type digest"
     return (
-        Held(table, reasons, "why it did not count", _STORED, _BOTH, _T.TEXT, "delivery text"),
-        Held(table, "headers", f"headers, {without}", _STORED, _BOTH, _T.JSON, "delivery text"),
-        Held(table, "body", body, _STORED, _BOTH, _T.BODY, kind),
-        Held(table, others, _SHORT, _STORED, _BOTH, _T.NOTHING),
+        Texts(table, reasons, "why it did not count", _STORED, _BOTH, _T.TEXT, "delivery text"),
+        Texts(table, "headers", f"headers, {without}", _STORED, _BOTH, _T.JSON, "delivery text"),
+        Texts(table, "body", body, _STORED, _BOTH, _T.BODY, kind),
+        Texts(table, others, _SHORT, _STORED, _BOTH, _T.NOTHING),
     )
 
 
-HELD: tuple[Held, ...] = (
-    Held("deliveries", "reason", "why it was decided so", _IDS, _BOTH, _T.TEXT, "delivery text"),
-    Held(
+TEXTS: tuple[Texts, ...] = (
+    Texts("deliveries", "reason", "why it was decided so", _IDS, _BOTH, _T.TEXT, "delivery text"),
+    Texts(
         "deliveries",
         "delivery source message incident word proof outcome events pack",
         "ids, words, the name of the secret",
@@ -39,7 +39,7 @@ HELD: tuple[Held, ...] = (
     ),
     *_request("quarantine"),
     *_request("ignored"),
-    Held(
+    Texts(
         "occurrences",
         "destination source incident repo environment service name state merged_into resolution",
         "which incidents are open, and what was counted",
@@ -48,7 +48,7 @@ HELD: tuple[Held, ...] = (
         _T.COUNTS,
         key="incident",
     ),
-    Held(
+    Texts(
         "pushed_commits",
         "repo sha branch parent reverts",
         "which commits reached which branch; no message, no author",
@@ -56,7 +56,7 @@ HELD: tuple[Held, ...] = (
         "`--repo`",
         _T.LEFT,
     ),
-    Held(
+    Texts(
         "deployed_commits",
         "repo environment service sha",
         "which commit was deployed where",
@@ -64,7 +64,7 @@ HELD: tuple[Held, ...] = (
         "`--event`, `--repo`",
         _T.LEFT,
     ),
-    Held(
+    Texts(
         "waiting_deploys",
         "repo environment service sha branch previous message reason",
         "which deploys wait, and why",
@@ -72,9 +72,9 @@ HELD: tuple[Held, ...] = (
         _BOTH,
         _T.LEFT,
     ),
-    Held("events", "body", "the event: title, severity, address", _DELIVERED, _BOTH, _T.EVENT, "event"),
-    Held("events", "discarded", "why a person discarded it", _DELIVERED, _BOTH, _T.TEXT, "audit text"),
-    Held(
+    Texts("events", "body", "the event: title, severity, address", _DELIVERED, _BOTH, _T.EVENT, "event"),
+    Texts("events", "discarded", "why a person discarded it", _DELIVERED, _BOTH, _T.TEXT, "audit text"),
+    Texts(
         "events",
         "id destination source incident delivery",
         "ids of the vendor and ours",
@@ -82,7 +82,7 @@ HELD: tuple[Held, ...] = (
         _BOTH,
         _T.COUNTS,
     ),
-    Held(
+    Texts(
         "outbox",
         "dead_letter",
         "why it is a dead letter",
@@ -91,8 +91,8 @@ HELD: tuple[Held, ...] = (
         _T.TEXT,
         "dead letter",
     ),
-    Held("outbox", "destination partition", "ids of the vendor", _UNTIL_SENT, _BOTH, _T.COUNTS),
-    Held(
+    Texts("outbox", "destination partition", "ids of the vendor", _UNTIL_SENT, _BOTH, _T.COUNTS),
+    Texts(
         "attempts",
         "reason answer",
         "the beginning of the receiver's answer",
@@ -101,8 +101,8 @@ HELD: tuple[Held, ...] = (
         _T.TEXT,
         "delivery text",
     ),
-    Held("attempts", "verdict", _SHORT, _DELIVERED, _BOTH, _T.NOTHING),
-    Held(
+    Texts("attempts", "verdict", _SHORT, _DELIVERED, _BOTH, _T.NOTHING),
+    Texts(
         "destinations",
         "reason",
         "why delivery is paused",
@@ -112,12 +112,12 @@ HELD: tuple[Held, ...] = (
         "audit text",
         "name",
     ),
-    Held("destinations", "name paused", _SHORT, _UNTIL_RESUME, "–", _T.NOTHING, key="name"),
-    Held("receivers", "destination address kind", _SHORT, "for good", "–", _T.NOTHING),
-    Held("outcome_counts", "source outcome", _SHORT, "for good", "–", _T.NOTHING),
-    Held("source_days", "source", _SHORT, _IDS, "–", _T.NOTHING),
-    Held("source_fields", "source field reader seen", _SHORT, "for good", "–", _T.NOTHING),
-    Held(
+    Texts("destinations", "name paused", _SHORT, _UNTIL_RESUME, "–", _T.NOTHING, key="name"),
+    Texts("receivers", "destination address kind", _SHORT, "for good", "–", _T.NOTHING),
+    Texts("outcome_counts", "source outcome", _SHORT, "for good", "–", _T.NOTHING),
+    Texts("source_days", "source", _SHORT, _IDS, "–", _T.NOTHING),
+    Texts("source_fields", "source field reader seen", _SHORT, "for good", "–", _T.NOTHING),
+    Texts(
         "actions",
         "person subject reason",
         "who did what, and why",
@@ -126,7 +126,7 @@ HELD: tuple[Held, ...] = (
         _T.TEXT,
         "audit text",
     ),
-    Held(
+    Texts(
         "refusals",
         "client reason",
         "addresses that were refused, and why",
@@ -135,6 +135,6 @@ HELD: tuple[Held, ...] = (
         _T.TEXT,
         "refusal",
     ),
-    Held("refusals", "source", _SHORT, _QUARANTINE, "`--before`", _T.NOTHING),
-    Held("actions", "action", _SHORT, _IDS, "`--before`", _T.NOTHING),
+    Texts("refusals", "source", _SHORT, _QUARANTINE, "`--before`", _T.NOTHING),
+    Texts("actions", "action", _SHORT, _IDS, "`--before`", _T.NOTHING),
 )

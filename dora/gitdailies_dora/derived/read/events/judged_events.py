@@ -11,7 +11,7 @@ from gitdailies_server.storage.database import Session
 from gitdailies_dora.derived.model import repositories, rows, statements
 from gitdailies_dora.derived.read.answers import FigureVerdict, JudgedEvent
 from gitdailies_dora.derived.read.question import Question
-from gitdailies_dora.derived.read.verdicts import Event, verdicts
+from gitdailies_dora.derived.read.verdicts import EventRow, verdicts
 from gitdailies_dora.events.listing import texts_of
 from gitdailies_dora.events.records import spellings
 from gitdailies_dora.figures.answers.selection import Selection
@@ -44,7 +44,7 @@ def why(
         ).fetchall()
     found.sort(key=lambda row: row[:2])
     page = found[:limit]
-    events = [Event(seq, id_, settings.repo(repo), body) for _, id_, seq, repo, body in page]
+    events = [EventRow(seq, id_, settings.repo(repo), body) for _, id_, seq, repo, body in page]
     return judged(session, events, question.selection, settings), page[-1][:2] if len(found) > limit else None
 
 
@@ -54,12 +54,12 @@ def why_one(session: Session, selection: Selection, settings: FigureSettings, id
     if row is None:
         return None
     seq, repo, body = row
-    event = Event(seq, id_, settings.repo(repo or ""), body)
+    event = EventRow(seq, id_, settings.repo(repo or ""), body)
     return judged(session, [event], selection, settings)[0]
 
 
 def judged(
-    session: Session, events: Sequence[Event], selection: Selection, settings: FigureSettings
+    session: Session, events: Sequence[EventRow], selection: Selection, settings: FigureSettings
 ) -> list[JudgedEvent]:
     """Return events with their verdicts; raises Refusal if too many events would be read."""
     if not rows.outdated(session, settings):

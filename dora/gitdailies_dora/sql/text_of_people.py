@@ -1,6 +1,6 @@
-"""The text of people in the receiver's store: gitdailies_server.storage.held_text."""
+"""The text of people in the receiver's store: gitdailies_server.storage.text_of_people."""
 
-from gitdailies_server.storage.held_text import Held, Treatment
+from gitdailies_server.storage.text_of_people import Texts, Treatment
 
 _EVENTS = "until deleted, or `--keep-days`"
 _BOTH = "any"
@@ -9,21 +9,21 @@ _SHORT = "words and hashes"
 _T = Treatment
 
 
-def _derived(table: str, named: str, what: str = "figures") -> Held:
+def _derived(table: str, named: str, what: str = "figures") -> Texts:
     """Return what figures go by, which goes and stays with the events."""
-    return Held(table, named, what, _WITH_EVENTS, _BOTH, _T.LEFT)
+    return Texts(table, named, what, _WITH_EVENTS, _BOTH, _T.LEFT)
 
 
-def _harmless(table: str, named: str, what: str, kept: str, erased: str = "–") -> Held:
+def _harmless(table: str, named: str, what: str, kept: str, erased: str = "–") -> Texts:
     """Return columns without text of people."""
-    return Held(table, named, what, kept, erased, _T.NOTHING)
+    return Texts(table, named, what, kept, erased, _T.NOTHING)
 
 
-HELD: tuple[Held, ...] = (
-    Held(
+TEXTS: tuple[Texts, ...] = (
+    Texts(
         "events", "body", "the event: title, address, fields of your own", _EVENTS, _BOTH, _T.EVENT, "event"
     ),
-    Held(
+    Texts(
         "events",
         "id kind repo environment service incident_id",
         "what figures depend on",
@@ -35,7 +35,7 @@ HELD: tuple[Held, ...] = (
     _derived("repositories", "name", "names of repositories and senders"),
     _derived("senders", "reporter", "names of repositories and senders"),
     _harmless("erased_events", "hash", _SHORT, "for good"),
-    Held(
+    Texts(
         "audit",
         "actor subject",
         "who changed what",
@@ -44,9 +44,9 @@ HELD: tuple[Held, ...] = (
         _T.TEXT,
         "audit text",
     ),
-    Held("audit", "detail", "a copy of each deleted event", "until erased", _BOTH, _T.JSON, "audit text"),
+    Texts("audit", "detail", "a copy of each deleted event", "until erased", _BOTH, _T.JSON, "audit text"),
     _harmless("audit", "action", _SHORT, "until erased", "`--before`"),
-    Held(
+    Texts(
         "people",
         "name folded",
         "names of people who sign in",
@@ -57,7 +57,7 @@ HELD: tuple[Held, ...] = (
         "id",
     ),
     _harmless("people", "role password", _SHORT, "until removed"),
-    Held(
+    Texts(
         "keys",
         "name",
         "the name of a key or read token",
@@ -67,9 +67,9 @@ HELD: tuple[Held, ...] = (
         "key",
         "id",
     ),
-    Held("keys", "created_by", "who made a key", "for good", "–", _T.TEXT, "key", "id"),
+    Texts("keys", "created_by", "who made a key", "for good", "–", _T.TEXT, "key", "id"),
     _harmless("keys", "prefix last4 hash allow", _SHORT, "for good"),
-    Held(
+    Texts(
         "wrong_requests",
         "detail",
         "what was wrong with requests",
@@ -93,7 +93,7 @@ HELD: tuple[Held, ...] = (
         "hashes, the page to open",
         "10 minutes",
     ),
-    Held(
+    Texts(
         "screens",
         "name",
         "the name of a link for a screen",
@@ -120,7 +120,7 @@ HELD: tuple[Held, ...] = (
     _derived("figures_commits", "repo environment sha service deploy"),
     _derived("figures_reverts", "repo environment sha service deploy"),
     _derived("figures_remedies", "deploy remedy sha"),
-    Held(
+    Texts(
         "corrections",
         "actor reason",
         "who corrected what, and why",
@@ -131,7 +131,7 @@ HELD: tuple[Held, ...] = (
         "event",
     ),
     _harmless("corrections", "event what deploy", _SHORT, _WITH_EVENTS, _BOTH),
-    Held(
+    Texts(
         "acknowledgements",
         "actor reason",
         "who decided what in the review, and why",
@@ -141,7 +141,7 @@ HELD: tuple[Held, ...] = (
         "acknowledgement",
         "line",
     ),
-    Held(
+    Texts(
         "acknowledgements",
         "line",
         "ids and names of repositories",
@@ -149,10 +149,10 @@ HELD: tuple[Held, ...] = (
         "`--before`",
         _T.LEFT,
     ),
-    Held("figures_changes", "id repo incident_id", "events to derive again", "seconds", _BOTH, _T.LEFT),
-    Held("figures_lengths", "repo", "names of repositories", "for good", "–", _T.LEFT),
+    Texts("figures_changes", "id repo incident_id", "events to derive again", "seconds", _BOTH, _T.LEFT),
+    Texts("figures_lengths", "repo", "names of repositories", "for good", "–", _T.LEFT),
     _harmless("figures_settings", "name value", _SHORT, "for good"),
-    Held("git_commits", "repo named sha", "commits of a mirror", _WITH_EVENTS, "–", _T.LEFT),
-    Held("git_pairs", "repo earlier later ahead behind", "commits of a mirror", _WITH_EVENTS, "–", _T.LEFT),
+    Texts("git_commits", "repo named sha", "commits of a mirror", _WITH_EVENTS, "–", _T.LEFT),
+    Texts("git_pairs", "repo earlier later ahead behind", "commits of a mirror", _WITH_EVENTS, "–", _T.LEFT),
     _derived("git_deploys", "id repo unknown commits", "commits of a mirror"),
 )

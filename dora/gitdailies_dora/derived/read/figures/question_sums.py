@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 from gitdailies_core.values.deploy_target import DeployTarget
-from gitdailies_server.round_trips import fetch_together, together
+from gitdailies_server.round_trips import fetch_together, read_together
 from gitdailies_server.storage.database import Session
 
 from gitdailies_dora.derived.model import repositories, rows, statements
@@ -71,7 +71,7 @@ def read(
 
     with suppress(_NotDerived):
         add_up = partial(_add_up, session, question, planned, cuts, settings)
-        until, found = together(session, as_of, add_up)
+        until, found = read_together(session, as_of, add_up)
         return found, until
     repo = next(iter(question.repos)) if len(question.repos) == 1 else None
     history = repositories.history_of(session, repo, settings, now, most)
@@ -85,7 +85,7 @@ def _add_up(
     span, now = TimeSpan(planned.segments[0].began_at, planned.segments[-1].last), question.period.now
     # A week is packed with all repositories, so that the rows of a few are read faster by themselves.
     few = 0 < len(question.repos) <= _FEW
-    version, packed, names = together(
+    version, packed, names = read_together(
         session,
         lambda: None if few else change_log.rows_version(session),
         lambda: {} if few else packed_weeks(session, span, now),
@@ -104,7 +104,7 @@ def _add_up(
     # What is found of an environment begins with its first packed week.
     firsts = {of: min([span.first, *(week.first for week in packed.get(of, [])[:1])]) for of in names}
     after = [(number, *target, span.last + 1, now) for number, target in targets.items()]
-    around = together(
+    around = read_together(
         session,
         partial(before, session, targets, firsts, known),
         lambda: list(lookup_many(session, _COLUMNS, after if span.last < now else (), _NEAREST.format(""))),
@@ -149,7 +149,7 @@ def _joined(  # noqa: PLR0917  they are what the answer depends on
         for other in _between(of, span)
     ]
     if not any(weeks):
-        return joined(together(session, *others)), {}
+        return joined(read_together(session, *others)), {}
     kept, state = kept_for(session), (version, settings, [where.environment for where in asked], weeks)
     before, packed, known = kept.pop(_PACKED, (None, None, {}))
     if version is None or before != state:
@@ -161,7 +161,7 @@ def _joined(  # noqa: PLR0917  they are what the answer depends on
         return packed or Joined(chain.from_iterable(read))
 
     joined_weeks: Joined
-    joined_weeks, *rest = together(session, of_weeks, *others)
+    joined_weeks, *rest = read_together(session, of_weeks, *others)
     found = joined_weeks.with_more(rest)
     if found.size <= _MOST_KEPT:
         kept[_PACKED] = state, joined_weeks, known
