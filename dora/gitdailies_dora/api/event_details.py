@@ -30,14 +30,18 @@ from gitdailies_dora.figures.history import corrections
 Answer = Callable[..., Struct | None]
 
 
-class DismissalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Why it is not an incident."""
+class ReasonBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The reason that every correction has."""
 
     # `checked_reason` checks it, with a better sentence.
     reason: Annotated[
         str,
         Meta(extra_json_schema={"minLength": 1, "maxLength": LONGEST_REASON, "pattern": REASON_PATTERN}),
     ]
+
+
+class DismissalBody(ReasonBody, frozen=True, kw_only=True):
+    """Why it is not an incident."""
 
     def wish(self, id_: str) -> Wish:
         """Return the correction that the body asks for, of the event with an id."""
@@ -50,12 +54,8 @@ class CauseBody(DismissalBody, frozen=True, kw_only=True):
     deploy: Annotated[str | None, Meta(description="the id of the deploy that caused it; null for none")]
 
     def wish(self, id_: str) -> Wish:
-        return Wish(
-            id_,
-            corrections.NO_DEPLOY if self.deploy is None else corrections.DEPLOY,
-            self.deploy,
-            self.reason,
-        )
+        word = corrections.NO_DEPLOY if self.deploy is None else corrections.DEPLOY
+        return Wish(id_, word, self.deploy, self.reason)
 
 
 class OutcomeBody(DismissalBody, frozen=True, kw_only=True):
@@ -76,7 +76,7 @@ class ReworkBody(DismissalBody, frozen=True, kw_only=True):
         return Wish(id_, corrections.REWORK if self.rework else corrections.NOT_REWORK, None, self.reason)
 
 
-class MoveBody(DismissalBody, frozen=True, kw_only=True):
+class MoveBody(ReasonBody, frozen=True, kw_only=True):
     """Which incidents belong to another repository, its name, and the reason."""
 
     repo: Annotated[str, Meta(description="the repository that they count for now")]

@@ -43,7 +43,7 @@ FORWARD, BACKWARD = "forward", "backward"
 DIRECTIONS = (FORWARD, BACKWARD)
 # Before and after every time that an event may have.
 EARLIEST, LATEST = -(2**62), 2**62
-# Filters that need teams or derived rows: `derived.event_filters`.
+# Filters that need teams or derived rows: `derived.read.events.event_filters`.
 TEAM, OUTCOME = "team", "outcome"
 # The outcomes of a deploy that only several rows together tell.
 REWORK, INFERRED = "rework", "inferred-fix"
@@ -93,8 +93,8 @@ class Wanted:
 
     An empty filter matches events without that field. An event at `since` is wanted, one at `until` is
     not. `search` is text that an event contains anywhere, in any case. `team` and `outcome` are names, "" for
-    any. `also` is what they mean, once `derived.event_filters` has looked that up. A repository has the
-    events of its former names, too, by `renames`.
+    any. `also` is what they mean, once `derived.read.events.event_filters` has looked that up. A repository
+    has the events of its former names, too, by `renames`.
     """
 
     filters: Mapping[str, str] = field(default_factory=dict)

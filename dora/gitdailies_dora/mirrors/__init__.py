@@ -3,5 +3,5 @@
     worker → rows.read_state → lookup → repository (runs git)
        └───→ rows.save (facts about commits, and the commits of each deploy) → change log → derived rows
 
-What deploys brought is decided in `figures.ancestry`, from facts alone.
+What deploys brought is decided in `figures.history.ancestry`, from facts alone.
 """

@@ -1,7 +1,7 @@
 """What the receiver measures about itself, for Prometheus. Nothing from outside becomes a label.
 
 Counters are of this process since its start. Gauges are read from the store at each scrape. The DORA
-figures are another matter: `api.metric_formats` writes them.
+figures are another matter: `api.gauges` writes them.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,7 +1,7 @@
 """Accept deliveries: recognize repeats, decide occurrences, make events. All in one transaction.
 
-The caller begins and commits the transaction. A batch of deliveries is decided in the order of
-arrival, each with the changes of those before it, and is then written as a whole.
+The caller begins and commits the transaction. A batch of deliveries is decided in the order of arrival, each
+with the changes of those before it, and then written. Pushes and deployed commits are written as they come.
 """
 
 import os
@@ -37,6 +37,7 @@ from gitdailies_core.values.trace_context import Trace
 from gitdailies_relay.accepting import deploys, interpret
 from gitdailies_relay.accepting.store_port import (
     AcceptanceStore,
+    HeldRow,
     Lookup,
     NewEvent,
     NewRows,
@@ -364,10 +365,8 @@ class _Acceptance:
             NewEvent(id_, delivery.destination, source, subject, delivery.id, delivery.received_at, body)
         )
         if held:
-            new = NewWaiting(
-                subject, id_, delivery.destination, delivery.received_at, _WAIT_US, wanted, routed.key, held
-            )
-            self._rows.waiting.append(new)
+            row = HeldRow(subject, id_, delivery.destination, delivery.received_at, _WAIT_US)
+            self._rows.waiting.append(NewWaiting(row, wanted, routed.key, held))
         outcome = REPLAYED if is_known else STORED
         unknown = deploys.NOT_TOLD.format(reason=found.reason) if isinstance(found, deploys.Gap) else ""
         texts = (AT_RECEIPT if deploy.at_receipt else "", held or unknown)
@@ -403,7 +402,7 @@ class _Acceptance:
             waiting.update(self._store.held_starts(destination, incident))
         found = hold_starts(delivery.interpretation.source, decision, hold, waiting - self._let_go)
         length = hold // timedelta(microseconds=1)
-        self._rows.held += [(*start, destination, now, length) for start in found.held]
+        self._rows.held += [HeldRow(*start, destination, now, length) for start in found.held]
         self._rows.discarded += [(*start, destination, why) for start, why in found.discarded.items()]
         self._rows.released += [(*start, destination, now) for start in found.released]
         self._held.update(start.id for start in found.held)

@@ -92,7 +92,9 @@ def waiting_beside(
 ) -> list[tuple[datetime, str]]:
     """Return time and id of the deploys that wait at *place*, those of this batch, *pending*, included."""
     name = store_port.place_key(place)
-    beside = [(one.wanted.at, one.id) for one in pending if store_port.place_key(one.wanted.place) == name]
+    beside = [
+        (one.wanted.at, one.held.id) for one in pending if store_port.place_key(one.wanted.place) == name
+    ]
     return [*store.waiting_at(place), *beside]
 
 

@@ -58,14 +58,20 @@ class WantedDeploy(NamedTuple):
     previous: str | None
 
 
-class NewWaiting(NamedTuple):
-    """A deploy to hold from `since` for `length` (µs). `reason` is what its delivery says about that."""
+class HeldRow(NamedTuple):
+    """An event to hold from `since` for `length` (µs)."""
 
     incident: str
     id: str
     destination: str
     since: int
     length: int
+
+
+class NewWaiting(NamedTuple):
+    """A deploy to hold. `reason` is what its delivery says about that."""
+
+    held: HeldRow
     wanted: WantedDeploy
     message: str
     reason: str
@@ -104,7 +110,7 @@ class NewRows:
     events: list[NewEvent] = field(default_factory=list)
     outcomes: Counter[tuple[str, int, str]] = field(default_factory=Counter)
     received: list[tuple[str, int]] = field(default_factory=list)
-    held: list[tuple[str, str, str, int, int]] = field(default_factory=list)
+    held: list[HeldRow] = field(default_factory=list)
     discarded: list[tuple[str, str, str, str]] = field(default_factory=list)
     released: list[tuple[str, str, str, int]] = field(default_factory=list)
     waiting: list[NewWaiting] = field(default_factory=list)

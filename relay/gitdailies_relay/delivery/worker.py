@@ -1,6 +1,6 @@
 """The delivery worker: it sends due events, one of each incident at a time, and records the answers.
 
-It decides nothing itself. `batches` says what goes in one request and what follows from its answer,
+It decides the next step. `batches` says what goes in one request and what follows from its answer,
 `isolation` whose fault a failure is and when to probe. `senders` sends.
 """
 

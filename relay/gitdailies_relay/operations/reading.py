@@ -1,6 +1,6 @@
 """What the store knows about deliveries and incidents: the one reading of API, command and pages.
 
-Ids of deliveries are in the order of arrival. SQL, no decisions.
+Ids of deliveries are in the order of arrival. The state of an event is decided here, from its columns.
 """
 
 import base64

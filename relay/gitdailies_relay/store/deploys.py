@@ -36,7 +36,8 @@ _STORE_BODY = (
 )
 # Whether an event is stored.
 _HAS_EVENT = "SELECT 1 FROM events WHERE incident = ? AND id = ? AND destination = ?"
-# Remember a commit. One that was told before keeps its parent, unless that was unknown.
+# Remember a commit. One that was told before keeps its parent, unless that was unknown. `is_merge`
+# is a sum: 1 for a merge, and 2 for `RememberedCommit.beside`.
 _ADD_COMMIT = (
     "INSERT INTO pushed_commits (repo, sha, branch, parent, committed_at, is_merge, reverts, received_at)"
     " VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (repo, sha, branch) DO UPDATE SET parent = excluded.parent"
@@ -215,7 +216,7 @@ class CommonStatements:
             self._session.executemany(_STORE_BODY.format(table), bodies.values())
         outbox.write_holds(
             self._session,
-            held=[*rows.held, *(one[:5] for one in rows.waiting)],
+            held=[*rows.held, *(one.held for one in rows.waiting)],
             discarded=rows.discarded,
             released=rows.released,
             is_local=self._is_local,
@@ -223,7 +224,7 @@ class CommonStatements:
         for one in rows.waiting:
             place, sha, at, branch, previous = one.wanted
             row = (*place_key(place), to_us(at), sha, branch or "", previous or "", one.message, one.reason)
-            self._session.execute(_ADD_WAITING, (*row, one.incident, one.id, one.destination))
+            self._session.execute(_ADD_WAITING, (*row, one.held.incident, one.held.id, one.held.destination))
 
     def _named(self, repo: str) -> str:
         """Return a repository as the store names it; raises NotInScope."""

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from gitdailies_server.storage.database import Session
 
+from gitdailies_relay.accepting.store_port import HeldRow
+
 # An event whose row is there, and whose source is not paused by itself. Destinations are looked up by key:
 # a pass over them, which PostgreSQL has to avoid, would make it read all events that wait, each time.
 _IS_SENDABLE = (
@@ -161,12 +163,12 @@ class ReadyEvent:
     id: str
     stored_at: int
     body: bytes
-    attempts: int
+    attempts: int  # those before this one
     first_attempt_at: int | None
-    partition: str = ""
+    partition: str = ""  # events of one are sent in order
     refusals: int = 0
-    refused_at: int | None = None
-    delivery: str = ""
+    refused_at: int | None = None  # the first refusal
+    delivery: str = ""  # the id of the delivery that it came with
 
 
 @dataclass(frozen=True)
@@ -308,7 +310,7 @@ def held_starts(session: Session, incident: str, destination: str, *, is_local: 
 def write_holds(
     session: Session,
     *,
-    held: Sequence[tuple[str, str, str, int, int]],
+    held: Sequence[HeldRow],
     discarded: Sequence[tuple[str, str, str, str]],
     released: Sequence[tuple[str, str, str, int]],
     is_local: bool,
@@ -318,12 +320,12 @@ def write_holds(
     A held one has the time from which it is held and how long (µs), a discarded one the reason, a
     released one the time now. Servers that share a database hold by the database's clock.
     """
-    for *event, since, length in held:
+    for incident, id_, destination, since, length in held:
         if is_local:
             until, times = "?", (since + length, since + length)
         else:
             until, times = f"{CLOCK} + ?", (length, length)
-        for (seq,) in session.execute(_SEQ_OF, event).fetchall():
+        for (seq,) in session.execute(_SEQ_OF, (incident, id_, destination)).fetchall():
             session.execute(_HOLD.format(until=until), (*times, seq))
             choose_next(session, seq)
     for *event, reason in discarded:

@@ -35,7 +35,7 @@ STEP_BYTES = 1024 * 1024
 class _Rule(NamedTuple):
     """Rows that expire: the setting in days, the table, its key, and what expires before a time (µs).
 
-    With `still`, a row is deleted only where that holds at that moment, too.
+    With `still`, a row is deleted only where that holds at that moment, too. `group` is how rows are grouped.
     """
 
     setting: str
@@ -43,12 +43,13 @@ class _Rule(NamedTuple):
     key: str
     condition: str
     still: str = ""
+    group: str = ""
 
     @property
     def find(self) -> str:
         """Find a batch: the time, and how many."""
         still = f"{self.still} AND " if self.still else ""
-        return f"SELECT {self.key} FROM {self.table} WHERE {still}{self.condition} LIMIT ?"
+        return f"SELECT {self.key} FROM {self.table} WHERE {still}{self.condition}{self.group} LIMIT ?"
 
     @property
     def delete(self) -> str:
@@ -83,8 +84,8 @@ _RULES = (
         _IDS,
         "source_days",
         "source, day",
-        "day < (SELECT max(day) FROM source_days d WHERE d.source = source_days.source)"
-        " GROUP BY source, day HAVING max(last_at) < ?",
+        "day < (SELECT max(day) FROM source_days d WHERE d.source = source_days.source)",
+        group=" GROUP BY source, day HAVING max(last_at) < ?",
     ),
     # What pushes and deploys told for the lead time.
     _Rule(_IDS, "pushed_commits", "repo, sha, branch", "received_at < ?"),

@@ -221,3 +221,12 @@ def test_a_correction_offers_deploys_that_can_be_told_apart(receiver: Receiver, 
     page = text(owner.get("/incidents/s1").text)
     assert "Retry cards once, 2026.3.1, ci:71, 2 h earlier" in page
     assert "Release 44" in page
+
+
+def test_a_store_whose_last_event_was_deleted_has_no_events(receiver: Receiver, owner: Visitor) -> None:
+    """The list and the review say that there are no events, once the only event was deleted."""
+    send(receiver, deploy("d1", "02T08:00:00"))
+    pages = "/events", "/review?week=2026-W02"
+    assert not any("No events yet" in owner.get(page).text for page in pages)
+    assert receiver.delete(receiver.key("deletes", "delete"), "d1").status_code == 200
+    assert all("No events yet" in owner.get(page).text for page in pages)

@@ -120,7 +120,7 @@ class RelaySettings:
     quarantine_days: float = 30.0
     filtered_days: float = 7.0
     delivered_days: float = 7.0
-    closed_occurrence_days: float = 90.0
+    closed_occurrence_days: float = 90.0  # also for deliveries, pushes, deploys and what people did
     in_flight: int = 16
     queue_bytes: int = 64 * 1024 * 1024
     lease_seconds: float = 60.0

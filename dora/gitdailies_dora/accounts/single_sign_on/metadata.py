@@ -28,12 +28,12 @@ class ProviderMetadata:
     """The addresses of a provider, and what this server needs to know about it."""
 
     issuer: str
-    authorization: str
-    token: str
-    keys: str
-    userinfo: str
-    names_itself: bool
-    secret_in: str
+    authorization: str  # address of the authorization endpoint
+    token: str  # address of the token endpoint
+    keys: str  # address of the key set
+    userinfo: str  # address, "" for none
+    names_itself: bool  # whether its answers have its issuer
+    secret_in: str  # BASIC or POST
 
 
 def metadata_of(document: object, issuer: str) -> ProviderMetadata:

@@ -20,23 +20,23 @@ FOREVER = 2**62
 class StoredIncident(NamedTuple):
     """A row of `figures_incidents`: an occurrence in a span of time in which it is attributed alike."""
 
-    id: str
-    since: int
-    until: int
+    id: str  # of its start
+    since: int  # from when on it is attributed so, and
+    until: int  # up to when; FOREVER while it still is
     repo: str
     environment: str
-    service: str
-    incident_id: str
-    at: int
+    service: str  # "" for none
+    incident_id: str  # the sender's
+    at: int  # when it started
     end_id: str | None
     ended_at: int | None
-    merged: int
-    cause: str | None
-    deploy: str | None
+    merged: int  # 1 if it ended without a recovery of its own
+    cause: str | None  # the SHA that its events name
+    deploy: str | None  # the id of the deploy that it is attributed to
     deploy_service: str | None
     deploy_at: int | None
-    how: str
-    wide: str | None
+    how: str  # a word of `figures.history.incidents`, or NOT_AN_INCIDENT
+    wide: str | None  # the id of the deploy that a window of 72 hours would find
 
     @property
     def incident(self) -> IncidentKey:

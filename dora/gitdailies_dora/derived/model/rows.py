@@ -26,7 +26,7 @@ from gitdailies_dora.figures.history.settings import DEFINITIONS, FigureSettings
 _Values = tuple[Any, ...]
 
 # The latest deploy in each target with lead times, or with a list that says which commits are not of its
-# service, if its list does not say which are; a target and a period follow after AND.
+# service, if its list does not say which are; `{where}` is for a target and a period.
 _UNTOLD_LISTS = """
 SELECT repo, at, id FROM (SELECT repo, at, id, mentions,
  row_number() OVER (PARTITION BY repo, environment, service ORDER BY at DESC, id DESC) AS place

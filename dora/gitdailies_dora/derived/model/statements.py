@@ -1,4 +1,4 @@
-"""Every SQL statement of the derived rows, by name.
+"""The statements of the derived rows that several modules share, by name.
 
 `?` is a parameter. In a `Lookup`, `given` is the table of the rows that the caller looks up. Times are
 whole microseconds since 1970. A target is a repository, an environment and a service ("" for none), folded.
@@ -225,12 +225,12 @@ given.number,
   ORDER BY d.at, d.id LIMIT 1)
 """  # noqa: S608  a constant
 
-# How many counting deploys there are, up to a number; a target and a period follow after AND.
+# How many counting deploys there are, up to a number; `{where}` is for a target and a period.
 COUNT_DEPLOYS = (
     "SELECT count(*) FROM (SELECT 1 FROM figures_deploys WHERE counts = 1 AND {where} LIMIT ?) AS found"
 )
 
-# When the first counting deploy happened; a target follows after AND.
+# When the first counting deploy happened; `{where}` is for a target.
 FIRST_DEPLOY = "SELECT at FROM figures_deploys WHERE counts = 1 AND {where} ORDER BY at LIMIT 1"
 
 # The environments of rows in alphabetical order, up to a number, one step in the index for each.
@@ -362,7 +362,7 @@ SELECT_INCIDENTS = (
     " WHERE since <= ? AND until > ? AND {where} ORDER BY at, id"
 )
 
-# When the first incident started; a target follows after WHERE.
+# When the first incident started; `{where}` is for a target.
 FIRST_INCIDENT = "SELECT at FROM figures_incidents WHERE since < until AND {where} ORDER BY at LIMIT 1"
 
 _INCIDENT = (
@@ -421,7 +421,7 @@ INCIDENTS_OF_DEPLOY = Lookup(_INCIDENT, "figures_incidents i", "i.deploy = given
 
 # --- Figures: each is for one environment and one span of time ---
 
-# The part of the figures that deploys give, without failures; a target and a period follow after AND.
+# The part of the figures that deploys give, without failures; `{where}` is for a target and a period.
 DEPLOYS = (
     "SELECT id, repo, service, at, rework, CASE WHEN unknown = '' THEN 0 ELSE 1 END, unknown_commits, leads"
     " FROM figures_deploys WHERE counts = 1 AND {where}"

@@ -1,4 +1,4 @@
-"""The review of a week, from rows: `figures.review` decides which lines there are.
+"""The review of a week, from rows: `figures.words.review` decides which lines there are.
 
 Each line has a key, by which a person marks it as done. An index finds the deploys and incidents of the week.
 Lines that are open come first, and only those that are shown are read in full.

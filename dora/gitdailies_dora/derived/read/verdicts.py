@@ -1,7 +1,7 @@
 """Why events count or not, from the derived rows of the events and of the few that concern them.
 
-`figures.reasons` gives the verdicts. It is given a small history: the events themselves, with the facts of
-the deploys and incidents that they are compared with, as these were at the moment of the question.
+`figures.words.reasons` gives the verdicts. It is given a small history: the events themselves, with the facts
+of the deploys and incidents that they are compared with, as these were at the moment of the question.
 """
 
 from collections import defaultdict
@@ -55,18 +55,18 @@ class _Row(NamedTuple):
     """What a deploy counts as, as its row has it."""
 
     id: str
-    service: str
-    counts: int
-    rule: str
-    repeats: str
+    service: str  # "" for none
+    counts: int  # 0 for a repeat
+    rule: str  # by which it is a repeat
+    repeats: str  # the id of the deploy that it repeats
     type: str
-    known: int
-    unknown: str
-    unknown_commits: int
-    leads: str
-    rework: int
-    untold: bool
-    judged: str
+    known: int  # 1 if its commit counted here before
+    unknown: str  # why its commits are not known
+    unknown_commits: int  # those without a lead time
+    leads: str  # the lead times of the others, as `lead_times_of` reads them
+    rework: int  # PLANNED, REWORK or NOT_REWORK
+    untold: bool  # whether its list does not say which commits are of its service
+    judged: str  # what a correction says about its outcome
 
     @property
     def asks_for_services(self) -> bool:
@@ -210,9 +210,15 @@ class _Reading:
             for id_, row in rows.items()
             if not row.counts
         }
-        by_time = {id_: tuple(sorted(found, key=lambda one: one.order)) for id_, found in undone.items()}
-        several = several_services((), by_service(self._targets))
-        return Facts(deploys, tuple(incidents), by_time, repeats, tuple(dismissed), several)
+        remedied_of = {id_: tuple(sorted(found, key=lambda one: one.order)) for id_, found in undone.items()}
+        return Facts(
+            deploys=deploys,
+            incidents=tuple(incidents),
+            remedied=remedied_of,
+            repeats=repeats,
+            dismissed=tuple(dismissed),
+            several_from=several_services((), by_service(self._targets)),
+        )
 
     def _fixed(self, history: History) -> dict[str, tuple[str, str]]:
         times: dict[tuple[str, str], list[int]] = defaultdict(list)

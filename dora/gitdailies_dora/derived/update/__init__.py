@@ -1,7 +1,7 @@
 """One step of the incremental update: derive again what changed events concern, and little more.
 
-After the last step, the rows say what `figures.facts.derive` makes of all events, at any moment. The order
-in which events arrived, were deleted or changed makes no difference.
+After the last step, the rows say what `figures.history.facts.derive` makes of all events, at any moment. The
+order in which events arrived, were deleted or changed makes no difference.
 
 A row holds what earlier deploys of its target decide. What later events decide is written with the moment
 from which it holds: when a deploy was first remedied, and from when until when an incident is attributed

@@ -1,6 +1,6 @@
 """Corrections in the store. Each function runs inside a transaction of its caller.
 
-`figures.corrections` says what each of them means. People make few of them, so all are read at once.
+`figures.history.corrections` says what each of them means. People make few of them, so all are read at once.
 """
 
 from collections.abc import Iterable

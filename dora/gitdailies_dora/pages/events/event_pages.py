@@ -25,7 +25,7 @@ from gitdailies_dora.derived.read.figures.known_names import NO_FILTERS, Filters
 from gitdailies_dora.events import listing, queries, query
 from gitdailies_dora.events.listing import StoredEvent
 from gitdailies_dora.events.problem import Refusal, refusal
-from gitdailies_dora.events.strict_order import LatestEvents
+from gitdailies_dora.events.records import change_log
 from gitdailies_dora.figures.history.settings import PRODUCTION, FigureSettings
 from gitdailies_dora.pages.events import event_view
 from gitdailies_dora.pages.frame.event_links import commit_url
@@ -119,7 +119,7 @@ class EventPages(PageGroup):
         more = rows[_PAGE - 1].event.position.text(wanted.order) if len(rows) > _PAGE else ""
         renames = self._site.settings.renames
         events = [(event_summary(row.event, renames), row) for row in rows[:_PAGE]]
-        none = not events and await self._site.store.read(queries.latest_events) == LatestEvents()
+        none = not events and await self._site.store.read(change_log.last_received) is None
         return self._list(
             visit, given, events, more=more, paged=bool(before), notice=notice, none=none, names=names
         )

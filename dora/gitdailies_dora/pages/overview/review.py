@@ -13,9 +13,8 @@ from gitdailies_dora.derived.correcting import checked_reason
 from gitdailies_dora.derived.read import review as derived_review
 from gitdailies_dora.derived.read.figures.known_names import NO_FILTERS
 from gitdailies_dora.derived.read.review_question import PARAMETERS, review_question
-from gitdailies_dora.events import queries, query
-from gitdailies_dora.events.records import acknowledgements
-from gitdailies_dora.events.strict_order import LatestEvents
+from gitdailies_dora.events import query
+from gitdailies_dora.events.records import acknowledgements, change_log
 from gitdailies_dora.pages.frame import phrases
 from gitdailies_dora.pages.frame.event_links import urls_of_counts
 from gitdailies_dora.pages.frame.formatting import long_day
@@ -75,7 +74,7 @@ class ReviewPage(PageGroup):
         team = self._site.teams.title(filters.team) if filters.team else ""
         is_quiet = not found.open and not found.done and not found.happened
         names = NO_FILTERS if shared else await self._site.filters({"repo": question.repo})
-        no_events = is_quiet and await self._site.store.read(queries.latest_events) == LatestEvents()
+        no_events = is_quiet and await self._site.store.read(change_log.last_received) is None
         place = {
             "repo": filters.repo or "",
             "team": filters.team or "",
