@@ -53,10 +53,9 @@ def test_a_member_sees_no_body_no_key_and_no_delete(
 
 
 def test_an_owner_reads_how_to_repair_a_misspelled_repository(
-    receiver: Receiver, people: tuple[Visitor, Visitor]
+    receiver: Receiver, owner: Visitor, member: Visitor
 ) -> None:
     """The page of a deploy has the line for gitdailies.yml; that of an incident, which can move, has none."""
-    owner, member = people
     events = deploy("d1", "02T08:00:00"), started("i1", "02T09:00:00", "Q1")
     send(receiver, *({**one, "repo": "northlight/biling"} for one in events))
     line = "repositories: {OWNER/NAME: {was: [northlight/biling]}}"
