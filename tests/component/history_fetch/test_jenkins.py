@@ -90,7 +90,7 @@ def live(number: int, at: str) -> list[dict[str, Any]]:
     return reported(JENKINS, environ, environment="production", service="api", time=at)
 
 
-PAST = Past("jenkins", answer, "mira:11larkspur000042", GIVEN, url="https://ci.example.com")
+PAST = Past("jenkins", answer, "mira:11larkspur000042", GIVEN)
 
 
 def test_builds_are_what_the_line_would_have_reported(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def read(row: dict[str, Any]) -> Any:
         rows = [row] if "{0," in query["tree"] else []
         return {"fullName": "checkout/feature%2Ftools", "allBuilds": rows}
 
-    pages = Direct(one, PAST.url)
+    pages = Direct(one)
     [found] = PAST.read(pages=pages, job="checkout/feature%2Ftools", repo="", environment="", service="")
     return found
 
