@@ -17,10 +17,10 @@ _HEAD = """# The language of source packs
 **For:** people who write a pack or a mapping. **At the end:** you have found the key that you need.
 
 Begin with [your own tool in ten minutes](sources.md). Each key has an example, with a link to its pack.
-One in **bold** must be there. A key without a named form takes what its example shows, or
+A **bold** one is required. A key without a named form takes what its example shows, or
 [a value](#values).
 
-A `mapping` in `gitdailies.yml` takes {}; or, in the place of `messages`, the fields of one message."""
+A `mapping` in `gitdailies.yml` takes {}; or, instead of `messages`, the fields of one message."""
 # Each example of a key, by its node: the text and the pack.
 Found = dict[int, list[tuple[str, str]]]
 
