@@ -39,6 +39,8 @@ def test_the_same_event_many_times_at_once_is_taken_once(receiver: Receiver) -> 
     key = receiver.key("ci", "send", "read")
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda _: receiver.post(key, body("deploy")), range(20)))
+    created = [answer.json() for answer in answers if answer.json()["status"] == "created"]
+    assert created == [{"status": "created", "id": "deploy-1"}]
     statuses = sorted((answer.status_code, answer.json()["status"]) for answer in answers)
     assert statuses == [(202, "created")] + [(202, "unchanged")] * 19
     assert [event["id"] for event in receiver.events(key)] == ["deploy-1"]

@@ -56,6 +56,7 @@ def text_of(markup: str, between: str = " ") -> str:
 def cells_of(table: str, between: str = " ") -> list[list[str]]:
     """Return the words of each cell of the body of a table, by row, as `text_of` does."""
     body = table.partition("</thead>")[2].partition("</table>")[0]
+    assert body, "no table with a head"
     rows = re.findall(r"<tr[^>]*>(.*?)</tr>", body, re.DOTALL)
     cells = (re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in rows)
     return [[text_of(cell, between) for cell in row] for row in cells]

@@ -135,6 +135,8 @@ def test_a_cancelled_or_deleted_incident_ends_without_a_recovery():
         start = started(0, occurrence="one")
         for changes in ((start, end), (end, start)):
             assert Relay().say(*changes)[-1] == ("A", "ends", 5, f"resolution={state}")
+        told = started(0, occurrence="named"), replace(resolved(5, since=0), resolution=state)
+        assert Relay().say(*told)[-1] == ("A", "ends", 5, f"resolution={state}")
 
 
 def test_a_reopened_incident_starts_again_at_its_own_time():
