@@ -79,6 +79,7 @@ def take(page: Page, name: str) -> None:
 def test_the_pictures_show_what_the_documentation_says(page: Page, receiver: Receiver) -> None:
     """The overview has cards and a table, the wall has them in large type, an incident has its timeline."""
     moment = f"now={text(NOW)}"
+    page.set_viewport_size({"width": 1440, "height": 860})
     page.goto(f"{receiver.url}/dora?{moment}")
     expect(page.get_by_role("heading", name=re.compile(rf"Repositories \({len(REPOS)}\)"))).to_be_visible()
     # The form above it shows no figure.
