@@ -107,7 +107,7 @@ def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -
     # A figure says why it has no verdict, and a line that is put aside says what that does.
     assert shown.count("no clear change") == 3
     assert shown.count("No earlier value to compare with") == 1
-    assert shown.count("fewer than 6 whole weeks to compare") == 1
+    assert shown.count("single weeks are not compared") == 1
     assert "Done marks a line as settled: no figure changes." in shown
     assert re.search(
         r"^All repositories, production, as of \d{4}-\d\d-\d\d \d\d:\d\d UTC\.$", markdown, re.MULTILINE

@@ -22,6 +22,8 @@ from gitdailies_dora.pages.frame.formatting import amount, day_and_time, duratio
 _NONE: Mapping[str, str] = MappingProxyType({})
 # So many repositories of an outage are named.
 _NAMED = 3
+# Weekly counts of a period are compared, and a week has one.
+_NOT_BY_WEEK = "single weeks are not compared"
 
 
 class WeekFigure(NamedTuple):
@@ -61,7 +63,7 @@ def figures(
         if before is not None and change is not None:
             was = opened(phrases.value(name, before, unit), listed_before)
             is_sure = is_clear(change.by_figure[name])
-            became = phrases.became(name, change, before)
+            became = phrases.became(name, change, before).replace(phrases.TOO_SHORT, _NOT_BY_WEEK)
         value = opened(phrases.value(name, answer.figures, unit), listed)
         found.append(WeekFigure(phrases.FIGURE_NAMES[name], value, was, became, is_sure))
     return found
