@@ -66,7 +66,7 @@ class Load:
         return Counter(one.status for one in self.tries)
 
     def longest_pause(self, begin: float) -> float:
-        """Return the longest time between two accepted ones of which the latter came after *begin*."""
+        """Return the longest time between two accepted ones, if the later one came after *begin*."""
         times = sorted(one.at for one in self.accepted())
         return max((b - a for a, b in itertools.pairwise(times) if b >= begin), default=0.0)
 

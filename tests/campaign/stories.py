@@ -83,7 +83,7 @@ class Teller:
                 merge = merged_into if state == END and number == reopens else None
                 told_as, moment = state, at(minute)
                 if state == UPDATE and self.vendor == "incident":
-                    # Its services change, and it is told of again.
+                    # Its services change, and its tool reports it again.
                     told_as, moment = START, began
                 if state != UPDATE or self.vendor != "monitor":
                     about = (urgency, began, merge)

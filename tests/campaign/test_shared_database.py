@@ -35,7 +35,7 @@ FIRST = datetime(2026, 1, 5, tzinfo=UTC)
 # In the long form the store becomes large, so that processes answer the questions.
 PAST_EACH = 4
 POOLERS = ("transaction", pytest.param("session", marks=pytest.mark.long))
-# What a reader may be answered where the servers are asked for too much at once, and what it is told.
+# The answers that a reader may get if the servers are asked for too much at once, and their words.
 BUSY = {200, 503}
 SAID = ("too many questions at once", "every connection to the database is in use")
 

@@ -63,7 +63,7 @@ def words_of_routes() -> dict[str, tuple[str, str]]:
 
 
 def test_every_pack_of_deploys_has_its_word() -> None:
-    """The table has each pack, none of which looks nothing up, and says ignored where one needs a line."""
+    """The table has each pack, each looks something up, and it says ignored where one needs a line."""
     table, folder = words_of_routes(), Path(str(files("gitdailies_sources"))) / "packs"
     packs = {
         name for name in registry.pack_names() if getattr(registry.adapter(name), "kind", "") == "deploy"

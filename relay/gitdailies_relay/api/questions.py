@@ -38,7 +38,7 @@ class OrderForMany:
 
 
 def parameters(pairs: Iterable[tuple[str, str]], known: Sequence[str]) -> dict[str, str]:
-    """Read the parameters of a query, each of which is one of *known*; raises UsageError."""
+    """Read the parameters of a query; raises UsageError for one that is not in *known*."""
     found: dict[str, str] = {}
     for name, value in pairs:
         if name not in known:

@@ -174,7 +174,7 @@ def test_what_stands_for_jobs_is_no_key(kind: str, github: HostileProvider, rece
 
 
 def test_only_deploys(github: HostileProvider, receiver: Receiver) -> None:
-    """A token neither reads, corrects nor deletes, and says so; whoever sends a wrong one is listed."""
+    """A token neither reads, corrects nor deletes, and says so; the sender of a wrong one is listed."""
     bearer = token("github", github.issuer)
     assert send(receiver, bearer, {**DEPLOY, "id": "d-1"}).status_code == 202
     headers, outcome = {"authorization": f"Bearer {bearer}"}, {"outcome": "failed", "reason": "x"}

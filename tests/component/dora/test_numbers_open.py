@@ -91,7 +91,7 @@ class Lists:
     def __init__(self, visitor: Visitor) -> None:
         self._visitor = visitor
         self._rows: dict[str, int] = {}
-        # The outcomes of which an empty list was opened.
+        # The outcomes whose list was opened and was empty.
         self.empty: set[str] = set()
 
     def rows(self, path: str) -> int:

@@ -183,7 +183,7 @@ def test_the_first_days_of_a_user_are_not_misleading(receiver: Receiver, owner: 
 
 
 def test_a_rate_has_its_numbers_beside_it(receiver: Receiver, owner: Visitor) -> None:
-    """The rate says how many of how many; recovery by incidents and by rollback are told apart."""
+    """The rate says how many of how many; recovery by incidents and by rollback are different sentences."""
     assert receiver.post(receiver.key("ci"), worked()).status_code == 202
     page = owner.get(f"/dora?{PERIOD}&repo=larkspur/shop").text
     shown, counts = headlines(page), counts_by_figure(page)

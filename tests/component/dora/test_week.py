@@ -25,7 +25,7 @@ from tests.support.dora.visitor import text_of as words_of
 from tests.support.empty_stores import DORA
 
 text_of = partial(words_of, between="")
-# A week that is over, of which an incident is open still.
+# A week that is over. One of its incidents is still open.
 MONDAY = datetime(2026, 3, 30, tzinfo=UTC)
 PAGE = "/review?week=2026-W14"
 

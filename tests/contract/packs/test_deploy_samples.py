@@ -300,7 +300,7 @@ def test_what_is_no_deploy_is_ignored_with_its_reason(name, stem, change, reason
 
 
 def many_commits(body):
-    """Two thousand commits, of which the last is the push's."""
+    """Two thousand commits. The last one is the push's."""
     body["commits"] = [{**body["commits"][-1], "id": f"{n:040x}"} for n in range(1, 2000)] + body["commits"][
         -1:
     ]

@@ -38,7 +38,7 @@ def repository(folder: Path) -> Path:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """Run git in *folder*, as one person at one moment, whoever and whenever it is."""
+    """Run git in *folder*, always as the same person at the same moment."""
     who = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _ROBIN.items()}
     done = subprocess.run(
         ["git", *arguments],

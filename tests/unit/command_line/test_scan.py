@@ -38,7 +38,7 @@ A, B, C, D, E = (letter * 40 for letter in "abcde")
     ],
 )
 def test_a_version_says_what_was_released_and_for_whom(name: str, of: str, numbers: int, early: bool) -> None:
-    """The name before a version is read, the project's own name is none, and early versions are told."""
+    """The name before a version is read, the project's own name is none, and early versions are named."""
     assert deploys.version_of(name, "shop") == Version(of, numbers, early)
 
 
@@ -81,7 +81,7 @@ def test_names_count_that_have_a_release_in_the_period() -> None:
 
 
 def test_a_glob_takes_exactly_the_tags_that_it_names() -> None:
-    """Whoever names tags gets them, whatever they look like, and all as one service."""
+    """Tags that a person names are taken, whatever they look like, and all as one service."""
     kept, left = chosen(tag("live-a"), tag("live-1.0-rc1"), tag("v1.0"), glob="live-*")
     assert kept == {"": ["live-a", "live-1.0-rc1"]}
     assert left == {"that are not live-*, whose commits count in lead times, too": 1}

@@ -44,7 +44,7 @@ def relayed(*services: Service) -> Decision:
 
 
 def imported(services: str, column: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Result:
-    """Import a file with an incident whose service is in two columns, of which the mapping reads one."""
+    """Import a file with an incident whose service is in two columns; the mapping reads one."""
     monkeypatch.chdir(folder)
     Path("gitdailies.yml").write_text(LINES)
     Path("m.yml").write_text(MAPPING.replace("COLUMN", column))

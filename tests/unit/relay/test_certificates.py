@@ -36,7 +36,7 @@ async def test_what_is_no_certificate_is_not_cached(monkeypatch: pytest.MonkeyPa
 
 
 async def test_a_failure_is_not_tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a failure there is a pause, whoever sends; after it, the next delivery tries again."""
+    """After a failure there is a pause for all senders; after it, the next delivery tries again."""
     asked = []
 
     def get(address: str) -> bytes:

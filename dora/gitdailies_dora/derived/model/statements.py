@@ -458,7 +458,7 @@ BY_TIME = (
     " WHERE since <= ? AND until > ? AND how = 'by-time' AND {where}"
 )
 
-# Incidents that ended after a moment, until another one. The row of an end says of which occurrence it is.
+# Incidents that ended after a moment, until another one. The row of an end names its occurrence.
 ENDS = "SELECT repo, incident_id, id FROM events WHERE kind = 'incidentResolved' AND time > ? AND time <= ?"
 _ENDED = (
     "i.repo = given.repo AND i.incident_id = given.incident_id AND i.environment = given.environment"
