@@ -76,6 +76,11 @@ def lookup_many(
             done += size
 
 
+def sql_of(columns: str, lookup: Lookup | str, whole: Sequence[bool] | None) -> str:
+    """Return the text that `lookup_many` runs for one row: of PostgreSQL if *whole* names whole numbers."""
+    return _with_values(columns, 1, lookup) if whole is None else _with_arrays(columns, tuple(whole), lookup)
+
+
 def insert_many(
     session: Session, table: str, columns: str, rows: Sequence[Sequence[Any]], *, in_order: bool = False
 ) -> None:
