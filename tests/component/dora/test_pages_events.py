@@ -50,7 +50,7 @@ def test_an_event_says_what_it_counts_for(kind: str, receiver: Receiver, owner: 
     # As the API and `gitdailies why` advise. Where nothing is to do, nothing is said.
     advice = re.findall("What to do: (.*?)</dd>", pages[0])
     assert [text.partition(":")[0] for text in advice] == ["nothing"]
-    assert "; the next deploy here that lists its commits has lead times; " in advice[0]
+    assert ": the next deploy here that lists its commits has lead times. " in advice[0]
 
 
 def test_an_event_of_another_environment_is_judged_there(receiver: Receiver, owner: Visitor) -> None:
