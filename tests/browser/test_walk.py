@@ -74,7 +74,7 @@ def test_from_the_figures_to_a_correction_and_back(history: Tab, receiver: Recei
     # The rollback still remedied the deploy.
     assert rate(page).startswith("1 of 4")
     page.goto(f"{receiver.url}/deploys/checkout-42")
-    expect(page.locator(".lead")).to_contain_text("No incident tells a recovery")
+    expect(page.locator(".lead")).to_contain_text("There is no incident to time the recovery by")
     page.get_by_text("Change the outcome").click()
     page.get_by_label("It did not fail").check()
     page.get_by_label("Reason").first.fill("the rollback was a mistake")

@@ -187,9 +187,9 @@ def test_the_card_explains_how_chance_was_taken_off(receiver: Receiver, owner: V
         # Nine are linked by time alone; the one that names its cause is not among them.
         assert strip.count("<circle") == 9
         # One sentence is about incidents, the other about deploys, with the number of the line at the top.
-        said = "3 of 9 incidents came long after a deploy, so about 3 of the other 6 came by chance, too."
-        of_deploys = f"With the same hours of other weeks, too, about {chance} of the 8 deploys that may"
-        assert f"{said} {of_deploys}" in text_of(page)
+        said = "so about 3 of the 6 that came soon after one were chance."
+        of_deploys = f"Allowing for busy hours as well, about {chance} of the 8 deploys that may"
+        assert f"3 of 9 incidents came long after a deploy, {said} {of_deploys}" in text_of(page)
         assert "dashed: half of all hours are on each side" in page
     assert "strip" not in owner.get(f"/dora?{PERIOD}&view=wall").text
 
@@ -280,11 +280,15 @@ def test_a_period_before_says_when_events_began(receiver: Receiver, owner: Visit
 @pytest.mark.parametrize(
     ("query", "status", "said"),
     [
-        ("", 200, "truly fails in 5 %. A count of all incidents within 24 h shows about 13 %: 2.6 times"),
+        (
+            "",
+            200,
+            "5 % of deploys really fail. A count of all incidents within 24 h shows about 13 %: 2.6 times",
+        ),
         (
             "?deploys=70&fails=1",
             200,
-            "truly fails in 1 %. A count of all incidents within 24 h shows about 2 %",
+            "1 % of deploys really fail. A count of all incidents within 24 h shows about 2 %",
         ),
         ("?incidents=0", 200, "shows about 5 %: 1.0 times the truth"),
         ("?deploys=0", 400, "Expected a whole number from 1 to 10000, got '0'."),

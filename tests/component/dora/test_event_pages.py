@@ -94,7 +94,7 @@ def test_each_state_has_its_sentence(receiver: Receiver, owner: Visitor) -> None
     )
     sentences = {
         "/deploys/again": "It repeats the deploy of 2026-03-02 08:00 UTC , 10 min earlier (ID first), and",
-        "/deploys/bad": "55 min after it. No incident tells a recovery.",
+        "/deploys/bad": "55 min after it. There is no incident to time the recovery by.",
         "/deploys/young": "It is too new to tell, until",
         "/events/id?id=young": "Failed deployment recovery time Does not count: it is too new to tell",
         "/deploys/first": "Neither an incident nor a later deploy made it fail.",

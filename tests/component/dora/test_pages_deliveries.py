@@ -404,18 +404,18 @@ def test_the_overview_and_the_review_say_what_waits_for_a_line(both: Both) -> No
     """Incidents of services without a line are named with their number, and how many are open."""
     both.receiver.post(both.receiver.key("ci"), body("deploy"))
     pages = ("/dora", "/review")
-    assert not any("Figures lack" in both.owner.get(page).text for page in pages)
+    assert not any("These figures leave out" in both.owner.get(page).text for page in pages)
     both.begin("Q1", "Q2")
     both.begin("Q3", service="web")
     pagerduty("incident.resolved", "Q1", service="attic", at=ENDED_AT).post(both.relay.url)
-    told = "Figures lack 3 incidents of any time (2 open): 2 services have no line yet."
+    told = "These figures leave out 3 incidents from any time (2 open): 2 services have no line yet."
     for page in pages:
         assert f'{told} <a href="/settings/services"' in both.owner.get(page).text
     key = both.receiver.key("reads", "read")
     assert told in both.receiver.get(key, "/api/review", format="md").text
     for service in ("attic", "web"):
         both.save(service=f"P-{service}", ignore="yes")
-    assert not any("Figures lack" in both.owner.get(page).text for page in pages)
+    assert not any("These figures leave out" in both.owner.get(page).text for page in pages)
 
 
 def test_what_waited_tells_the_truth_after_its_line_is_saved(both: Both) -> None:

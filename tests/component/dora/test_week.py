@@ -5,14 +5,17 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from gitdailies_dora.accounts.audit import read_audit
 from gitdailies_dora.accounts.screens import SHARED_FOR
+from gitdailies_dora.derived.read import answers
 from gitdailies_dora.figures.history.repeats import DAY_US
 from gitdailies_dora.figures.words.review import SlowChange, slowest
 from gitdailies_dora.figures.words.week import Trouble, outages, severity_rank
+from gitdailies_dora.pages.overview import week_view
 from gitdailies_dora.sql.database import transaction
 from gitdailies_server.storage.timestamps import to_us
 
@@ -117,7 +120,7 @@ def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -
     of_team = text_of(page)
     assert "Platform, production, up to Sunday" in of_team
     assert "too few to compare" in of_team
-    assert "a rate needs deploys, at least 20;" in of_team
+    assert "a rate needs at least 20 in each week" in of_team
     assert ("Database of sessions is down" in of_team, "Payments fail" in of_team) == (True, False)
 
 
@@ -255,6 +258,37 @@ def test_a_severity_counts_only_if_each_outage_has_one() -> None:
     short, day = trouble("a", 0, 40, "Errors", "major"), trouble("b", 100, 1540, "Invoices")
     assert outages([short, day]) == [[day], [short]]
     assert outages([short, day._replace(severity="minor")])[0] == [short]
+    failed = Trouble("f", "shop", "", 0, 600, is_open=False)
+    assert outages([failed, short]) == [[short], [failed]], "an outage is worse than a deploy alone"
+
+
+def test_what_nobody_closed_for_weeks_is_not_what_hurt_most() -> None:
+    """It is named as open, and the worst is of those that began in the week, if there are any."""
+
+    def happening(title: str, time: str, ended_at: str | None, how: str | None = "none") -> answers.Happening:
+        of = answers.EventReference(id="e", kind="incidentStarted", repo="larkspur/pay", time=time)
+        return answers.Happening(
+            title=title,
+            severity="",
+            time=time,
+            ended_at=ended_at,
+            open=ended_at is None,
+            how=how,
+            teams=(),
+            events=(of,),
+            deploys=(),
+            remedied_by=(),
+        )
+
+    forgotten = happening("Old", "2026-03-01T00:00:00Z", None)
+    long = happening("Invoices", "2026-03-31T00:00:00Z", "2026-04-01T05:00:00Z")
+    failed = happening("", "2026-04-01T00:00:00Z", "2026-04-01T02:20:00Z", None)
+    for happened, worst in (((forgotten, long, failed), "Invoices"), ((forgotten,), "Old")):
+        answer: Any = SimpleNamespace(happened=happened, from_="2026-03-30T00:00:00Z")
+        pieces = week_view.headline(answer, to_us(datetime(2026, 4, 6, tzinfo=UTC)))
+        said = "".join(piece.text for piece in pieces)
+        assert f"What hurt most: {worst} (" in said
+        assert "Still open: Old." in said
 
 
 def test_the_words_of_tools_are_ranked() -> None:

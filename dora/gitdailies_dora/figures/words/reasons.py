@@ -197,7 +197,7 @@ class Reasons:
             yield Verdict(numbers.FAIL_RATE, False, "not-failed", reason)
             return
         by_time = self._deploys[deploy.id].evidence == TIME
-        reason = f"{to_deploy}, which {'may have failed by it' if by_time else 'failed'}"
+        reason = f"{to_deploy}, which {'may have failed because of it' if by_time else 'failed'}"
         if self._is_young(deploy):
             reason += f" and is outside the rate until {self._settled_at(deploy)}"
             yield Verdict(numbers.FAIL_RATE, False, "failed-pending", reason)

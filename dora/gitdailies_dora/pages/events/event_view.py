@@ -61,7 +61,7 @@ _TIME = re.compile(r"(?<= )\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z(?=[\s,;:.]|
 
 # What a person may say, and its words.
 _DEPLOY_CHOICES = ((corrections.FAILED, "It failed"), (corrections.NOT_FAILED, "It did not fail"))
-_REWORK_CHOICES = ((corrections.REWORK, "It is rework"), (corrections.NOT_REWORK, "It is no rework"))
+_REWORK_CHOICES = ((corrections.REWORK, "It is rework"), (corrections.NOT_REWORK, "It is not rework"))
 _INCIDENT_CHOICES = (
     (corrections.NO_DEPLOY, "No deploy caused it"),
     (corrections.NOT_AN_INCIDENT, "It is not an incident"),
@@ -250,7 +250,7 @@ def _failure(found: answers.DeployDetail) -> list[Piece]:
         return [*by, Piece(f", recovered after {duration(found.recovery_seconds)}.")]
     if found.recovered_by == answers.REMEDY:
         took = duration(found.recovery_seconds)
-        return [*by, Piece(f", {took} after it. No incident tells a recovery.")]
+        return [*by, Piece(f", {took} after it. There is no incident to time the recovery by.")]
     still = any(ref.ended_at is None for ref in related.incidents)
     return [*by, Piece(". It has not recovered yet." if still else ". No recovery is known.")]
 

@@ -37,8 +37,8 @@ FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "No earlier
 TOO_SHORT = f"fewer than {comparison.LEAST_WEEKS} whole weeks to compare"
 # What each figure of a week and of the week before needs to be compared.
 LEAST_OF_A_WEEK = (
-    "Too few to compare: in each week, a rate needs deploys, "
-    f"at least {comparison.LEAST_SETTLED}; a time needs {comparison.LEAST_DEPLOYS}."
+    f"Too few to compare: a rate needs at least {comparison.LEAST_SETTLED} in each week, and a time"
+    f" {comparison.LEAST_DEPLOYS}."
 )
 _NOT_CLEAR: Mapping[str, str] = {comparison.FEW: FEW, comparison.UNCLEAR: UNCLEAR, TOO_SHORT: TOO_SHORT}
 # Which of two decisions a person takes.
@@ -144,7 +144,7 @@ def lacking(waiting: Sequence[SuggestedService]) -> str:
         return ""
     services = amount(sum(1 for one in waiting if one.incidents), "service has", "services have")
     of = amount(incidents, "incident", "incidents")
-    return f"Figures lack {of} of any time ({count(still)} open): {services} no line yet."
+    return f"These figures leave out {of} from any time ({count(still)} open): {services} no line yet."
 
 
 def unit_of(found: Iterable[numbers.Figures]) -> tuple[int, str]:

@@ -182,7 +182,7 @@ FREQUENCY = CardLayout[DeploymentFrequency](
 LEAD_TIME = CardLayout[ChangeLeadTime](
     numbers.LEAD_TIME,
     "The time from a commit to the first deploy with it in its repository, environment and "
-    "service. Deploys with nothing new: rollbacks, and those of a commit that was there, bring none. "
+    "service. Deploys with nothing new: rollbacks, and deploys of a commit that was already there. "
     "Unknown deploys: such as the first one there; the page of each says why. "
     "Unknown commits: those without a time, or with a time after their deploy.",
     lambda figures: figures.change_lead_time,

@@ -45,8 +45,8 @@ _QUESTIONS = {
     "repository or service? Then correct what the deploy names. A first list needs nothing.",
     review.SLOWEST: "What kept these changes waiting?",
     review.SILENT: "Is there nothing to report, or is a reporter or a source broken? A source of incidents "
-    "is listed once it has been quiet for 30 days, and for three times its longest pause of the last half "
-    "year.",
+    "is listed once it has been quiet for at least 30 days and at least three times its longest pause in the "
+    "last six months.",
 }
 # A slow change is slow, whatever is decided. All of its section are listed.
 _ONLY_LOOKED_AT = frozenset({review.SLOWEST})

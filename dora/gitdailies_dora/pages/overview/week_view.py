@@ -89,8 +89,11 @@ def headline(answer: answers.Review, now: int) -> list[Piece]:
     still = [one for one in happened if one.open]
     more = [Piece(f" and {len(still) - _NAMED} more")] if len(still) > _NAMED else []
     named = [Piece(" Still open: "), *joined(list(map(_title, still[:_NAMED]))), *more, Piece(".")]
+    # What began earlier and was never closed is named as open, and does not hide the week.
+    began = to_us(parse(answer.from_, "from"))
+    of_week = [one for one in happened if to_us(parse(one.time, "time")) >= began] or happened
     # In the list, the worst of those that are open and the worst of those that are over come first.
-    firsts = {one.open: one for one in reversed(happened)}.values()
+    firsts = {one.open: one for one in reversed(of_week)}.values()
     ranked = are_ranked(one.severity for one in happened if one.how is not None)
 
     def weight(one: answers.Happening) -> tuple[bool, int, float]:
