@@ -31,7 +31,7 @@ class Try:
 @dataclass
 class Load:
     """Sends what *make* makes of a number, *rate* a second. With *again*, one that is not accepted is sent
-    again after so many seconds, until it is.
+    again after that number of seconds, until it is.
     """
 
     make: Callable[[int], Post]

@@ -36,7 +36,7 @@ def whole_day(values: str, name: str) -> str:
 
 
 def test_no_alert_fires_on_an_ordinary_day(tmp_path: Path) -> None:
-    """Restarts, a wrong proof, a wrong event and a deleted key are no reason to wake anybody."""
+    """Restarts, a wrong proof, a wrong event and a deleted key wake no one."""
     assert fired(tmp_path, {name: whole_day(values, name) for name, values in RECORDED.items()}) == ""
 
 

@@ -14,7 +14,7 @@ DOTTED = re.compile(r"`([A-Za-z_]\w*(?:\.\w+)+)`")
 
 
 def _wrong(base: Path, text: str) -> Iterator[str]:
-    """Yield the names whose first part is in the package at *base*, and that are not there."""
+    """Yield the names whose first part is in the package at *base*, and that do not exist."""
     for name in DOTTED.findall(text):
         first = base / name.partition(".")[0]
         if first.is_dir() or first.with_suffix(".py").is_file():

@@ -86,7 +86,7 @@ def remembered(push: Push) -> tuple[RememberedCommit, ...]:
 
 
 def straight(walked: Sequence[RememberedCommit]) -> Sequence[RememberedCommit]:
-    """Return the part of a walk in which each commit is known to have those behind it."""
+    """Return the part of a walk whose commits each contain the ones behind them."""
     if walked and walked[0].beside:
         return ()
     for number, (one, before) in enumerate(pairwise(walked)):

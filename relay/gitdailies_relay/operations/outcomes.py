@@ -68,7 +68,7 @@ class DeliveryFacts:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why messages gave no event, or what is said about those that did, each once."""
+        """The reasons of the messages, each once."""
         return tuple(dict.fromkeys(message.reason for message in self.latest if message.reason))
 
     @property

@@ -91,7 +91,7 @@ _NEIGHBORS, _OTHERS = 200, 50
 def walk(
     session: Session, outcome: str | None, first: str, end: str, *, newest_first: bool = True
 ) -> Iterator[DeliveryFacts]:
-    """Yield what is known about deliveries from the id *first* on and before *end* that may have *outcome*.
+    """Yield the facts of deliveries from the id *first* on and before *end* that may have *outcome*.
 
     They are read in small groups, so that a caller may stop early.
     """
@@ -118,12 +118,12 @@ def walk(
 
 
 def facts_of(session: Session, delivery: str) -> DeliveryFacts | None:
-    """Return what is known about one delivery, None if the store has no such delivery."""
+    """Return the facts of one delivery, None if the store has no such delivery."""
     return facts_between(session, delivery, delivery).get(delivery)
 
 
 def facts_between(session: Session, first: str, last: str) -> dict[str, DeliveryFacts]:
-    """Return what is known about the deliveries from *first* to *last*, by their ids, without attempts."""
+    """Return the facts of the deliveries from *first* to *last*, by their ids, without attempts."""
     messages: dict[str, list[answers.DecidedMessage]] = {}
     incidents: dict[str, dict[str, None]] = {}
     for incident, *columns in session.execute(_MESSAGES_BETWEEN, (first, last)).fetchall():

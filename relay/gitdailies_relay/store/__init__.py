@@ -17,7 +17,7 @@ events       every event that was decided, with its full body
 outbox       the events that are not delivered yet, dead letters included
 attempts     one row per attempt to deliver an event
 destinations the destinations that are paused
-receivers    what is known about each destination's receiver
+receivers    the kind and state of each destination's receiver
 pushed_commits, deployed_commits   what pushes and deploys tell for the lead time
 actions      what people did: discarded, closed, paused, resumed
 outcome_counts, source_days   how many messages had which outcome, and how often each source sends

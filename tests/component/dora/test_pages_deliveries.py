@@ -44,7 +44,7 @@ class Both:
             pagerduty("incident.triggered", incident, service=service).post(self.relay.url)
 
     def shows(self, path: str, text: str, times: int = 1) -> str:
-        """Open a page until it has a text at least so many times."""
+        """Open a page until it has a text at least the given number of times."""
         return eventually(lambda: page if (page := self.owner.get(path).text).count(text) >= times else "")
 
     def save(self, **line: str) -> str:
