@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,13 +28,15 @@ def later(**parts):
 
 
 class Chat(JsonHandler):
-    """Answers with the next of `answers`, repeats the last one, and keeps each message."""
+    """Answers with the next of `answers` after `pause` seconds, repeats the last one, keeps each message."""
 
     got: list[dict[str, Any]]
     answers: list[tuple[int | None, dict[str, str]]]
+    pause: float
 
     def reply(self):
         self.got.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        time.sleep(self.pause)
         status, headers = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if status is None:
             self.close_connection = True
@@ -46,10 +49,10 @@ def chat():
     """A chat that answers as told, at an address that is a secret."""
     with ExitStack() as opened:
 
-        def open_one(*answers):
+        def open_one(*answers, pause=0.0):
             got = []
             told = [answer if isinstance(answer, tuple) else (answer, {}) for answer in answers]
-            address = opened.enter_context(listening(Chat, got=got, answers=told or [(200, {})]))
+            address = opened.enter_context(listening(Chat, got=got, answers=told or [(200, {})], pause=pause))
             return f"{address}/services/{PLANTED}", got
 
         yield open_one
@@ -166,8 +169,9 @@ def test_a_message_is_sent_once(report, chat):
 
 
 def test_two_runs_at_once_send_once(server, chat, tmp_path):
-    """Processes that start together send one message."""
-    (running, key), (address, got) = server, chat()
+    """Processes that start together send one message; the others wait until the chat has answered."""
+    # Three processes start within this pause.
+    (running, key), (address, got) = server, chat(pause=3.0)
     env = {"GITDAILIES_READ_KEY": key, "CHAT": address}
     asked = ("report", "--url", running.url, "--week", WEEK, *SLACK)
     runs = [Process(tmp_path, *asked, env=env, name=f"run{number}") for number in range(3)]

@@ -8,11 +8,16 @@
 | a connection that ends before the answer | it may have arrived, so only `--again` sends it again |
 """
 
+import fcntl
+import os
 import random
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
+from io import FileIO
 from pathlib import Path
 
 from gitdailies_core.errors import DeliveryError, GitDailiesError, Refused, UsageError
@@ -27,36 +32,53 @@ _SECONDS = 20
 # A job of cron should end soon. A chat that wants a longer pause gets the message of the next run.
 _LONGEST_WAIT_SECONDS = 60
 _LOOK = "look there, and send it with --again if it is missing"
-# What the file of a message has once it was sent. Without it, the message may have been.
-_SENT = b"sent"
+# What the file of a message says: it may be on its way, or it was sent. An empty file says neither.
+_BEGUN, _SENT = b"begun", b"sent"
 _AGAIN_STATUSES = frozenset({429, 503})
 # What of an address may be secret, also piece by piece. Shorter pieces are words such as "services".
 _SECRET = re.compile(r"[^/?&]{9,}")
 
 
 def post_once(folder: Path, address: Secret, body: bytes, *what: str, again: bool) -> str:
-    """Post a message unless *folder* has a file for *what* it is, and return a sentence of what was done.
+    """Post a message unless a file in *folder* says it was sent, and return a sentence of what was done.
 
-    The file is made before the message is sent. Raises UsageError for a folder that cannot be used, Refused
-    if the chat refuses the message, and DeliveryError if it was not sent or may have been.
+    The file is written before the message is sent, and locked meanwhile: another process waits for the end.
+    Raises UsageError for a folder that cannot be used, Refused if the chat refuses the message, and
+    DeliveryError if it was not sent or may have been.
     """
     name = sha256("\0".join([address.reveal(), *what]).encode()).hexdigest()[:32]
-    mark = folder / name
-    try:
+    with _writing(folder):
         folder.mkdir(exist_ok=True)
-        mark.touch(0o600, exist_ok=again)
-    except OSError as error:
-        if mark.is_file() and not again:
-            at = datetime.fromtimestamp(mark.stat().st_mtime, UTC).isoformat(timespec="seconds")
-            if mark.read_bytes() == _SENT:
-                return f"not sent: it was sent at {at}; --again sends it again"
-            raise DeliveryError(f"{address.origin}: the message may have arrived at {at}; {_LOOK}") from None
-        raise UsageError(f"--sent: cannot write into {folder}: {error.strerror}") from None
-    if fault := _post(address, body):
-        mark.unlink()
+        mark = FileIO(os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+    with mark:
+        fcntl.flock(mark, fcntl.LOCK_EX)
+        state = mark.read()
+        at = datetime.fromtimestamp(os.fstat(mark.fileno()).st_mtime, UTC).isoformat(timespec="seconds")
+        if state == _SENT and not again:
+            return f"not sent: it was sent at {at}; --again sends it again"
+        if state and not again:
+            raise DeliveryError(f"{address.origin}: the message may have arrived at {at}; {_LOOK}")
+        with _writing(folder):
+            _write(mark, _BEGUN)
+        fault = _post(address, body)
+        _write(mark, b"" if fault else _SENT)
+    if fault:
         raise fault
-    mark.write_bytes(_SENT)
     return f"sent to {address.origin}"
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"--sent: cannot write into {folder}: {error.strerror}") from None
+
+
+def _write(mark: FileIO, state: bytes) -> None:
+    mark.seek(0)
+    mark.write(state)
+    mark.truncate()
 
 
 def _post(address: Secret, body: bytes) -> GitDailiesError | None:
