@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,17 +18,14 @@ from tests.support.empty_stores import DORA
 from tests.support.forms import short_and_long
 from tests.support.programs import program
 
-Look = tuple[Literal["light", "dark"], int]
-# The first two have each scheme and each width once.
-LOOKS: dict[str, Look] = {
-    "light": ("light", 1280),
-    "narrow, dark": ("dark", 390),
-    "dark": ("dark", 1280),
-    "narrow": ("light", 390),
-    "tablet": ("light", 768),
-    "small": ("dark", 1024),
-    "large": ("light", 1920),
-}
+WIDTHS = (390, 768, 1024, 1440, 1920)
+# As wide as an A4 sheet without its margins.
+PAPER = 718
+Look = tuple[Literal["light", "dark", "paper"], int]
+# axe checks these, since it takes most of the time. The first two have both schemes and both forms of tables.
+_AXED: tuple[Look, ...] = (("light", 1440), ("dark", 390), ("light", 768), ("dark", 1024))
+_OTHERS: tuple[Look, ...] = tuple((scheme, width) for scheme in ("light", "dark") for width in WIDTHS)
+LOOKS = (*_AXED, ("paper", PAPER), *(look for look in _OTHERS if look not in _AXED))
 every_look = short_and_long("looks", short=2, long=len(LOOKS))
 _ARGUMENTS = ["--no-sandbox", "--no-first-run", "--disable-background-networking"]
 _ARGUMENTS += [f"--disable-{what}" for what in ("gpu", "quic", "component-update", "sync")]
@@ -74,7 +70,7 @@ class Tab:
     # A folder, or None: a picture takes as long as a check.
     pictures: Path | None
     faults: list[str]
-    looks: dict[str, Look]
+    looks: tuple[Look, ...]
     pages: int = 0
 
     def look(self, name: str) -> None:
@@ -84,13 +80,20 @@ class Tab:
         outside of its drawing. No letters are under 12 px, and no line ends inside a word.
         """
         self.pages += 1
-        for number, (look, (scheme, width)) in enumerate(self.looks.items()):
-            self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        for number, (scheme, width) in enumerate(self.looks):
+            look = f"{scheme}-{width}"
+            # Browsers print in light colors.
+            self.page.emulate_media(
+                media="print" if scheme == "paper" else "screen",
+                color_scheme="dark" if scheme == "dark" else "light",
+                reduced_motion="reduce",
+            )
             self.page.set_viewport_size({"width": width, "height": 900})
             if self.pictures is not None:
                 self.page.screenshot(path=self.pictures / f"{name}-{look}.png", full_page=True)
-            # axe takes most of the time. In the short form it checks each page in one of the looks.
-            if len(self.looks) == len(LOOKS) or (self.pages + number) % len(self.looks) == 0:
+            # In the short form, axe checks each page in one of the looks.
+            every = len(self.looks) == len(LOOKS)
+            if (scheme, width) in _AXED and (every or (self.pages + number) % len(self.looks) == 0):
                 self.faults += [
                     f"{name}, {look}: {fault['id']}: {[node['html'] for node in fault['nodes']]}"
                     for fault in self._violations()
@@ -105,6 +108,7 @@ class Tab:
             broken = self.page.evaluate(script("broken_words"))
             self.faults += [f"{name}, {look}: broken inside: {word}" for word in broken]
             self.faults += [f"{name}, {look}: expected letters of 12 px, got {one}" for one in small]
+        self.page.emulate_media(media="screen")
         self.page.set_viewport_size({"width": 1280, "height": 900})
 
     def _violations(self) -> list[dict[str, Any]]:
@@ -140,7 +144,7 @@ def tab(browser: Browser, tmp_path: Path, looks: int) -> Iterator[Tab]:
             faults.append(f"console: {line.text}")
 
     page.on("console", logged)
-    yield Tab(page, pictures, faults, dict(islice(LOOKS.items(), looks)))
+    yield Tab(page, pictures, faults, LOOKS[:looks])
     context.close()
     assert faults == [], "\n".join(faults)
 

@@ -222,6 +222,7 @@ def test_no_label_is_written_over_another(shop: Tab, receiver: Receiver, since: 
         assert page.evaluate(script("overlaps")) == [], width
 
 
+@every_look
 def test_an_empty_page_tells_what_to_do(tab: Tab, alone: Receiver) -> None:
     """Without an event the page has lines to paste; with events elsewhere it has links to them."""
     page = tab.page

@@ -4,11 +4,9 @@ import pytest
 from gitdailies_core.values.times import text_of as text
 from playwright.sync_api import Page
 
-from tests.browser.conftest import Tab, script
+from tests.browser.conftest import PAPER, WIDTHS, Tab, script
 from tests.browser.test_pictures import NOW, half_a_year
 from tests.support.dora.running import Receiver
-
-WIDTHS = (390, 768, 1024, 1440, 1920)
 
 
 @pytest.fixture
@@ -66,8 +64,8 @@ def test_paper_has_every_column_and_no_button(page: Page, receiver: Receiver) ->
     """Printed on A4, the table is whole, and what can only be clicked is left out."""
     page.goto(f"{receiver.url}/dora?now={text(NOW)}")
     page.emulate_media(media="print")
-    page.set_viewport_size({"width": 718, "height": 1040})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 718
+    page.set_viewport_size({"width": PAPER, "height": 1040})
+    assert page.evaluate("document.documentElement.scrollWidth") <= PAPER
     cells = page.locator(".rows :is(th, td):visible").evaluate_all(script("seen"))
     assert len(cells) >= 7 * 6
     assert min(cells) > 0.99

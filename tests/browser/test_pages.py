@@ -3,12 +3,17 @@
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from gitdailies_dora.accounts.people_store import invite_owner
+from gitdailies_dora.pages.frame.site import Site
+from gitdailies_dora.pages.routes import pages
 from playwright.sync_api import Browser, Page, expect
+from starlette.routing import compile_path
 
 from tests.browser.conftest import Tab, become_owner, every_look, join, serving, sign_in
+from tests.support.dora.bare import bare_installation
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver
 
@@ -124,6 +129,9 @@ def furniture(
             page.goto(receiver.url + "/settings/tokens")
             page.get_by_label("Name").fill("spreadsheet of the platform team")
             page.get_by_role("button", name="Create token").click()
+            page.goto(receiver.url + "/settings/screens")
+            page.get_by_label("Name").fill("kitchen")
+            page.get_by_role("button", name="Create link").click()
             cookies = context.cookies()
         receiver.post(key, [body("deploy", id=f"deploy-{n}", commitSHA=f"{n:040x}") for n in range(11)])
         receiver.post(key, body("deploy", id="deploy-11", commitSHA=f"{11:040x}", repo=LONG_NAME))
@@ -172,15 +180,53 @@ LOOKED_AT = {
     "audit": "/settings/audit",
     "password": "/settings/password",
     "tokens": "/settings/tokens",
-    "docs": "/docs",
+    "figure-settings": "/settings/figures",
+    "screen-remove": "/settings/screens/1/remove",
+    "move": f"/events/move?repo={LONG_NAME}",
+    "how-wrong": "/dora/how-wrong",
     "dora-long-name": f"/dora?repo={LONG_NAME}",
     "not-here": "/nowhere",
 }
 
 
+TO_READ = {
+    "docs": "/docs",
+    "help": "/help",
+    "help-figures": "/help/figures",
+    "help-events": "/help/events",
+    "help-configuration": "/help/configuration",
+}
+# The pages that other tests look at, and answers that are no pages.
+ELSEWHERE = {
+    "test_deliveries": (
+        *("/settings/services", "/deliveries", "/deliveries/refused", "/deliveries/actions"),
+        *("/deliveries/pauses", "/deliveries/{relay}/{id}", "/deliveries/{relay}/{id}/{step}"),
+    ),
+    "the way in": ("/sign-in", "/join/{token}", "/settings/people/{id:int}/erase"),
+    "links": ("/shared/{token}", "/wall/{token}"),
+    "no page": ("/dora/export", "/events/export", "/events/id", "/connect/newest", "/llms.txt"),
+}
+
+
+def test_every_page_is_looked_at() -> None:
+    """A new page is in the table of what is looked at, or is named with the test that looks at it."""
+    routes = {one.path for one in pages(Site(bare_installation()), {}) if one.method == "GET"}
+    looked_at = [urlsplit(address).path for address in (*LOOKED_AT.values(), *TO_READ.values())]
+    missed = {one for one in routes if not any(compile_path(one)[0].match(path) for path in looked_at)}
+    assert missed == {route for several in ELSEWHERE.values() for route in several}
+
+
+@every_look
+def test_the_documentation_looks_right_to_axe(tab: Tab, url: str) -> None:
+    """What a stranger may read has no fault that axe finds, and fits every screen and paper."""
+    for name, path in TO_READ.items():
+        tab.page.goto(url + path)
+        tab.look(name)
+
+
 @every_look
 def test_every_page_looks_right_to_axe(furnished: Tab, url: str) -> None:
-    """No page has a fault that axe finds, in light, dark or narrow, and none is wider than its screen."""
+    """No page has a fault that axe finds, in any look, and none is wider than its screen."""
     page = furnished.page
     for name, path in LOOKED_AT.items():
         page.goto(url + path)
@@ -190,6 +236,14 @@ def test_every_page_looks_right_to_axe(furnished: Tab, url: str) -> None:
     furnished.look("key-new-refused")
     create_key(page, "relay")
     furnished.look("key-once")
+    for name, path, button in (
+        ("token-once", "/settings/tokens", "Create token"),
+        ("screen-once", "/settings/screens", "Create link"),
+    ):
+        page.goto(url + path)
+        page.get_by_label("Name").fill("another")
+        page.get_by_role("button", name=button).click()
+        furnished.look(name)
     page.goto(url + "/settings/people")
     page.get_by_role("button", name="Create link").click()
     furnished.look("invited")
@@ -274,3 +328,44 @@ def test_the_way_in_looks_right_to_axe(tab: Tab, receiver: Receiver) -> None:
     tab.look("sign-in-refused")
     page.goto(link)
     tab.look("used-link")
+
+
+def link_on(page: Page) -> str:
+    """Return the link that a page shows once."""
+    return page.locator("#link").inner_text()
+
+
+@every_look
+def test_links_look_right_to_axe(tab: Tab, receiver: Receiver) -> None:
+    """No fault is on what a link opens (a wall, a review, a new password) and on what erases a person."""
+    page = tab.page
+    become_owner(page, receiver)
+    receiver.post(receiver.key("ci"), body("deploy"))
+    page.goto(f"{receiver.url}/review?week=2026-W10")
+    page.get_by_role("button", name="Link that works for seven days").click()
+    tab.look("review-shared-once")
+    shared = link_on(page)
+    page.goto(f"{receiver.url}/settings/people")
+    page.get_by_role("button", name="Create link").click()
+    invited = link_on(page)
+    page.goto(f"{receiver.url}/settings/screens")
+    page.get_by_label("Name").fill("kitchen")
+    page.get_by_role("button", name="Create link").click()
+    wall = link_on(page)
+    page.get_by_role("button", name="Sign out").click()
+    for name, link in (("review-shared", shared), ("screen", wall)):
+        page.goto(link)
+        tab.look(name)
+    page.goto(invited)
+    join(page, "Robin")
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page, "Kim Larkspur")
+    page.goto(f"{receiver.url}/settings/people/2")
+    page.get_by_role("button", name="Create link").click()
+    tab.look("password-link")
+    page.goto(link_on(page))
+    tab.look("password-new")
+    page.goto(f"{receiver.url}/settings/people/2/remove")
+    page.get_by_role("button", name="Remove").click()
+    page.goto(f"{receiver.url}/settings/people/2/erase")
+    tab.look("person-erase")

@@ -9,7 +9,7 @@ from gitdailies_connection.config.sections.sign_in import RoleSettings, SignInSe
 from gitdailies_dora.accounts.people_store import invite_owner
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Tab, join
+from tests.browser.conftest import Tab, every_look, join
 from tests.support.dora.running import Receiver, in_thread
 from tests.support.empty_stores import DORA
 from tests.support.servers import free_port
@@ -43,6 +43,7 @@ def through_the_provider(page: Page, account: str) -> None:
     page.locator('button[type="submit"]').click()
 
 
+@every_look
 def test_a_person_signs_in_and_is_removed(receiver: Receiver, tab: Tab) -> None:
     """The button leads through the provider to the page that was asked for; a removed person stays out."""
     page = tab.page

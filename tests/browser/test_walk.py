@@ -12,7 +12,6 @@ from tests.support.empty_stores import DORA
 from tests.support.figures.asking import deploy, ended, started
 
 SHOP = "/dora?repo=larkspur/shop&from=2026-03-01&to=2026-04-01&now=2026-04-05T12:00:00Z"
-WIDTHS = (390, 1440, 1920)
 URLS = {
     "run": "https://github.com/larkspur/shop/actions/runs/8123",
     "vendor": "https://larkspur.pagerduty.com/incidents/Q1",
@@ -110,15 +109,9 @@ def test_the_pages_of_an_event_look_right(history: Tab, receiver: Receiver) -> N
         for summary in page.locator("details.correct summary").all():
             summary.click()
         tab.look(name)
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 900})
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
-            if tab.pictures is not None:
-                for scheme in ("light", "dark"):
-                    page.emulate_media(color_scheme=scheme)
-                    page.screenshot(path=tab.pictures / f"{name}-{width}-{scheme}.png", full_page=True)
 
 
+@every_look
 def test_the_comparison_of_two_teams_looks_right(browser: Browser, tab: Tab, tmp_path: Path) -> None:
     """Chosen in the form of the overview: nothing for axe, and on paper the values without the form."""
     DORA.put(tmp_path / "dora.db")

@@ -1,6 +1,6 @@
 () => [
-  // Columns that are cut off, of tables other than those of numbers; and dots that hang over the edge.
-  ...document.querySelectorAll(".scroll table:not(.numbers) :is(th, td), .timeline circle")
+  // Columns that are cut off, and dots that hang over the edge. Numbers and the documentation may scroll.
+  ...document.querySelectorAll(":not(.help) > .scroll table:not(.numbers) :is(th, td), .timeline circle")
 ].filter(part => {
   const inner = part.getBoundingClientRect();
   const outer = part.closest(".scroll, .timeline").getBoundingClientRect();

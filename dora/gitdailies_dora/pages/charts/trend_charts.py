@@ -18,8 +18,8 @@ WIDTH, HEIGHT = 340, 164
 _TOP, _RIGHT, _BOTTOM = 10, 12, 28
 _FONT, _LINE, _LETTER, _BOLD = 14, 17, 8.6, 10
 
-# How many labels, and how many letters in all of them, have room below a chart.
-_MOST_LABELS, _LETTERS = 5, 25
+# How many labels are below a chart at most, and how many letters are free between two.
+_MOST_LABELS, _BETWEEN = 5, 1.2
 
 _LEAST_RADIUS, _MOST_RADIUS = 1.6, 6.0
 _BAR, _FLAT = 0.7, 2
@@ -113,8 +113,8 @@ class _Frame:
             yield svg.path(css, "M", self.left, y, "H", self.right)
             yield svg.text(self.left - 6, y + _FONT / 3, tick.label, "end")
         longest = max((len(point.label) for point in self._points), default=1)
-        most = max(min(_MOST_LABELS, _LETTERS // max(longest, 1)), 1)
-        for at in thinned(range(len(self._points)), most):
+        room = (self.right - self.left) / _LETTER / (longest + _BETWEEN)
+        for at in thinned(range(len(self._points)), max(min(_MOST_LABELS, int(room)), 1)):
             words = self._points[at].label
             over = self.x(at) + len(words) * _LETTER / 2 > WIDTH
             yield svg.text(WIDTH if over else self.x(at), HEIGHT - 5, words, "end" if over else "middle")

@@ -28,6 +28,14 @@ class Document(NamedTuple):
     html: Markup
 
 
+# What may be wider than a phone scrolls there, by the keyboard too.
+_SCROLLED = {
+    "<pre>": '<pre tabindex="0">',
+    "<table>": '<div class="scroll" tabindex="0"><table>',
+    "</table>": "</table></div>",
+}
+
+
 class HelpPages(PageGroup):
     """The documentation, and its pictures. It is open to everyone."""
 
@@ -66,6 +74,8 @@ def document(file: str) -> Document:
         for inline in token.children or ():
             _lead(inline, file)
     html = str(markdown.renderer.render(tokens, markdown.options, {}))
+    for tag, around in _SCROLLED.items():
+        html = html.replace(tag, around)
     return Document(title.replace("`", ""), Markup(html))  # noqa: S704  the renderer escapes it
 
 
