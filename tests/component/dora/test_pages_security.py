@@ -15,7 +15,7 @@ from gitdailies_dora.accounts.audit import read_audit
 from gitdailies_dora.accounts.keys.key_store import list_keys
 from gitdailies_dora.accounts.keys.webhook_key import Limits
 from gitdailies_dora.accounts.people_store import invite_owner
-from gitdailies_dora.pages.frame.site import EVERYONE, OWNERS, Site
+from gitdailies_dora.pages.frame.site import Site
 from gitdailies_dora.pages.routes import pages
 from gitdailies_dora.sql.database import transaction
 from gitdailies_server.storage.timestamps import to_us
@@ -32,6 +32,12 @@ MANAGE = "/settings/api-access/incoming-webhooks"
 
 
 PAGES = pages(Site(bare_installation()), {})
+# The ways in and out, links with a token, and the documentation: no other page is shown to a stranger.
+OPEN = ("/sign-in", "/sign-out", "/join/", "/shared/", "/wall/", "/help", "/llms.txt", "/docs")
+# Every person may do this, and members may decide about events. All other pages are for owners.
+OWN = r"\w+ /settings/(password|sessions|tokens).*|GET /(settings(/figures|/services)?|review|dora.*)"
+READ = r"GET /(events(/export|/id|/{seq:int})?|deploys/.*|incidents/.*|deliveries(/refused|/{relay}/{id})?)"
+DECIDE = r"POST /(corrections|review/).*|\w+ /events/move"
 on_each = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -41,13 +47,15 @@ def key_of(owner: Visitor, name: str = "ci", **fields: str) -> str:
 
 
 def test_every_page_asks_who_it_is(receiver: Receiver, owner: Visitor, member: Visitor) -> None:
-    """A stranger has to sign in, a member sees no page of owners, and a form needs the token of our page."""
-    stranger = Visitor(receiver)
-    asked = [page for page in PAGES if page.needs != EVERYONE]
+    """A stranger has to sign in, people see no page of owners, and a form needs the token of our page."""
+    stranger, reader = Visitor(receiver), joined(receiver, owner, "reader", "Rea")
+    asked = [page for page in PAGES if not page.path.startswith(OPEN)]
     assert len(asked) > 20
     for page in asked:
         path = re.sub(r"\{\w+:int\}", "1", page.path)
-        for visitor, expected in ((stranger, 303), (member, 403 if page.needs == OWNERS else None)):
+        read, may = (re.fullmatch(which, f"{page.method} {page.path}") for which in (f"{READ}|{OWN}", DECIDE))
+        of_reader, of_member = None if read else 403, None if read or may else 403
+        for visitor, expected in ((stranger, 303), (reader, of_reader), (member, of_member)):
             form = "/sign-in" if visitor is stranger else "/events"
             asks = visitor.get if page.method == "GET" else visitor.post
             more = {"allow_redirects": False} if page.method == "GET" else {"form": form}
