@@ -384,6 +384,7 @@ def at(minute: int) -> datetime:
 
 DEPLOY = LatestEvent("d", "deployed", at(10))
 INCIDENT = LatestEvent("i", "incidentStarted", at(20))
+NEWEST = LatestEvent("n", "deployed", at(30))
 
 
 @pytest.mark.parametrize(
@@ -396,6 +397,8 @@ INCIDENT = LatestEvent("i", "incidentStarted", at(20))
         (LatestEvents(DEPLOY, INCIDENT), "deployed", 15, INCIDENT),
         (LatestEvents(DEPLOY, INCIDENT), "deployed", 5, INCIDENT),
         (LatestEvents(DEPLOY, INCIDENT), "deployed", 20, None),
+        (LatestEvents(NEWEST, INCIDENT), "deployed", 25, NEWEST),
+        (LatestEvents(NEWEST, INCIDENT), "incidentResolved", 25, None),
         (LatestEvents(DEPLOY, INCIDENT), "incidentResolved", 19, INCIDENT),
         (LatestEvents(DEPLOY, INCIDENT), "incidentResolved", 20, None),
     ],

@@ -43,6 +43,18 @@ def test_an_event_that_was_never_tried_waits_less() -> None:
     assert not circuit.probe_due(115.4 + longest, untried=True)
 
 
+def test_it_opens_at_the_third_failure_in_a_row() -> None:
+    """Two failures leave it closed, and a success starts a new count."""
+    circuit, closed = CircuitBreaker(), []
+    for at, has_failed in enumerate((True, True, False, True, True, True)):
+        if has_failed:
+            circuit.failed(at)
+        else:
+            circuit.succeeded()
+        closed.append(circuit.closed)
+    assert closed == [True] * 5 + [False]
+
+
 def test_failures_at_the_same_time_count_as_one() -> None:
     """Sixteen failures at once open it for an eighth of a second, as three would, and then for a quarter."""
     circuit = CircuitBreaker()

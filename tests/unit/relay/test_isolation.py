@@ -64,6 +64,15 @@ def test_a_batch_that_fails_says_nothing_about_each_of_its_events() -> None:
     assert not any(one.isolation.is_suspect(partition) for partition in "ABCDEFGH")
 
 
+def test_the_first_five_partitions_that_are_refused_for_good_are_put_back_once() -> None:
+    """The receiver refuses every event then. Once it took one, a refusal is the event's own."""
+    isolation = Isolation()
+    found = [isolation.rejected(partition, seq) for seq, partition in enumerate("ABCDAEFE")]
+    assert found == [(), (), (), (), (), (0, 4, 1, 2, 3), (), ()]
+    isolation.taken(["A"], 1.0)
+    assert [isolation.rejected(partition, seq) for seq, partition in enumerate("ABCDEF")] == [()] * 6
+
+
 def test_another_partition_must_be_taken_after_the_first_refusal() -> None:
     """A success before it does not show that the refusal is the event's own."""
     one = Clocked()

@@ -5,16 +5,18 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from gitdailies_core import retry
+from gitdailies_core.events.receivers import DOCUMENTED
 from gitdailies_core.retry import Outcome
 from gitdailies_core.values import http_answers
 
-from tests.support.relay.bench import TAKEN, FakeSender, bench, eventually, probe_after
+from tests.support.relay.bench import DESTINATION, TAKEN, FakeSender, bench, eventually, probe_after
 
 REFUSED, BROKEN, DOWN = Outcome(400, "no such repository"), Outcome(500), Outcome(None, "connection refused")
 
@@ -56,6 +58,24 @@ async def test_events_of_an_incident_go_one_by_one_and_in_order(tmp_path: Path) 
     assert sender.of("A") == ["started", "resolved", "started", "resolved"]
     assert sender.most_of_one == 1
     assert len(set(sender.ids)) == 4
+
+
+async def test_incidents_are_on_their_way_at_once_up_to_the_bound(tmp_path: Path) -> None:
+    """Of twelve incidents three are in flight, and never more."""
+    full = threading.Barrier(3, timeout=10)
+
+    def answer(_incident: str, _kind: str) -> Outcome:
+        if len(sender.sent) <= 3:
+            full.wait()
+        time.sleep(0.02)
+        return TAKEN
+
+    sender, singly = FakeSender(answer), replace(DESTINATION, receiver=DOCUMENTED)
+    async with bench(tmp_path, sender=sender, in_flight=3, destination=singly) as on:
+        for number in range(12):
+            await on.accept(f"I{number}", "start")
+        await on.delivered()
+    assert (sender.most_at_once, len(sender.sent)) == (3, 12)
 
 
 async def test_a_stuck_incident_does_not_hold_up_another(tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gitdailies_core.errors import StoreUnavailable
 from gitdailies_core.retry import Outcome
 from gitdailies_relay.delivery import batches, worker
+from gitdailies_relay.store.store import RelayStore
 
 from tests.support.relay.bench import TAKEN, FakeSender, bench, eventually
 
@@ -54,6 +56,19 @@ async def test_a_broken_task_does_not_stop_the_worker(
         await on.delivered()
     assert [list(left) for left in faults] == [[], []]
     assert on.sender.of("A")[-1] == "resolved"
+
+
+async def test_a_result_waits_for_a_store_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was delivered while the store failed is recorded later, and not sent again."""
+    faults, sleep = iter([StoreUnavailable("planted")] * 2), asyncio.sleep
+    monkeypatch.setattr(RelayStore, "record", breaking(RelayStore.record, faults))
+    monkeypatch.setattr(asyncio, "sleep", lambda _: sleep(0.01))
+    async with bench(tmp_path) as on:
+        await on.accept("A", "start", "end")
+        await on.delivered()
+    assert (list(faults), on.sender.of("A")) == ([], ["started", "resolved"])
 
 
 async def test_stop_cuts_what_takes_too_long(tmp_path: Path) -> None:
