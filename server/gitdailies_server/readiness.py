@@ -63,7 +63,7 @@ class Readiness:
         if self._probe is None or self._probe.done():
             self._probe = asyncio.create_task(self._ask(large=bool(failing)))
         done, _ = await asyncio.wait({self._probe}, timeout=ANSWER_SECONDS if seconds is None else seconds)
-        return self._probe.result() if done else "the store does not answer in time"
+        return done.pop().result() if done else "the store does not answer in time"
 
     async def _ask(self, *, large: bool) -> str:
         try:

@@ -119,7 +119,7 @@ class Fetch:
 
     def _items(self, pages: Pages, window: Window, known: Given) -> Iterator[tuple[Window, Any]]:
         """List what began in *window*. One with more items than the vendor lists is split in two."""
-        rows = self._list.answer(pages, _scope({**known, **_limits(window)}))
+        rows = rows_of(self._list.answer(pages, _scope({**known, **_limits(window)})), "", "list")
         if 0 < self._list.most <= len(rows) and window.until - window.since > _SPLIT_TO:
             for half in window.halves():
                 yield from self._items(pages, half, known)
@@ -277,7 +277,10 @@ def _later(given: Given, place: Place, faults: Faults) -> Read:
         moment, count = time.read(scope), more.raw(scope)
         if moment is None or type(count) is not int or count < 0:
             return None
-        return text_of(moment.at + timedelta(milliseconds=count))
+        try:
+            return text_of(moment.at + timedelta(milliseconds=count))
+        except OverflowError:
+            return None
 
     return read
 

@@ -83,7 +83,7 @@ class Interpretation(NamedTuple):
     of the body as it came, where `body` is a stored one. With `keep_people`, fields of people are stored.
     `secrets` are those of the source, which some senders repeat in their bodies.
     `hold` is how long a start must stay open to be sent. `pack` is the identity of the pack that read it, ""
-    for an adapter in code, and `deciding` are the fields that `field_drift` looks for.
+    for an adapter in code, and `deciding` are the fields that `field_drift` looks for: none in an example.
     """
 
     source: str

@@ -44,7 +44,7 @@ def marked(interpretation: Interpretation, now: datetime) -> Interpretation:
     messages = [
         one._replace(message=_marked(one.message, now), lines=lines) for one in interpretation.messages
     ]
-    return interpretation._replace(messages=tuple(messages))
+    return interpretation._replace(messages=tuple(messages), deciding=())
 
 
 def _marked(message: Message, now: datetime) -> Message:

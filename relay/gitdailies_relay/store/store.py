@@ -320,8 +320,8 @@ def resume(session: Session, destination: str) -> None:
 
 
 def end_pause(session: Session, destination: str) -> None:
-    """End a destination's pause. What waits for its time goes on waiting."""
-    session.execute(_RESUME, (destination,))
+    """End a destination's pause, unless a person paused it. What waits for its time goes on waiting."""
+    session.execute(f"{_RESUME} AND paused != 'manual'", (destination,))
 
 
 def remember_receiver(session: Session, address: str, kind: str, since: int) -> None:

@@ -157,7 +157,7 @@ class PostgresqlSession:
         server = self.connection.pgconn
         while self._is_ending:
             while server.is_busy():
-                select.select([server.socket], [], [])
+                self._has_input()
                 server.consume_input()
             self._is_ending = server.get_result() is not None
 
@@ -223,9 +223,14 @@ class PostgresqlSession:
             self._finish()
         except psycopg.Error:
             return False
+        return not self._has_input(0)
+
+    def _has_input(self, milliseconds: int | None = None) -> bool:
+        """Wait until the server says something, and return whether it did."""
+        # select.select takes no file beyond the first 1024, and connections of clients are files, too.
         poll = select.poll()
         poll.register(self.connection.fileno(), select.POLLIN)
-        return not poll.poll(0)
+        return bool(poll.poll(milliseconds))
 
     def close(self) -> None:
         """Close the connection, or give it back to the server's others."""

@@ -273,8 +273,7 @@ class SqliteDatabase:
             session.execute("PRAGMA incremental_vacuum(1)").fetchall()
 
     def scrub(self) -> str:
-        in_use = self._in_use()
-        if in_use and self.path.stat().st_size > _LARGEST_IN_USE:
+        if ServerLock(self.path).told() and self.path.stat().st_size > _LARGEST_IN_USE:
             return (
                 f"{self}: free space may still hold the text; the file is large, and rewriting it would make "
                 "the server wait: stop the server, and run this again"
@@ -295,15 +294,6 @@ class SqliteDatabase:
                 return f"{self}-wal: another process reads the log, which may hold the text; run this again"
             time.sleep(0.05)
         return ""
-
-    def _in_use(self) -> bool:
-        lock = ServerLock(self.path)
-        try:
-            lock.acquire()
-        except ConfigurationError:
-            return True
-        lock.release()
-        return False
 
     @contextmanager
     def engine(self, session: Any) -> "Iterator[Engine]":

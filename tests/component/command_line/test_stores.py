@@ -171,6 +171,9 @@ def test_postgresql_is_named_with_the_line_to_run(folder: Path) -> None:
     assert "pg_restore --dbname=postgresql://kim@db.example/dora" in done.stderr
     assert "\ngitdailies restore --restored --store=postgresql://kim@db.example/dora" in done.stderr
     assert "secret" not in done.stderr + done.stdout
+    for given in ("postgresql://kim:p[x@db.example/dora", "postgresql://db.example/dora?user=kim&password=p"):
+        done = run("restore", "copy.db", "--yes", "--store", given, folder=folder, expected=2)
+        assert "pg_restore --dbname=postgresql://kim@db.example/dora " in done.stderr
 
 
 @pytest.mark.parametrize("kind", KINDS)

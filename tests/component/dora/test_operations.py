@@ -12,7 +12,7 @@ import pytest
 import requests
 from gitdailies_connection.addresses import Listen
 from gitdailies_connection.config.sections.settings import DoraSettings
-from gitdailies_core.errors import ConfigurationError
+from gitdailies_core.errors import ConfigurationError, StoreUnavailable
 from gitdailies_dora.derived.worker import Deriver
 from gitdailies_dora.events import store as event_store
 from gitdailies_dora.events.problem import StoreTimeout
@@ -90,6 +90,24 @@ async def test_a_server_that_stops_is_not_ready(store: Path) -> None:
     assert await probe.probe() == ""
     probe.stopping = True
     assert await probe.probe() == "the server is stopping"
+    await opened.close()
+
+
+@in_loop
+async def test_two_that_ask_together_get_the_fault(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that asks just as an attempt fails begins another one; who asked before gets the fault at once."""
+    opened, later = open_store(store), list[asyncio.Task[str]]()
+    opened.start()
+    probe = Readiness(opened)
+
+    async def touch(_: str) -> str:
+        if not later:
+            begin = partial(asyncio.create_task, probe.probe())
+            asyncio.get_running_loop().call_soon(lambda: later.append(begin()))
+        raise StoreUnavailable("it is full")
+
+    monkeypatch.setattr(opened, "touch", touch)
+    assert (await probe.probe(), await later[0]) == ("it is full", "it is full")
     await opened.close()
 
 

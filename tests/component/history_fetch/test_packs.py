@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gitdailies_core.errors import PayloadError
 from gitdailies_core.sources.history import Query, Window
 from gitdailies_sources import shipped
 from gitdailies_sources.language.faults import Faults
@@ -82,15 +83,30 @@ def test_more_alerts_than_opsgenie_lists_are_read_in_parts() -> None:
     assert asked.count("/v2/alerts") > 12
 
 
-def test_a_close_without_a_time_is_not_invented(tmp_path: Path) -> None:
-    """Opsgenie's `updatedAt` may be that of a note, so an alert without `closeTime` stays open."""
+def test_a_list_that_is_none_is_an_error() -> None:
+    """Also where the vendor answers all at once."""
+    given = dict(shipped.document("opsgenie").value["fetch"], list={"path": "/alerts", "rows": "data"})
+
+    class Told:
+        url = ""
+
+        def get(self, _path: str, _query: Query = ()) -> Any:
+            return {"data": None}
+
+    with pytest.raises(PayloadError, match="list: expected a list of objects, got null"):
+        list(Fetch(given, (), Faults()).bodies(Told(), Window(packs.BEGIN, packs.END), {}))
+
+
+@pytest.mark.parametrize("report", [{}, {"closeTime": 10**30}])
+def test_a_close_without_a_time_is_not_invented(report: Any, tmp_path: Path) -> None:
+    """Opsgenie's `updatedAt` may be that of a note, so an alert without a possible `closeTime` stays open."""
     vendor, given = VENDORS["opsgenie"], year(4, reopens=False)
     tell = vendor.answers(given)
 
     def without(path: str, query: dict[str, str]) -> Any:
         answer = json.loads(json.dumps(tell(path, query)))
         if path != "/v2/alerts":
-            answer["data"]["report"] = {}
+            answer["data"]["report"] = report
         return answer
 
     with listening(Api(without, vendor.token)) as api:

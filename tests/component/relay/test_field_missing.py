@@ -7,6 +7,7 @@ import pytest
 import requests
 from gitdailies_relay.store import source_fields
 
+from tests.support.dora.with_relay import STATUS_KEY, with_status_key
 from tests.support.relay.deliveries import in_json
 from tests.support.relay.running import Relay, add_source, configure, in_thread
 
@@ -67,3 +68,16 @@ def test_a_renamed_severity_is_seen_within_twenty_deliveries(tmp_path: Path) -> 
         relay.edit("{severity: critical}", "{tags: {level: critical}}")
         send(relay, 1, field="level", first=300)
         assert (missing(relay), metric(relay)) == ([], "0.0")
+
+
+@pytest.mark.parametrize("only", ["only: {severity: critical}", "count: all"])
+def test_an_example_says_nothing_about_fields(only: str, tmp_path: Path) -> None:
+    """A person who tries the source neither ends the alert nor begins from zero."""
+    file = with_status_key(tmp_path)
+    add_source(file, "alertmanager", TOKEN, f"adapter: alertmanager, {only}")
+    with in_thread(file) as relay:
+        send(relay, 100)
+        send(relay, 20, field="level", first=100)
+        url, key = f"{relay.status_url}/sources/alertmanager/example", f"Bearer {STATUS_KEY}"
+        answer = requests.post(url, json={"person": "Kim"}, headers={"authorization": key}, timeout=20)
+        assert (answer.status_code, missing(relay)) == (200, ["severity"])

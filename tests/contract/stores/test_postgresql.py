@@ -1,8 +1,10 @@
 """PostgreSQL: one turn of a session after another, the connections of a server, and databases it refuses."""
 
+import os
+import resource
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -147,6 +149,20 @@ def test_a_connection_that_the_server_ended_is_not_used_again(bounded: Postgresq
         )
         with closing(bounded.connect(read_only=True)) as reader:
             assert reader.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_snapshot_ends_also_where_many_clients_are_connected(bounded: PostgresqlDatabase) -> None:
+    """Each client is an open file of the server, and so is the connection to its database."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 2048)), hard))
+    with ExitStack() as clients:
+        for _ in range(1024):
+            clients.enter_context(Path(os.devnull).open())
+        with closing(bounded.connect(read_only=True)) as reader:
+            for _ in range(30):
+                bounded.begin_reading(reader)
+                assert reader.execute("SELECT 1").fetchone() == (1,)
+                bounded.end_reading(reader)
 
 
 # A database whose own functions are found before those of PostgreSQL.

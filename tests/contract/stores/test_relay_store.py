@@ -103,7 +103,7 @@ def test_deliveries_of_one_batch_know_of_each_other(relay_database: Opened) -> N
 
 
 def test_pauses(relay_database: Opened) -> None:
-    """A pause by hand outlives one by key; resuming makes everything due at once."""
+    """A pause by hand outlives one by key, and the end of that; resuming makes everything due at once."""
 
     async def paused(one: RelayStore) -> tuple[str, str]:
         reasons = [pause.reason for pause in one.report(status.paused)]
@@ -118,6 +118,7 @@ def test_pauses(relay_database: Opened) -> None:
         assert await paused(one) == ("", "")
         await one.run(lambda s: store.pause(s, "default", "manual", "tea"))
         await one.run(lambda s: store.pause(s, "default", "key", "401"))
+        await one.run(lambda s: store.end_pause(s, "default"))
         assert await paused(one) == ("manual", "tea")
         assert (await one.ready(1), len(await one.ready(1, waiting=True))) == ([], 1)
         await one.run(lambda s: store.resume(s, "default"))

@@ -4,7 +4,7 @@ import shlex
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
 import click
 from gitdailies_core.errors import UsageError
@@ -107,7 +107,9 @@ def _database(setting: "StoreSetting") -> str:
     """Return the option that names a database, without its password: PGPASSFILE has it."""
     if setting.url is None or not setting.has_password:
         return f"--dbname={setting if setting.url is None else setting.url.reveal()}"
-    user = urlsplit(setting.url.reveal()).username or ""
+    from psycopg.conninfo import conninfo_to_dict
+
+    user = quote(str(conninfo_to_dict(setting.url.reveal()).get("user", "")), safe="")
     return f"--dbname={str(setting).replace('://', f'://{user}@' if user else '://', 1)}"
 
 
