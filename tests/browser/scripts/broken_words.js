@@ -5,7 +5,8 @@
   while (walker.nextNode()) {
     const text = walker.currentNode, part = text.parentElement;
     if (!part.checkVisibility() || part.closest(".aside, svg, pre, code, title")) continue;
-    for (const word of text.data.matchAll(/(?<![^\s(])\p{Script=Latin}{2,19}(?=[\s.,;:?!)]|$)/gu)) {
+    if (text.data.includes("://")) continue;
+    for (const word of text.data.matchAll(/(?<![^\s(/])\p{Script=Latin}{2,19}(?=[\s.,;:?!)/]|$)/gu)) {
       const range = document.createRange();
       range.setStart(text, word.index);
       range.setEnd(text, word.index + word[0].length);

@@ -285,7 +285,7 @@ def test_slow_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcome == Outcome(
         None, f"receiver.invalid:443 through the proxy 127.0.0.1:{proxy.port}: timed out after 0.6 s"
     )
-    assert 0.5 < took < 2
+    assert 0.5 < took < 10
 
 
 @pytest.mark.parametrize("odd", ["", "#", "/", "?"])
