@@ -216,6 +216,8 @@ def test_every_page_is_looked_at() -> None:
     assert missed == {route for several in ELSEWHERE.values() for route in several}
 
 
+# The reference of the API is a long page: axe takes a minute for it on a busy machine.
+@pytest.mark.timeout(900)
 @every_look
 def test_the_documentation_looks_right_to_axe(tab: Tab, url: str) -> None:
     """What a stranger may read has no fault that axe finds, and fits every screen and paper."""
