@@ -87,6 +87,14 @@ def test_messages_about_one_deploy_give_one_event(store: RelayStore) -> None:
     ]
 
 
+def test_two_messages_of_one_delivery_are_one_deploy(store: RelayStore) -> None:
+    """Both name the same event."""
+    (accepted,), events, _ = accept(store, told("a", deployed(1), deployed(1)))
+
+    assert accepted.outcomes == ("stored", "repeated")
+    assert len(set(accepted.events)) == len(events) == 1
+
+
 def test_a_line_of_several_repositories_counts_for_each(store: RelayStore) -> None:
     """Also where the object goes back to an old revision. A repository that is added changes no id.
 

@@ -19,6 +19,7 @@ from gitdailies_server.storage import postgresql
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.timestamps import now_us
 
+from tests.contract.stores.test_writers_together import merged
 from tests.support import databases
 from tests.support.empty_stores import RELAY
 from tests.support.relay.bench import BEGAN, delivery
@@ -98,6 +99,20 @@ def test_deliveries_of_one_batch_know_of_each_other(relay_database: Opened) -> N
         assert (len(start.events), again.events, len(end.events)) == (1, (), 1)
         assert "second start" in again.texts[0]
         assert servers.rows("SELECT state FROM occurrences") == [("closed",)]
+
+    serve(relay_database, body)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_merge_waits_for_its_target(relay_database: Opened, *, together: bool) -> None:
+    """An incident merged into an open one ends when that one ends, in one batch or over several."""
+
+    async def body(servers: Servers) -> None:
+        begin, end = (delivery(name, STARTED, BEGAN) for name in "AB"), delivery("B", RESOLVED, ENDED)
+        put, each = servers.one.writer.put, (*begin, merged("A", "B"), end)
+        accepted = await asyncio.gather(*map(put, each)) if together else [await put(one) for one in each]
+        assert [len(one.events) for one in accepted] == [1, 1, 0, 2]
+        assert servers.rows("SELECT DISTINCT state FROM occurrences") == [("closed",)]
 
     serve(relay_database, body)
 
