@@ -132,8 +132,10 @@ def test_a_rotated_file_is_used_without_a_reload(tmp_path: Path) -> None:
         for _ in range(4):
             assert signed(body, text="a-new-secret").post(relay.url).status_code == 202
         assert [entry["source"] for entry in relay.logged("secrets read again")] == ["pagerduty"]
-        # The one of before is used no more.
+        # The one of before is used no more, also where nothing comes with the new one.
         assert signed(body).post(relay.url).status_code == 401
+        (tmp_path / "pagerduty-secret").write_text("a-third-secret")
+        eventually(lambda: signed(body, text="a-new-secret").post(relay.url).status_code == 401)
 
 
 def test_a_variable_that_is_not_set_says_when_variables_are_read(tmp_path: Path, receiver: Receiver) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from gitdailies_core.errors import UnreadableBody
 from gitdailies_core.events import events as table
 from gitdailies_core.events import near_misses
 from gitdailies_core.events.events import KINDS, Event
@@ -73,6 +74,16 @@ def test_what_the_public_client_sends_is_taken() -> None:
     entry = only(body("public-client"))
     assert (entry.time, entry.time_given, entry.event.get("time")) == (NOW, False, "2026-03-04T12:00:00Z")
     assert decide(body("public-client"))[0] == 202
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b'{"kind": "deployed", "kind": "deployed"}', b'{"a": 1e999}', b'{"a": "\\ud800"}', b"[" * 101 + b"]" * 101],
+)
+def test_what_is_no_strict_json_is_refused(raw: bytes) -> None:
+    """So are equal names in one object, of which the event would have one alone."""
+    with pytest.raises(UnreadableBody):
+        read(raw)
 
 
 def test_an_event_without_id_but_with_a_time_is_named_by_its_content() -> None:

@@ -143,6 +143,17 @@ def test_too_many_commits_are_unknown_and_the_next_deploy_is_known() -> None:
     assert [found[id_].unknown for id_ in ("d01", "d02")] == ["too-many-commits", ""]
 
 
+@pytest.mark.parametrize("globs", [(), ("a", "b")])
+def test_nothing_is_decided_before_git_was_asked(globs: tuple[str, ...]) -> None:
+    """All pairs are listed, with the paths of their service. A deploy that is alone has none."""
+    deploys = [one._replace(target=HERE._replace(service="api")) for one in deploys_of(LINE, [1, 3, 5, 5])]
+    known = KnownCommits({one.sha: one.sha for one in deploys}, {}, paths={"api": globs, "web": ("c",)})
+    found = find_commits(deploys_to_ask_about(deploys), known)
+    pairs = [(sha(1), sha(3), *globs), (sha(3), sha(5), *globs)]
+    assert (found.commits, list(found.pairs)) == ({}, pairs)
+    assert deploys_to_ask_about(deploys[:1]) == []
+
+
 def deploy(number: int, id_: str, **fields: Any) -> dict[str, Any]:
     time = f"2026-03-0{id_}T08:00:00Z"
     return {"kind": "deployed", "id": id_, "repo": "a/b", "commitSHA": sha(number), "time": time, **fields}
