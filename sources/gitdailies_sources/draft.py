@@ -261,7 +261,8 @@ def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, str, Any]]
         if isinstance(one, Mapping):
             inner.append((here, one))
         elif isinstance(one, list) and one and isinstance(one[0], Mapping) and "name" in one[0]:
-            yield f"{here}[*].name", name.rstrip("s"), [item.get("name") for item in one]
+            names = [item.get("name") for item in one if isinstance(item, Mapping)]
+            yield f"{here}[*].name", name.rstrip("s"), names
         else:
             yield here, name, one
     for here, one in inner:

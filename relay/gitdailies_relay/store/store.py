@@ -334,9 +334,7 @@ def migrate(database: Database) -> tuple[str, str]:
 
     Raises ConfigurationError where its schema is newer, or where another kind of server made it.
     """
-    found = migrations.upgrade(database, MIGRATIONS, table="deliveries")
-    add_missing(database)
-    return found
+    return migrations.upgrade(database, MIGRATIONS, table="deliveries", add=add_missing)
 
 
 # Opens a store for a report; raises StoreUnavailable where it is missing or cannot be read.

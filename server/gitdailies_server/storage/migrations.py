@@ -13,7 +13,7 @@ else that a command needs.
 import contextlib
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -79,8 +79,10 @@ def unfit(session: Session, folder: Path) -> str:
     )
 
 
-def upgrade(database: Database, folder: Path, *, table: str = "") -> tuple[str, str]:
-    """Run the missing revisions of *folder*. *table* is a table that each of its schemas has.
+def upgrade(
+    database: Database, folder: Path, *, table: str = "", add: Callable[[Database], None] = lambda _: None
+) -> tuple[str, str]:
+    """Run the missing revisions of *folder*, then *add*. *table* is a table that each of its schemas has.
 
     Return the revision of the store before, "" for an empty one, and after.
     While another process does so, or holds a table, it waits for WAIT_SECONDS, and logs it.
@@ -94,7 +96,8 @@ def upgrade(database: Database, folder: Path, *, table: str = "") -> tuple[str, 
                 before, last = _fitting(database, session, folder, table), revisions(folder)[-1]
                 if before < last:
                     run_revisions(database, session, folder)
-                return before, max(before, last)
+            add(database)
+            return before, max(before, last)
         except StoreUnavailable as error:
             if getattr(error.__cause__, "sqlstate", "") != _LOCKED or time.monotonic() >= ends:
                 raise

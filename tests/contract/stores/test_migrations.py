@@ -167,6 +167,26 @@ def test_a_start_waits_for_another_process(
         assert "made_0002" in tables(made())
 
 
+def test_what_needs_no_revision_waits_for_a_backup_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relay that starts while a backup reads its deliveries does not end."""
+    monkeypatch.setattr(postgresql, "_EACH_TRANSACTION", ("SET LOCAL lock_timeout = '50ms'",))
+    migrate = gitdailies_relay.store.store.migrate
+    with databases.opened("postgresql", tmp_path) as made, capture_logs() as log:
+        migrate(made())
+        with contextlib.closing(made().connect()) as session:
+            session.execute("DROP TABLE source_fields")
+            session.execute("ALTER TABLE deliveries DROP COLUMN pack")
+            made().begin_reading(session)
+            session.execute("SELECT 1 FROM deliveries")
+            start = threading.Thread(target=migrate, args=(made(),))
+            start.start()
+            eventually(lambda: len(log) > 2)
+        start.join(30)
+        assert "source_fields" in tables(made())
+
+
 def test_the_release_of_a_store_is_the_one_that_wrote_its_schema(
     made: Callable[[], Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

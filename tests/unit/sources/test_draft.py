@@ -227,3 +227,9 @@ def test_a_draft_reads_the_words_of_other_tools() -> None:
     build = {"after": "5" * 40, "status": "success", "finished": 1564097011}
     found = drafted({"repo": {"slug": "larkspur/shop"}, "build": build})
     assert (found["repo"], found["sha"]) == ("repo.slug", "build.after")
+
+
+def test_a_list_of_names_may_hold_other_things() -> None:
+    """What is no object in it has no name."""
+    found = drafted({"state": "open", "id": 1, "services": [{"name": "shop"}, "other", None]})
+    assert found["service"] == "services[*].name"
