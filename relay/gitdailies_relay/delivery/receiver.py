@@ -148,8 +148,9 @@ class Pauses:
 
     async def end(self, *kinds: str, reason: str = "") -> bool:
         """End a pause by one of *kinds*; return whether there was one."""
-        if (await self._store.standing()).paused not in kinds:
+        by = (await self._store.standing()).paused
+        if by not in kinds:
             return False
         LOG.info("destination resumed", reason=reason)
-        await self._store.run(lambda session: end_pause(session, DESTINATION))
+        await self._store.run(lambda session: end_pause(session, DESTINATION, by))
         return True

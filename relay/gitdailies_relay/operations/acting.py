@@ -172,12 +172,12 @@ def pause(session: Session, source: str | None, *, person: str, reason: str) -> 
 def resume(session: Session, source: str | None, *, person: str) -> PauseChange:
     """End the pause of a source, or every pause; then events that wait for a retry are due at once, too."""
     before = paused(session)
-    ended = [one.destination for one in before if source in (None, one.source)]
-    for name in ended:
-        store.end_pause(session, name)
+    ended = [one for one in before if source in (None, one.source)]
+    for one in ended:
+        store.end_pause(session, one.destination, one.by)
     if source is None:
         store.resume(session, DESTINATION)
-    note(session, RESUMED, ended, person=person, reason="")
+    note(session, RESUMED, [one.destination for one in ended], person=person, reason="")
     return before, paused(session)
 
 

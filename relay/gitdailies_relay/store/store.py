@@ -305,6 +305,8 @@ _PAUSE = (
     " WHERE destinations.paused != 'manual'"
 )
 _RESUME = "DELETE FROM destinations WHERE name = ?"
+# Another pause may have begun since this one was read.
+_END_PAUSE = "DELETE FROM destinations WHERE name = ? AND paused = ?"
 
 
 def pause(session: Session, destination: str, by: str, reason: str) -> None:
@@ -319,9 +321,9 @@ def resume(session: Session, destination: str) -> None:
     outbox.make_due(session, now_us())
 
 
-def end_pause(session: Session, destination: str) -> None:
-    """End a destination's pause, unless a person paused it. What waits for its time goes on waiting."""
-    session.execute(f"{_RESUME} AND paused != 'manual'", (destination,))
+def end_pause(session: Session, destination: str, by: str) -> None:
+    """End a destination's pause of this kind. What waits for its time goes on waiting."""
+    session.execute(_END_PAUSE, (destination, by))
 
 
 def remember_receiver(session: Session, address: str, kind: str, since: int) -> None:

@@ -192,5 +192,5 @@ def test_events_of_a_paused_source_may_not_be_sent(waiting: Outbox) -> None:
     assert waiting.may_go() == [1, 3]
     waiting.change(lambda session: store.pause(session, f"default/{source}", "manual", "planted"))
     assert waiting.may_go() == []
-    waiting.change(lambda session: store.resume(session, f"default/{source}"))
+    waiting.change(lambda session: store.end_pause(session, f"default/{source}", "manual"))
     assert waiting.may_go() == [1, 3]

@@ -133,7 +133,7 @@ def test_pauses(relay_database: Opened) -> None:
         assert await paused(one) == ("", "")
         await one.run(lambda s: store.pause(s, "default", "manual", "tea"))
         await one.run(lambda s: store.pause(s, "default", "key", "401"))
-        await one.run(lambda s: store.end_pause(s, "default"))
+        await one.run(lambda s: store.end_pause(s, "default", "key"))
         assert await paused(one) == ("manual", "tea")
         assert (await one.ready(1), len(await one.ready(1, waiting=True))) == ([], 1)
         await one.run(lambda s: store.resume(s, "default"))

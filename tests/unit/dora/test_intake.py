@@ -78,7 +78,12 @@ def test_what_the_public_client_sends_is_taken() -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b'{"kind": "deployed", "kind": "deployed"}', b'{"a": 1e999}', b'{"a": "\\ud800"}', b"[" * 101 + b"]" * 101],
+    [
+        b'{"kind": "deployed", "kind": "deployed"}',
+        b'{"a": 1e999}',
+        b'{"a": "\\ud800"}',
+        b"[" * 101 + b"]" * 101,
+    ],
 )
 def test_what_is_no_strict_json_is_refused(raw: bytes) -> None:
     """So are equal names in one object, of which the event would have one alone."""

@@ -107,9 +107,9 @@ def _database(setting: "StoreSetting") -> str:
     """Return the option that names a database, without its password: PGPASSFILE has it."""
     if setting.url is None or not setting.has_password:
         return f"--dbname={setting if setting.url is None else setting.url.reveal()}"
-    from psycopg.conninfo import conninfo_to_dict
+    from gitdailies_connection.config.sections import postgresql_address
 
-    user = quote(str(conninfo_to_dict(setting.url.reveal()).get("user", "")), safe="")
+    user = quote(postgresql_address.user_of(setting.url.reveal()), safe="")
     return f"--dbname={str(setting).replace('://', f'://{user}@' if user else '://', 1)}"
 
 

@@ -41,6 +41,13 @@ def parse(text: str) -> tuple[Secret, bool]:
     return Secret(text, known), not _SECRETS.isdisjoint(given)
 
 
+def user_of(text: str) -> str:
+    """Return the user that an address names, or ""."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    return str(conninfo_to_dict(text).get("user", ""))
+
+
 def _fault(reason: str, text: str) -> str:
     """Return what libpq reports, without what it repeats of the address."""
     about, _, repeated = reason.partition(': "')
