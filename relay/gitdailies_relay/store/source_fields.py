@@ -51,9 +51,7 @@ class SourceFields:
 
     def add(self, session: Session, deliveries: Sequence[Delivery]) -> None:
         """Note the fields of *deliveries*, write them now and then, and log those that became missing."""
-        for read in (delivery.interpretation for delivery in deliveries if not delivery.replay):
-            if not read.deciding:
-                continue
+        for read in (one.interpretation for one in deliveries if one.interpretation.deciding):
             noted = self._seen.setdefault((read.source, f"{read.pack} {', '.join(read.deciding)}"), {})
             for field, there in fields_of([one.message for one in read.messages], read.deciding).items():
                 noted[field] = noted.get(field, "") + str(int(there))

@@ -72,9 +72,7 @@ class Proving:
             for index, one in enumerate(several)
             if (proof := _compiled(one, (*place, index) if isinstance(given, list) else place, faults))
         ]
-
-        decoding = (proof for proof in self._proofs if isinstance(proof, Hmac) and proof.decodes)
-        self._decoding = next(decoding, None)
+        self._decoding = next((one for one in self._proofs if isinstance(one, Hmac) and one.decodes), None)
 
     @property
     def needs_header(self) -> bool:
