@@ -132,6 +132,8 @@ def test_open_incidents_are_those_of_their_list(receiver: Receiver, owner: Visit
     moment = text_of(datetime.now(UTC) - timedelta(hours=1000))
     then = owner.get(f"/dora?repo=larkspur/shop&days=100&now={moment}").text
     assert "outcome=open" not in then
+    overview = owner.get("/dora?days=100").text, owner.get(f"/dora?days=100&now={moment}").text
+    assert ["outcome=open" in text for text in overview] == [True, False]
     assert counts_by_figure(then)["failedDeploymentRecoveryTime"]["Open incidents"] == "1"
 
 
