@@ -201,6 +201,11 @@ STORIES: dict[str, list[tuple[Sequence[Message] | timedelta, list[Sent]]]] = {
         (FIRST, [Sent(1, None)]),
         ((pushed(4, branch="side", before=2, total=30), deployed(4, branch="side")), [Sent(4, None)]),
     ],
+    "a commit that was deployed before brings nothing, although no push leads back to it": [
+        (FIRST, [Sent(1, None)]),
+        ((pushed(4, branch="side", before=2, total=30), deployed(4, branch="side")), [Sent(4, None)]),
+        ([deployed(1, 6)], [Sent(1, [])]),
+    ],
     "a rollback brings nothing new, whether its commit was deployed itself or with others": [
         ((*FIRST, pushed(2, 3, before=1), deployed(3)), [Sent(1, None), Sent(3, [3, 2])]),
         ([deployed(1, 4), deployed(3, 5), deployed(2, 6)], [Sent(1, []), Sent(3, [3, 2]), Sent(2, [])]),

@@ -429,6 +429,11 @@ def test_strict_order(latest: LatestEvents, kind: str, minute: int, newer: Lates
         assert str(newer) in answer["detail"]
 
 
+def test_a_stored_event_is_unchanged_however_old() -> None:
+    """Only new events must be in order, so that a history can be sent again from its start."""
+    assert decide(body("deploy"), existing_of(body("deploy")), LatestEvents(NEWEST._replace(at=NOW)))[0] == 202
+
+
 def test_strict_order_holds_within_a_list() -> None:
     """An entry is measured by what the entries before it added, and a refused one adds nothing."""
     minutes = (5, 3, 5, 9, 8)

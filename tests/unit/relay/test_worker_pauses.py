@@ -68,6 +68,20 @@ async def test_what_a_person_paused_only_a_person_resumes(tmp_path: Path) -> Non
     assert sender.of("taken") == ["started", "resolved"]
 
 
+async def test_resume_sends_what_waits_for_its_time_although_nothing_is_paused(tmp_path: Path) -> None:
+    """Neither the wait that the receiver asked for nor an open circuit holds an event then."""
+    answers = [Outcome(503, retry_after="3600")]
+    sender = FakeSender(lambda *_: answers.pop() if answers else TAKEN)
+    async with bench(tmp_path, sender=sender) as on:
+        await on.accept("A", "start", "end")
+        await eventually(lambda: on.outbox()[0][2])
+        assert not on.worker.circuit.closed
+        with transaction(SqliteDatabase(tmp_path / "relay.db")) as connection:
+            store.resume(connection, "default")
+        await on.delivered(20.0)
+    assert sender.of("A") == ["started", "started", "resolved"]
+
+
 async def test_a_start_ends_pauses_that_may_be_over(tmp_path: Path) -> None:
     """After a start an old pause for key or address is over, with nothing to send too."""
     path = tmp_path / "relay.db"

@@ -71,6 +71,13 @@ def test_a_list_that_does_not_reach_the_deploy_before_is_unknown(parents: bool) 
     assert leads(*events) == {"d100": "no-predecessor", "d212": "earlier-lists-none", "d216": FOUR}
 
 
+@pytest.mark.parametrize("number", [110, 116])
+def test_a_rollback_brings_nothing(number: int) -> None:
+    """Whatever it lists, and although its commit was never here."""
+    back = deploy("x", moment(120), sha(number), type="rollback", commits=whole(number))
+    assert leads(bare(104, commits=whole(104)), bare(112, commits=whole(112)), back)["x"] == []
+
+
 @pytest.mark.parametrize("parents", [True, False])
 def test_a_list_that_only_leads_to_an_older_deploy_is_unknown(parents: bool) -> None:
     """A later commit that was deployed before, and listed none, may have brought all that a list has."""
