@@ -71,7 +71,7 @@ async def serve(
     address = address_of(listeners[0])
     local = f"http://{address.local()}"
     if first_owner is not None and settings.sign_in.passwords:
-        path = await opened.write(partial(set_up_path, now=utc_now()))
+        path = await opened.write(partial(set_up_path, now=utc_now()), patient=True)
         if path is not None:
             first_owner((public or local) + path)
 

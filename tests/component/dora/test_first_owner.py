@@ -1,10 +1,15 @@
 """How the first owner, or a person who lost a password, gets in: by a link that only the terminal shows."""
 
+import asyncio
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 import requests
+from gitdailies_connection.addresses import Listen
+from gitdailies_dora.events import store
+from gitdailies_dora.server import serve
 
 from tests.support.databases import KINDS
 from tests.support.dora.running import Receiver
@@ -35,6 +40,15 @@ def test_the_first_owner_gets_in_by_the_link_that_is_printed(kind: str, address:
     again = command("dora", "--store", address, "--listen", options[-1], "--invite-owner", cwd=tmp_path)
     assert requests.get(again.stdout.strip(), timeout=10).status_code == 200
     second.stop()
+
+
+def test_a_start_waits_for_a_slow_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that takes longer than a sender would wait does not end the start: the link is made."""
+    monkeypatch.setattr(store, "ANSWER_SECONDS", 0.0)
+    links, stop = list[str](), asyncio.Event()
+    start = partial(serve, listen=Listen("127.0.0.1", 0), store=tmp_path / "dora.db", strict_order=False)
+    asyncio.run(start(ready=lambda _: stop.set(), stop=stop, first_owner=links.append))
+    assert len(links) == 1
 
 
 def test_up_prints_it_too(tmp_path: Path) -> None:

@@ -2,10 +2,16 @@
 
 import html
 import re
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import pytest
 import requests
+from gitdailies_core.errors import StoreUnavailable
+from gitdailies_dora.accounts import people
 from gitdailies_dora.accounts.people_store import invite_owner, set_up_path
+from gitdailies_dora.events.store import EventStore
 from gitdailies_dora.sql.database import transaction
 from gitdailies_server.storage.timestamps import utc_now
 
@@ -54,6 +60,19 @@ def test_a_new_password_by_a_link(kind: str, receiver: Receiver, owner: Visitor,
     assert [Visitor(receiver).sign_in("Vic", p).status_code for p in (PASSWORD, OTHER)] == [401, 303]
     assert audited(receiver, "password.reset") == [("Vic", "Vic")]
     assert audited(receiver, "password.offered") == [("Kim", "Vic")] * 2
+
+
+def test_pages_are_read_while_the_disk_is_full(
+    receiver: Receiver, owner: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person who is signed in reads pages, although nothing can be written about it."""
+
+    async def full(*_: Any, **__: Any) -> None:
+        raise StoreUnavailable("store: the disk is full")
+
+    monkeypatch.setattr(people, "SEEN_EVERY", timedelta())
+    monkeypatch.setattr(EventStore, "write", full)
+    assert [owner.get(page).status_code for page in ("/settings", "/events")] == [200, 200]
 
 
 def test_a_link_to_a_password_ends_with_its_person(

@@ -370,6 +370,17 @@ def test_a_review_that_is_not_complete_says_so(
     assert datetime.fromisoformat(found["asOf"]) == since
 
 
+def test_a_deleted_event_may_stay_in_the_figures_for_a_while(
+    receiver: Receiver, key: str, owner: Visitor
+) -> None:
+    """A review is shown, too, while events are deleted that the figures still include."""
+    for id_ in ("same", "back", "slow"):
+        with transaction(receiver.store) as session:
+            session.execute("DELETE FROM events WHERE id = ?", (id_,))
+        assert review(receiver, key)["sections"]["failed"] == [] or id_ != "slow"
+        assert owner.get(PAGE).status_code == 200
+
+
 def test_an_empty_week_says_so(receiver: Receiver, key: str, owner: Visitor) -> None:
     """A week without a line says that there is nothing to decide; a wrong week says what was expected."""
     assert "Nothing to decide." in owner.get("/review?week=2026-W02").text

@@ -26,7 +26,7 @@ _DELETE = "DELETE FROM wrong_requests WHERE key_id = ?"
 # The mistakes of a key, or of all keys, the last first; the keys with a mistake since a moment.
 _NEWEST = """
 SELECT problem, detail, first_at, last_at, key_id FROM wrong_requests {}
-ORDER BY last_at DESC, seq DESC LIMIT ?
+ORDER BY last_at DESC, seq DESC LIMIT 100
 """
 _KEYS = "SELECT DISTINCT key_id FROM wrong_requests WHERE last_at >= ?"
 
@@ -52,14 +52,11 @@ def note_wrong(session: Session, key_id: int, wrong: Iterable[tuple[str, str]], 
     session.execute(_PRUNE, (key_id, key_id, MOST_KEPT))
 
 
-def wrong_requests(session: Session, key_id: int | None = None, limit: int = 100) -> list[WrongRequest]:
-    """Return the mistakes of a key, or of all keys, the last first."""
+def wrong_requests(session: Session, key_id: int | None = None) -> list[WrongRequest]:
+    """Return the newest mistakes of a key, or of all keys, the last first."""
     where, values = ("", ()) if key_id is None else ("WHERE key_id = ?", (key_id,))
-    rows = session.execute(_NEWEST.format(where), (*values, limit)).fetchall()
-    return [
-        WrongRequest(problem, detail, from_us(first), from_us(last), of)
-        for problem, detail, first, last, of in rows
-    ]
+    rows = session.execute(_NEWEST.format(where), values).fetchall()
+    return [WrongRequest(*row[:2], from_us(row[2]), from_us(row[3]), row[4]) for row in rows]
 
 
 def keys_gone_wrong(session: Session, since: datetime) -> frozenset[int]:

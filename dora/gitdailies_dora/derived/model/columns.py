@@ -192,10 +192,7 @@ def packed_weeks(session: Session, span: TimeSpan, now: int) -> dict[str, list[T
 
 
 def read_weeks(session: Session, where: Where, weeks: Sequence[TimeSpan], now: int) -> Iterator[Columns]:
-    """Yield the packed columns of each of the *weeks* that answer a question.
-
-    Until the last week, the session must not be used for anything else.
-    """
+    """Yield the packed columns of each of the *weeks* that answer a question."""
     parts = [weeks[at : at + _WEEKS_AT_ONCE] for at in range(0, len(weeks), _WEEKS_AT_ONCE)]
     spans = ((where.environment, part[0].first, part[-1].first, now) for part in parts)
     # PostgreSQL has a way of its own for large rows.

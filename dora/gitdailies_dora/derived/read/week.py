@@ -75,11 +75,13 @@ def happenings(
     later = [id_ for found in remedies.values() for _, id_ in found]
     named = reader.references([*(row[0] for row in incidents), *failed, *causes, *later])
     troubles = [trouble for row in incidents for trouble in _incident(row, named)]
-    for id_ in failed.keys() - causes:
+    for id_ in (failed.keys() - causes) & named.keys():
         about, end = named[id_], min(remedies[id_], default=(None,))[0]
         repo, service = reader.settings.repo(about.repo), folded(about.service)
         troubles.append(Trouble(id_, repo, service, failed[id_], end, is_open=False))
-    remedied_by = {id_: [named[one] for _, one in sorted(some)] for id_, some in remedies.items()}
+    remedied_by = {
+        id_: [named[one] for _, one in sorted(some) if one in named] for id_, some in remedies.items()
+    }
     found = outages(troubles)
     return tuple(_happening(one, named, remedied_by, question) for one in found[:most]), max(
         len(found) - most, 0

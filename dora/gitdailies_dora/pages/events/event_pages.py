@@ -309,7 +309,7 @@ def _number(visit: Visit) -> int:
 def _shown(
     session: Session, find: Callable[[Session], StoredEvent | None], settings: FigureSettings, now: int
 ) -> tuple[StoredEvent, Any, Beside | None, Mapping[str, Any]] | None:
-    """Return an event, its detail, the deploy that it belongs to, and stored deploys near an incident."""
+    """Return an event, its detail, its possible duplicate, and stored deploys near an incident."""
     reader = RelatedReader(session, settings, now)
     event = reader.begin(find)
     if event is None:

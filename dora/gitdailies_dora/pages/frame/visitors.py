@@ -1,10 +1,12 @@
 """Find out who a visitor is: by a session, or by what a trusted proxy says."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
 from gitdailies_connection.config.sections.sign_in import SignInSettings
+from gitdailies_core.errors import StoreUnavailable
 from starlette.datastructures import Headers
 
 from gitdailies_dora.accounts import people, people_store, screen_store
@@ -36,7 +38,8 @@ class Visitors:
         if session is None:
             return None
         if is_used and session.is_stale(now):
-            await self._store.write(partial(people_store.mark_session_used, hash_=hash_, now=now))
+            with suppress(StoreUnavailable):  # pages are read while the disk is full
+                await self._store.write(partial(people_store.mark_session_used, hash_=hash_, now=now))
         return session.person
 
     async def screen(self, token: str) -> Screen | None:
@@ -44,15 +47,15 @@ class Visitors:
         hash_, now = people.hash_of(token), self._clock()
         screen = await self._store.read(partial(screen_store.find, hash_=hash_, now=now))
         if screen is not None and screen.is_stale(now):
-            await self._store.write(partial(screen_store.mark_seen, id_=screen.id, now=now))
+            with suppress(StoreUnavailable):
+                await self._store.write(partial(screen_store.mark_seen, id_=screen.id, now=now))
         return screen
 
     async def of_proxy(self, headers: Headers) -> Outcome | None:
         """Return the person whom a proxy names, who is added at the first visit; None if it names no one.
 
-        A person who may not come in gets the reason.
-
-        *headers* have those of the proxy only if it is trusted (`api.middleware.ClientAddress`).
+        A person who may not come in gets the reason. *headers* have those of the proxy only if it is trusted
+        (`api.middleware.ClientAddress`).
         """
         if self._settings.header is None:
             return None

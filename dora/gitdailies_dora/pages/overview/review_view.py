@@ -295,9 +295,7 @@ def _twice(line: answers.DoubleReports) -> list[Piece]:
         Piece(f"{one} and {other} reported different deploys of "),
         _repository(line.repo),
         Piece(f" within ten minutes, {times}. The last are "),
-        link(line.events[0]),
-        Piece(" and "),
-        link(line.events[1]),
+        *joined([link(one) for one in line.events]),
         Piece("."),
     ]
 

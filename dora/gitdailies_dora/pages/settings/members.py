@@ -83,7 +83,7 @@ class PeoplePages(PageGroup):
         ]
 
     async def show(self, visit: Visit, form: Form | None = None) -> Response:
-        """List the people who may sign in, with the form that invites; *removed* no longer may."""
+        """List the people who may sign in, with the form that invites, and who was just removed."""
         form, given = form or Form(FormFields()), visit.fields.get("removed", "")
         known = await self._anyone(int(given)) if given.isdecimal() and len(given) < 18 else None
         found = await self._site.store.read(people_store.all_people)
