@@ -431,7 +431,9 @@ def test_strict_order(latest: LatestEvents, kind: str, minute: int, newer: Lates
 
 def test_a_stored_event_is_unchanged_however_old() -> None:
     """Only new events must be in order, so that a history can be sent again from its start."""
-    assert decide(body("deploy"), existing_of(body("deploy")), LatestEvents(NEWEST._replace(at=NOW)))[0] == 202
+    assert (
+        decide(body("deploy"), existing_of(body("deploy")), LatestEvents(NEWEST._replace(at=NOW)))[0] == 202
+    )
 
 
 def test_strict_order_holds_within_a_list() -> None:
