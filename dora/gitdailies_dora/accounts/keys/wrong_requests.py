@@ -56,7 +56,10 @@ def wrong_requests(session: Session, key_id: int | None = None) -> list[WrongReq
     """Return the newest mistakes of a key, or of all keys, the last first."""
     where, values = ("", ()) if key_id is None else ("WHERE key_id = ?", (key_id,))
     rows = session.execute(_NEWEST.format(where), values).fetchall()
-    return [WrongRequest(*row[:2], from_us(row[2]), from_us(row[3]), row[4]) for row in rows]
+    return [
+        WrongRequest(problem, detail, from_us(first), from_us(last), of)
+        for problem, detail, first, last, of in rows
+    ]
 
 
 def keys_gone_wrong(session: Session, since: datetime) -> frozenset[int]:
