@@ -30,6 +30,7 @@ from gitdailies_connection.config.sections.sign_in import SignInSettings
 from gitdailies_connection.config.sections.trusted_ci import TrustedCi
 from gitdailies_dora.accounts import passwords
 from gitdailies_dora.accounts.keys.key_store import create_key
+from gitdailies_dora.derived import worker
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.server import serve
 from gitdailies_dora.sql.database import StoreLocation, database_of
@@ -181,7 +182,12 @@ def in_thread(
             faults.append(error)
         ready.set()
 
-    with _captured_log() as log, patch.object(passwords, "_HASHER", _QUICK_HASHER):
+    with (
+        _captured_log() as log,
+        patch.object(passwords, "_HASHER", _QUICK_HASHER),
+        # A busy machine would answer without the newest events, and say so.
+        patch.object(worker, "WAIT_SECONDS", 60.0),
+    ):
         thread = threading.Thread(target=body)
         thread.start()
         ready.wait(60)
