@@ -111,6 +111,12 @@ def test_each_correction_does_what_it_says(lived: LivedStore) -> None:
         assert counts(lived) == (1, 2, 0, 1)
 
 
+def test_an_event_may_say_that_no_deploy_caused_it(lived: LivedStore) -> None:
+    """`causedBy: none` on the end of an incident attributes it to no deploy."""
+    lived.add({**lived.delete("e"), "causedBy": "none"})
+    assert counts(lived) == (0, 2, 1, 0)
+
+
 def test_a_correction_is_deleted_with_its_event(lived: LivedStore) -> None:
     """A deploy that was deleted and sent again counts as its events tell. An incident keeps its choice."""
     lived.correct("d2", "not-failed", None)
