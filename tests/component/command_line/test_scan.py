@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gitdailies_cli.commands.scan import deploys as scanned
 from gitdailies_cli.commands.scan.deploys import time_of
 from gitdailies_cli.main import main
 from gitdailies_core.events.events import Event
@@ -282,6 +283,16 @@ def test_a_release_of_the_future_is_left_out_and_said(scan: Scan) -> None:
     found = scan("shop.git", "--days=120")
     assert found["figures"]["deploymentFrequency"]["deploys"] == 1
     assert "left out: deploys with a time in the future, or with none: 1" in found["notes"]
+
+
+def test_a_list_that_no_event_holds_is_left_out_and_said(scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of it would give a wrong lead time."""
+    quiet_week(scan.folder / "shop.git")
+    monkeypatch.setattr(scanned, "MOST_COMMITS", 2)
+    found = scan("shop.git", "--days=120")
+    lead = found["figures"]["changeLeadTime"]
+    assert (lead["commits"], lead["unknownDeploys"]) == (0, 2)
+    assert any("commits, whose lead time is therefore unknown: 1;" in note for note in found["notes"])
 
 
 def test_rows_of_other_repositories_and_commits_that_are_not_here_are_said(scan: Scan) -> None:

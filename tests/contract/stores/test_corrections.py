@@ -94,6 +94,29 @@ def counts(lived: LivedStore) -> tuple[int, int, int, int]:
     return rate.failed, rate.settled, rate.unlinked, found.failed_deployment_recovery_time.recovered
 
 
+def test_each_correction_does_what_it_says(lived: LivedStore) -> None:
+    """Each changes the figures, and what is said of every event. What is undone changes nothing."""
+    said: dict[tuple[str, str, str | None], tuple[int, ...]] = {
+        ("s", "deploy", "d1"): (1, 2, 0, 1),
+        ("s", "no-deploy", None): (0, 2, 1, 0),
+        ("s", "not-an-incident", None): (0, 2, 0, 0),
+        ("d1", "failed", None): (2, 2, 0, 1),
+        ("d2", "not-failed", None): (0, 2, 0, 0),
+    }
+    for correction, expected in said.items():
+        lived.correct(*correction)
+        assert (correction, counts(lived)) == (correction, expected)
+        agree(lived.session, lived.left.values(), LATE, SETTINGS)
+        lived.undo(correction[0])
+        assert counts(lived) == (1, 2, 0, 1)
+
+
+def test_an_event_may_say_that_no_deploy_caused_it(lived: LivedStore) -> None:
+    """`causedBy: none` on the end of an incident attributes it to no deploy."""
+    lived.add({**lived.delete("e"), "causedBy": "none"})
+    assert counts(lived) == (0, 2, 1, 0)
+
+
 def test_a_correction_is_deleted_with_its_event(lived: LivedStore) -> None:
     """A deploy that was deleted and sent again counts as its events tell. An incident keeps its choice."""
     lived.correct("d2", "not-failed", None)
