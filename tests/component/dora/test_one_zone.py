@@ -42,9 +42,7 @@ def owner(tmp_path: Path) -> Iterator[Visitor]:
     with in_thread(tmp_path / "w.db", settings=FigureSettings(timezone="America/New_York")) as receiver:
         assert receiver.post(receiver.key("all", "send", "read"), SENT).status_code == 202
         visitor = owner_of(receiver)
-        visitor.post(
-            "/settings/screens", name="hall", expires=f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%d}"
-        )
+        visitor.post("/settings/screens", name="hall", expires=f"{LAST:%Y-%m-%d}")
         yield visitor
 
 

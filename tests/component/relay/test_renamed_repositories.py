@@ -69,6 +69,21 @@ def test_a_line_with_a_former_name_counts_for_the_present_one(relay: Relay, rece
     assert [one.event["repo"] for one in receiver.of("Q2")] == [NEW]
 
 
+def test_deploys_and_pushes_under_a_former_name_are_of_the_present_one(
+    relay: Relay, receiver: Receiver
+) -> None:
+    """A deploy under the present name brings what was pushed under the former one."""
+    one, two = "1" * 40, "2" * 40
+    paste(relay, LINE)
+    deploys.deployment_status(OLD, one, at=deploys.minutes_ago(9)).post(relay.url)
+    deploys.push(OLD, one, [(two, deploys.minutes_ago(8))]).post(relay.url)
+    deploys.deployment_status(NEW, two, at=deploys.minutes_ago(7)).post(relay.url)
+    eventually(lambda: len(receiver.arrivals) == 2, 20)
+    events = [arrival.event for arrival in receiver.arrivals]
+    assert [event["repo"] for event in events] == [NEW, NEW]
+    assert [commit["sha"] for commit in events[1]["commits"]] == [two]
+
+
 @pytest.mark.parametrize(
     ("action", "changes", "former"),
     [("renamed", RENAMED, OLD), ("transferred", MOVED, "larkspur-labs/till")],

@@ -12,6 +12,7 @@ from gitdailies_relay.store.outbox import DEAD_LETTER, DELIVERED, PAUSED, REFUSE
 from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.timestamps import now_us
 
+from tests.support.relay import reports
 from tests.support.relay.bench import BEGAN, delivery
 
 
@@ -87,6 +88,8 @@ def test_a_refused_event_waits_and_its_refusals_are_counted(waiting: Outbox) -> 
         (first,) = [due for due in waiting.due() if due.seq == 1]
         assert (first.attempts, first.refusals, first.partition) == (number, number, "default/test/A")
         assert first.refused_at is not None
+    status = reports.status(waiting.session)
+    assert (status["waiting"], status["retrying"], status["refused"]) == (4, 1, 1)
     waiting.attempt(1, DEAD_LETTER)
     waiting.change(lambda session: outbox.requeue(session, 1, now_us()))
     (first,) = [due for due in waiting.due() if due.seq == 1]

@@ -78,12 +78,7 @@ def test_what_the_public_client_sends_is_taken() -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [
-        b'{"kind": "deployed", "kind": "deployed"}',
-        b'{"a": 1e999}',
-        b'{"a": "\\ud800"}',
-        b"[" * 101 + b"]" * 101,
-    ],
+    [b'{"id": "a", "id": "a"}', b'{"a": 1e999}', b'{"a": "\\ud800"}', b"[" * 101 + b"]" * 101],
 )
 def test_what_is_no_strict_json_is_refused(raw: bytes) -> None:
     """So are equal names in one object, of which the event would have one alone."""
@@ -431,9 +426,8 @@ def test_strict_order(latest: LatestEvents, kind: str, minute: int, newer: Lates
 
 def test_a_stored_event_is_unchanged_however_old() -> None:
     """Only new events must be in order, so that a history can be sent again from its start."""
-    assert (
-        decide(body("deploy"), existing_of(body("deploy")), LatestEvents(NEWEST._replace(at=NOW)))[0] == 202
-    )
+    latest = LatestEvents(NEWEST._replace(at=NOW))
+    assert decide(body("deploy"), existing_of(body("deploy")), latest)[0] == 202
 
 
 def test_strict_order_holds_within_a_list() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,27 @@ async def test_a_result_waits_for_a_store_that_cannot_be_written(
         await on.accept("A", "start", "end")
         await on.delivered()
     assert (list(faults), on.sender.of("A")) == ([], ["started", "resolved"])
+
+
+async def test_stop_records_what_is_on_its_way_and_starts_nothing_more(tmp_path: Path) -> None:
+    """It does not cut an answer that comes in time. What waits behind it stays."""
+    began, go = threading.Event(), threading.Event()
+
+    def answer(*_: str) -> Outcome:
+        began.set()
+        assert go.wait(10)
+        return TAKEN
+
+    sender = FakeSender(answer)
+    async with bench(tmp_path, sender=sender) as on:
+        await on.accept("A", "start", "end")
+        await asyncio.to_thread(began.wait, 10)
+        stopping = asyncio.create_task(on.worker.stop(50.0))
+        await asyncio.sleep(0.05)
+        assert not sender.cut_off.is_set()
+        go.set()
+        await stopping
+        assert ([row[:3] for row in on.outbox()], sender.of("A")) == ([("A", 1, 0)], ["started"])
 
 
 async def test_stop_cuts_what_takes_too_long(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from gitdailies_connection.http.sender import ReceiverAnswer
+from gitdailies_core.errors import DeliveryError
 from gitdailies_core.events.receivers import DOCUMENTED
 from gitdailies_core.retry import Outcome
 from gitdailies_relay.store import store
@@ -117,6 +118,25 @@ async def test_a_redirect_closes_the_sender_before(tmp_path: Path) -> None:
         assert (len(carrying.closed), len(idle.closed), last.closed) == (1, 1, [])
     assert (sorted(carrying.sent), last.sent) == ([("A", "started"), ("B", "started")], [("C", "started")])
     assert last.closed == [0]
+
+
+async def test_nothing_is_sent_before_the_receiver_says_what_it_is(tmp_path: Path) -> None:
+    """While it cannot be reached, no attempt is counted."""
+    there = threading.Event()
+
+    class Away(FakeSender):
+        def ask_receiver(self) -> ReceiverAnswer:
+            if not there.is_set():
+                raise DeliveryError("connection refused")
+            return super().ask_receiver()
+
+    async with bench(tmp_path, sender=Away(), destination=replace(DESTINATION, receiver=None)) as on:
+        await on.accept("A", "start")
+        await asyncio.sleep(0.3)
+        assert on.sender.sent == []
+        assert on.outbox()[0][2] == 0
+        there.set()
+        await on.delivered()
 
 
 async def test_what_the_old_receiver_is_found_to_be_says_nothing_of_the_new_one(tmp_path: Path) -> None:

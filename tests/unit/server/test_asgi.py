@@ -99,6 +99,25 @@ async def test_a_body_that_is_not_taken_stops_the_sender() -> None:
         assert (await line.answer())[1] == b"body"
 
 
+async def test_an_answer_waits_for_its_reader() -> None:
+    """While nothing is read, an application that sends on and on is held, and its memory with it."""
+    sent: list[int] = []
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send(start())
+        for number in range(100):
+            await send(body(b"x" * 1_000_000, more=True))
+            sent.append(number)
+
+    async with served(AsgiApplication(app)) as line:
+        line.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        line.send(GET)
+        await until(lambda: sent)
+        await asyncio.sleep(0.1)
+        assert len(sent) < 50
+        line.writer.transport.abort()
+
+
 async def test_an_answer_that_was_read_slowly_has_all_the_time_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """After its reader caught up, an application may think for longer than a connection is kept idle."""
     monkeypatch.setattr(connection, "KEEP_ALIVE_SECONDS", 0.1)
