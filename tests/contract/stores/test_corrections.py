@@ -95,7 +95,7 @@ def counts(lived: LivedStore) -> tuple[int, int, int, int]:
 
 
 def test_each_correction_does_what_it_says(lived: LivedStore) -> None:
-    """Each changes the figures, and what is said of every event. What is undone changes nothing."""
+    """Each correction changes the figures and the words of each event. An undone one changes nothing."""
     said: dict[tuple[str, str, str | None], tuple[int, ...]] = {
         ("s", "deploy", "d1"): (1, 2, 0, 1),
         ("s", "no-deploy", None): (0, 2, 1, 0),

@@ -118,7 +118,7 @@ def test_a_merge_waits_for_its_target(relay_database: Opened, *, together: bool)
 
 
 def test_pauses(relay_database: Opened) -> None:
-    """A pause by hand outlives one by key, and the end of that; resuming makes everything due at once."""
+    """A pause by hand stays when one by key begins or ends. Resuming makes everything due at once."""
 
     async def paused(one: RelayStore) -> tuple[str, str]:
         reasons = [pause.reason for pause in one.report(status.paused)]

@@ -81,7 +81,7 @@ def test_what_the_public_client_sends_is_taken() -> None:
     [b'{"id": "a", "id": "a"}', b'{"a": 1e999}', b'{"a": "\\ud800"}', b"[" * 101 + b"]" * 101],
 )
 def test_what_is_no_strict_json_is_refused(raw: bytes) -> None:
-    """So are equal names in one object, of which the event would have one alone."""
+    """Equal names in one object are refused, too: the event would have only one of them."""
     with pytest.raises(UnreadableBody):
         read(raw)
 

@@ -38,7 +38,7 @@ class Visitors:
         if session is None:
             return None
         if is_used and session.is_stale(now):
-            with suppress(StoreUnavailable):  # pages are read while the disk is full
+            with suppress(StoreUnavailable):  # the use may go unnoted: pages are read while the disk is full
                 await self._store.write(partial(people_store.mark_session_used, hash_=hash_, now=now))
         return session.person
 
