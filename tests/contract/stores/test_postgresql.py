@@ -131,8 +131,8 @@ def test_readers_wait_for_a_connection_and_intake_does_not(
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         reader.execute("CREATE TABLE a (a INT)")
     reader.close()
-    with closing(bounded.connect()) as other:  # one that writes takes the place of an idle one
-        assert other.execute(OPEN).fetchone() == (3,)
+    with closing(bounded.connect()):  # one that writes takes the place of an idle one
+        assert connection.closed
     for session in (writer, readers[1]):
         session.close()
 
