@@ -59,9 +59,9 @@ def thin_matrices(items: Iterable[pytest.Item]) -> None:
 
 
 def limit_of(item: pytest.Item) -> float:
-    """Return the seconds that a test may take by its own mark; 0 without one."""
+    """Return the seconds that a test may take."""
     marker = item.get_closest_marker("timeout")
-    return float(marker.args[0]) if marker else 0
+    return float(marker.args[0] if marker else item.config.getini("timeout"))
 
 
 def examples(count: int) -> int:
