@@ -27,12 +27,9 @@ from gitdailies_relay.accepting.interpret import REPLAY, RoutedMessage, decode, 
 from gitdailies_relay.store.store import reading
 
 _BODY = "SELECT delivery, received_at, content_type, headers, body, digest FROM"
-# The stored bodies of a source, oldest first.
-_PAGE = (
-    f"{_BODY} quarantine WHERE source = ? AND received_at >= ? AND delivery > ?"
-    f" UNION ALL {_BODY} ignored WHERE source = ? AND received_at >= ? AND delivery > ?"
-    " ORDER BY 1 LIMIT ?"
-)
+# The stored bodies of a source that are not settled, oldest first.
+_CHOSEN = "WHERE replayed_at IS NULL AND source = ? AND received_at >= ? AND delivery > ?"
+_PAGE = f"{_BODY} quarantine {_CHOSEN} UNION ALL {_BODY} ignored {_CHOSEN} ORDER BY 1 LIMIT ?"
 _BATCH = 200
 _LAST = "SELECT body FROM quarantine WHERE source = ? ORDER BY seq DESC LIMIT 1"
 # The stored body of a delivery.
@@ -60,7 +57,7 @@ class Preview:
     """The outcomes of stored deliveries, each with its number.
 
     `counted` is by state or kind, `ignored` by word and reason, `unreadable` by what was expected where.
-    `would_count` are the ids of deliveries that would count now and have not counted so far.
+    `would_count` are the ids of deliveries that would count now.
     """
 
     deliveries: int = 0
@@ -71,7 +68,10 @@ class Preview:
 
 
 def preview(database: Database, source: Source, routes: Routes, since: datetime) -> Preview:
-    """Read the stored bodies of *source* since a time with its mapping and *routes*, as they are now."""
+    """Read the stored bodies of *source* since a time with its mapping and *routes*, as they are now.
+
+    One that counts after a replay, or was discarded, is not read.
+    """
     adapter, found, after = adapter_of(source), Preview(), ""
     while True:
         chosen = (source.name, to_us(since), after)

@@ -77,13 +77,16 @@ def test_a_draft_is_tried_on_captured_deliveries(kind: str, tmp_path: Path, rece
 
 
 def test_the_difference_to_what_is_active(tmp_path: Path, receiver: Receiver) -> None:
-    """What counted when it came is none. What the draft alone counts is named."""
+    """What counted when it came, or in a replay, is none. What the draft alone counts is named."""
     file = configured(tmp_path, receiver.url, ACTIVE)
     with in_thread(file) as relay:
         assert [answer == "stored" for answer in deliver(relay)] == [True, *[False] * 6]
         before = json.loads(preview(file, "--json").output)
         edited(file, ACTIVE, DRAFT)
         after = json.loads(preview(file, "--json").output)
+        CliRunner().invoke(gitdailies, ["relay", "replay", "--source", "pager", "--config", str(file)])
+        replayed = json.loads(preview(file, "--json").output)
 
     assert (before["counted"], before["wouldCount"]) == ({}, [])
     assert (after["counted"], len(after["wouldCount"])) == ({"started": 1}, 1)
+    assert (replayed["deliveries"], replayed["wouldCount"]) == (after["deliveries"] - 1, [])
