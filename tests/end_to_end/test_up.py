@@ -359,5 +359,4 @@ def test_a_container_prints_addresses_that_a_browser_can_open(tmp_path):
     assert f"first owner: open http://127.0.0.1:{ports[0]}/join/" in printed
     assert "first owner: open http://localhost:9700/join/" in elsewhere
     assert "deploys go to      http://localhost:9700/webhooks\n" in elsewhere
-    assert "incidents go to    https://relay.example.com/hooks/pagerduty" in elsewhere
-    assert "or deploys by      https://relay.example.com/hooks/github or /hooks/gitlab" in elsewhere
+    assert "tools post to      https://relay.example.com/hooks/pagerduty\n" in elsewhere

@@ -124,7 +124,8 @@ def up(
             addresses[name] = _here(address)
             if len(addresses) == 2:
                 _store_ports(file, settings)
-                _print_guide(data, public or addresses["dora"], public_relay or addresses["relay"])
+                hooks = f"{public_relay or addresses['relay']}/hooks/"
+                _print_guide(data, public or addresses["dora"], [hooks + name for name in settings.sources])
                 if with_demo:
                     demos.append(asyncio.create_task(_send_demo(data, addresses, public)))
 
@@ -307,16 +308,17 @@ def _store_ports(file: Path, settings: Configuration) -> None:
         click.echo(f"note: {file}: cannot write the ports: {(error.strerror or '').lower()}", err=True)
 
 
-def _print_guide(data: Path, pages: str, relay: str) -> None:
+def _print_guide(data: Path, pages: str, hooks: Sequence[str]) -> None:
     command = demo.command(data)
     width = max(map(len, demo.ABOUT))
     lines = [f"{command} {name.ljust(width)}   # {about}" for name, about in demo.ABOUT.items()]
+    posts = f"\n{' ' * 19}".join(hooks)
     click.echo(
         f"""
 pages and figures  {pages}
 deploys go to      {pages}/webhooks
-incidents go to    {relay}/hooks/pagerduty, /hooks/datadog, /hooks/squadcast
-or deploys by      {relay}/hooks/github or /hooks/gitlab, a webhook of an organization or a group
+tools post to      {posts}
+more tools         {demo.command(data, "sources")}   # `sources show NAME` says how to add one
 data folder        {demo.shown(data)}, kept for the next start; Ctrl-C stops
 
 Paste any of these into a second terminal, in this folder. Each run sends a new event.
