@@ -12,7 +12,10 @@ from gitdailies_cli.relay import options, status_text
 
 # The proof of what a person did: `gitdailies_relay.accepting.interpret.BY_HAND`.
 _BY_HAND = "by hand"
-_REQUEUE = "correct what the reason names, then `gitdailies relay requeue`"
+_REQUEUE = (
+    "correct what the reason names, then `gitdailies relay requeue {id}`; "
+    "or give it up: `gitdailies relay discard {id} --reason TEXT`"
+)
 _MAP = (
     "add its line under services, as `gitdailies relay unmapped` prints it, and reload; "
     "then `gitdailies relay replay --unmapped`"
@@ -89,7 +92,7 @@ def lines(timeline: answers.IncidentTimeline, held_up_by: str = "") -> Iterator[
             )
             yield f"{event.id}: {event.state}{f', {more}' if more else ''}"
             if event.state == "dead_letter":
-                yield f"  what to do: {_REQUEUE}"
+                yield f"  what to do: {_REQUEUE.format(id=event.id)}"
 
 
 def _due(event: answers.ShownEvent, held_up_by: str) -> str:
