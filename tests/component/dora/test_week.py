@@ -94,19 +94,21 @@ def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -
     shown = text_of(page)
     markdown = chat_of(page)
     for text in (shown, text_of(re.sub(r"\]\([^)]*\)|\[|\*\*", "", markdown))):
-        assert "3 outages and 1 failed deploy without an incident. What hurt most: Database of " in text
+        assert "3 outages and 1 other failed deploy. What hurt most: Database of " in text
         assert "Database of sessions is down (SEV-1, 3 h). Still open: Search index is behind." in text
         assert "Tue 31 Mar 14:00, 3 h: Database of sessions is down, SEV-1 in larkspur/auth" in text
         assert re.search(r"/shop \(Platform, Payments, Storefront\)\. No deploy caused it\. (- )?Wed", text)
         assert re.search(
-            r"Payments fail, SEV-2 in larkspur/pay \(Payments\)\. 10 min after deploy \w+, repaired", text
+            r"Payments fail, SEV-2 in larkspur/pay \(Payments\)\. It began 10 min after deploy \w+, rep", text
         )
-        assert re.search(r"Thu 2 Apr 15:00, 12 min: Deploy \w+ of larkspur/cart \(Storefront\) failed", text)
+        assert re.search(
+            r"Thu 2 Apr 15:00, 12 min: Deploy \w+ of larkspur/cart \(Storefront\) counts as", text
+        )
         assert "4.14 a day, 29 deploys" in text
         assert "3 need a decision" in text
         assert "choose “It did not fail” for the deploy." in text
         assert "It has not recovered yet." in text
-    assert "Nothing changed clearly." in markdown
+    assert "Nothing changed clearly; 2 of 5 figures have too little to compare." in markdown
     # A figure says why it has no verdict, and a line that is put aside says what that does.
     assert shown.count("no clear change") == 3
     assert shown.count("No earlier value to compare with") == 1
@@ -253,10 +255,11 @@ def test_incidents_that_touch_are_one_outage() -> None:
     assert outages([long, forgotten]) == [[long], [forgotten]], "nobody closed the first one"
 
 
-def test_a_severity_counts_only_if_each_outage_has_one() -> None:
-    """A short alarm with a severity is not above an outage of a day whose tool gives none."""
+def test_an_outage_without_a_severity_counts_as_major() -> None:
+    """A short major alarm is not above an outage of a day whose tool gives no severity; a critical one is."""
     short, day = trouble("a", 0, 40, "Errors", "major"), trouble("b", 100, 1540, "Invoices")
     assert outages([short, day]) == [[day], [short]]
+    assert outages([worst := short._replace(severity="SEV1"), day]) == [[worst], [day]]
     assert outages([short, day._replace(severity="minor")])[0] == [short]
     failed = Trouble("f", "shop", "", 0, 600, is_open=False)
     assert outages([failed, short]) == [[short], [failed]], "an outage is worse than a deploy alone"

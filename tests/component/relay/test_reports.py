@@ -99,7 +99,9 @@ def test_status_and_explain_use_the_same_words(busy: Relay) -> None:
     assert ": 400 dead_letter: answered 400\n" in refused
     *_, state, advice = refused.splitlines()
     assert state.endswith(": dead_letter, answered 400")
-    assert advice.startswith("  what to do: correct what the reason names, then `gitdailies relay requeue incident-")
+    assert advice.startswith(
+        "  what to do: correct what the reason names, then `gitdailies relay requeue inc"
+    )
 
 
 def test_an_incident_that_nobody_named_has_an_empty_story(busy: Relay) -> None:

@@ -1,8 +1,9 @@
 """What happened in a week: its outages, and its deploys that failed without one. Pure.
 
 Incidents of one title that touch are one outage, in any repositories. One without an end touches those that
-begin within a day. Open ones come first, then long ones. If each outage has a severity, the severest come
-before the longest; otherwise severities cannot be compared. Deploys that failed without one come last.
+begin within a day. Open ones come first, then the severest, then the longest. Where a tool sends no severity,
+or an unknown word, the outage counts as major: only critical ones are above it. Deploys that failed without
+one come last.
 """
 
 import re
@@ -22,7 +23,7 @@ _SEVERITIES: Mapping[str, int] = MappingProxyType(
         **dict.fromkeys(("minor", "low", "info"), 4),
     }
 )
-_UNKNOWN_SEVERITY = 9
+_MAJOR, _UNKNOWN_SEVERITY = 2, 9
 _DIGIT = re.compile(r"[0-9]")
 
 
@@ -54,14 +55,7 @@ def outages(troubles: Iterable[Trouble]) -> list[list[Trouble]]:
             same[-1].append(one)
         else:
             same.append([one])
-    found = [one for same in alike.values() for one in same]
-    ranked = are_ranked(worst_severity(one) for one in found if one[0].how)
-    return sorted(found, key=lambda one: _weight(one, ranked=ranked))
-
-
-def are_ranked(severities: Iterable[str]) -> bool:
-    """Return whether each of these is the word of a known severity."""
-    return all(severity_rank(one) < _UNKNOWN_SEVERITY for one in severities)
+    return sorted((one for same in alike.values() for one in same), key=_weight)
 
 
 def worst_severity(outage: Iterable[Trouble]) -> str:
@@ -74,6 +68,12 @@ def severity_rank(severity: str) -> int:
     return int(digit[0]) if digit else _SEVERITIES.get(severity.strip().casefold(), _UNKNOWN_SEVERITY)
 
 
+def severity_weight(severity: str) -> int:
+    """Return the rank of a severity beside others; an unknown one counts as major."""
+    rank = severity_rank(severity)
+    return _MAJOR if rank == _UNKNOWN_SEVERITY else rank
+
+
 def _touched_until(one: Trouble) -> int:
     return one.at + DAY_US if one.ended_at is None else one.ended_at
 
@@ -82,9 +82,8 @@ def _end(outage: Iterable[Trouble]) -> int:
     return max(one.at if one.ended_at is None else one.ended_at for one in outage)
 
 
-def _weight(outage: list[Trouble], *, ranked: bool) -> tuple[bool, bool, int, int, int]:
+def _weight(outage: list[Trouble]) -> tuple[bool, bool, int, int, int]:
     is_over = not any(one.is_open for one in outage)
     began = outage[0].at
     took = _end(outage) - began if is_over else 0
-    rank = severity_rank(worst_severity(outage)) if ranked else 0
-    return is_over, not outage[0].how, rank, -took, began
+    return is_over, not outage[0].how, severity_weight(worst_severity(outage)), -took, began

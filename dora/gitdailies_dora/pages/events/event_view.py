@@ -20,7 +20,7 @@ from gitdailies_dora.figures.words import reasons, timeline
 from gitdailies_dora.pages.frame.event_links import Piece, commit_url, event_url, link, linked
 from gitdailies_dora.pages.frame.event_titles import name_of, short, title_of
 from gitdailies_dora.pages.frame.formatting import clock_time, duration, unbroken_units
-from gitdailies_dora.pages.frame.phrases import FIGURE_NAMES
+from gitdailies_dora.pages.frame.phrases import FIGURE_NAMES, recovered
 
 # What a verdict is about.
 FIGURES = {**FIGURE_NAMES, reasons.ALL: "Every figure"}
@@ -247,7 +247,7 @@ def _failure(found: answers.DeployDetail) -> list[Piece]:
     for at, ref in enumerate(causes):
         by += [Piece(", ")] * (at > 0) + [link(ref)]
     if found.recovered_by == answers.INCIDENT:
-        return [*by, Piece(f", recovered after {duration(found.recovery_seconds)}.")]
+        return [*by, Piece(recovered(found.recovery_seconds, related.incidents))]
     if found.recovered_by == answers.REMEDY:
         took = duration(found.recovery_seconds)
         return [*by, Piece(f", {took} after it. There is no incident to time the recovery by.")]

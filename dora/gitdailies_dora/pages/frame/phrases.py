@@ -9,6 +9,7 @@ from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_dora.accounts.audit import AuditLine
+from gitdailies_dora.derived.read.answers import IncidentReference
 from gitdailies_dora.figures.answers import comparison, numbers
 from gitdailies_dora.figures.answers.report import SeriesChange
 from gitdailies_dora.figures.words.durations import NOTHING
@@ -160,6 +161,15 @@ def change(
     if said == NONE_BEFORE:
         return said
     return f"{said}; before: {', '.join(map(unbroken, value(figure, before, unit).split(', ')))}"
+
+
+def recovered(seconds: float | None, incidents: Iterable[IncidentReference]) -> str:
+    """Say how long a failed deploy took to recover. Its first outage is timed; others may be open still."""
+    still = sum(one.ended_at is None for one in incidents)
+    if not still:
+        return f", recovered after {duration(seconds)}."
+    are_open = amount(still, "incident is", "incidents are")
+    return f". Its first outage took {duration(seconds)}; {are_open} still open."
 
 
 def became(figure: str, changed: SeriesChange, before: numbers.Figures) -> str:

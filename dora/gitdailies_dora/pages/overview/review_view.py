@@ -21,7 +21,7 @@ from gitdailies_dora.figures.words.silence import SOURCE
 from gitdailies_dora.pages.frame import formatting
 from gitdailies_dora.pages.frame.event_links import Piece, joined, link, repository_url
 from gitdailies_dora.pages.frame.event_titles import name_of, short
-from gitdailies_dora.pages.frame.phrases import WHEN_NOT_FAILED, lacking
+from gitdailies_dora.pages.frame.phrases import UNCLEAR, WHEN_NOT_FAILED, lacking, recovered
 from gitdailies_dora.pages.overview import week_view
 
 PATH = "/review"
@@ -147,7 +147,9 @@ def markdown(
         for one in shown
     ]
     if not any(one.is_clear for one in shown):
-        figures.append("- Nothing changed clearly.")
+        few = sum(one.became != UNCLEAR for one in shown)
+        rest = f"; {few} of {len(shown)} figures have too little to compare." if few else "."
+        figures.append(f"- Nothing changed clearly{rest}")
     happened = [
         f"- {'**Open** ' if one.is_open else ''}{one.when}: {_linked_all(one.pieces, origin)}"
         for one in week_view.lines(answer, now, zone)
@@ -244,9 +246,9 @@ def _failed(line: answers.FailedDeploy) -> list[Piece]:
     if line.recovery_seconds is None:
         is_open = any(one.ended_at is None for one in line.incidents)
         return [*pieces, Piece(". It has not recovered yet." if is_open else ". No recovery is known.")]
-    took = formatting.duration(line.recovery_seconds)
-    by_remedy = line.recovered_by == answers.REMEDY
-    return [*pieces, Piece(f" after {took}." if by_remedy else f", recovered after {took}.")]
+    if line.recovered_by == answers.REMEDY:
+        return [*pieces, Piece(f" after {formatting.duration(line.recovery_seconds)}.")]
+    return [*pieces, Piece(recovered(line.recovery_seconds, line.incidents))]
 
 
 def _incidents(found: Sequence[answers.IncidentReference]) -> Iterator[Piece]:

@@ -13,7 +13,7 @@ from gitdailies_dora.figures.answers.comparison import is_clear
 from gitdailies_dora.figures.answers.numbers import FIGURES
 from gitdailies_dora.figures.answers.selection import at_local_time, local_time
 from gitdailies_dora.figures.history.incidents import BY_CAUSE, BY_HAND, NO_CAUSE
-from gitdailies_dora.figures.words.week import are_ranked, severity_rank
+from gitdailies_dora.figures.words.week import severity_weight
 from gitdailies_dora.pages.frame import phrases
 from gitdailies_dora.pages.frame.event_links import Piece, event_url, joined, link, opened, repository_url
 from gitdailies_dora.pages.frame.event_titles import name_of, short
@@ -73,19 +73,12 @@ def headline(answer: answers.Review, now: int) -> list[Piece]:
     """Say in a sentence or two how the week went: how much happened, and what hurt most."""
     happened = answer.happened
     if not happened:
-        return [Piece("No incident, and no deploy failed.")]
+        deploys = answer.figures.deployment_frequency.deploys
+        return [Piece("No incident, and no deploy failed." if deploys else "No deploy, and no incident.")]
     incidents = sum(one.how is not None for one in happened)
-    numbers = [
-        amount(number, *words)
-        for number, words in (
-            (incidents, ("outage", "outages")),
-            (
-                len(happened) - incidents,
-                ("failed deploy without an incident", "failed deploys without an incident"),
-            ),
-        )
-        if number
-    ]
+    failed, other = len(happened) - incidents, "other " if incidents else ""
+    numbers = [amount(incidents, "outage", "outages")] if incidents else []
+    numbers += [amount(failed, f"{other}failed deploy", f"{other}failed deploys")] if failed else []
     still = [one for one in happened if one.open]
     more = [Piece(f" and {len(still) - _NAMED} more")] if len(still) > _NAMED else []
     named = [Piece(" Still open: "), *joined(list(map(_title, still[:_NAMED]))), *more, Piece(".")]
@@ -94,10 +87,9 @@ def headline(answer: answers.Review, now: int) -> list[Piece]:
     of_week = [one for one in happened if to_us(parse(one.time, "time")) >= began] or happened
     # In the list, the worst of those that are open and the worst of those that are over come first.
     firsts = {one.open: one for one in reversed(of_week)}.values()
-    ranked = are_ranked(one.severity for one in happened if one.how is not None)
 
     def weight(one: answers.Happening) -> tuple[bool, int, float]:
-        return one.how is None, severity_rank(one.severity) if ranked else 0, -(_seconds(one, now) or 0)
+        return one.how is None, severity_weight(one.severity), -(_seconds(one, now) or 0)
 
     worst = min(firsts, key=weight)
     took = _seconds(worst, now)
@@ -138,7 +130,7 @@ def _cause(one: answers.Happening) -> list[Piece]:
     if remedies and one.open:
         repaired = [Piece("; "), *remedies, Piece(" did not end it")]
     if one.how is None:
-        return [Piece(" failed"), *repaired, Piece(".")]
+        return [Piece(" counts as failed"), *repaired, Piece(".")]
     if not one.deploys:
         said = "No deploy caused it" if one.how == NO_CAUSE else "No deploy is known to have caused it"
         return [Piece(f". {said}.")]
@@ -154,8 +146,8 @@ def _cause(one: answers.Happening) -> list[Piece]:
     more = [*more, *([Piece(f" and {others} more")] if others else [])] if after else []
     if before:
         late = duration((began - max(deployed[ref.id] for ref in before)) / 1_000_000)
-        rest = repaired or [Piece(", which may have caused it")]
-        return [Piece(f". {late} after "), *joined(list(map(link, before))), *rest, *more, Piece(".")]
+        first = [Piece(f". It began {late} after "), *joined(list(map(link, before)))]
+        return [*first, *repaired, *more, Piece(".")]
     return [*more, *repaired, Piece(".")]
 
 
