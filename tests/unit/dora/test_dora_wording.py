@@ -246,6 +246,8 @@ def test_a_fail_rate_says_how_sure_it_is(
     pools = Pools(one * 9, one, one, one * 0, np.array([[9.0]]), expected)
     found = figures_of(Tally(deploys=settled, evidence=evidence), 90, None, pools).change_fail_rate
     assert rates.fail_rate(found) == written
+    bucket = figures_of(Tally(deploys=5, evidence=(1, 0, 0, 2)), 7, None).change_fail_rate
+    assert rates.fail_rate(bucket) == "1 to 3 of 5 failed", "a bucket has no range of its own"
     assert rests_on in rates.behind(found, "24 h")
 
 

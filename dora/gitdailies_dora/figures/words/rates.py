@@ -20,13 +20,14 @@ LEAST_FOR_PERCENT = 20
 def fail_rate(found: "ChangeFailRate") -> str:
     """Write the rate and its range: about 9 % failed, between 7 and 16 %.
 
-    Few deploys, or an unknown chance, give counts: 6 to 14 of 17 failed.
+    Few deploys, or an unknown chance, give counts: 6 to 14 of 17 failed. A bucket has no range of its own:
+    there, the least are those that failed for certain.
     """
     if not found.settled:
         return NOTHING
     low, high = found.range.low, found.range.high
     if low is None or high is None or found.value is None or found.settled < LEAST_FOR_PERCENT:
-        least = found.failed if low is None else round(low * found.settled)
+        least = found.failed - found.evidence.time if low is None else round(low * found.settled)
         some = f"{found.failed:,}" if least == found.failed else f"{least:,} to {found.failed:,}"
         return f"{some} of {found.settled:,} failed"
     value, lowest, highest = map(_percent, (found.value, low, high))
