@@ -5,7 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import parse_qsl, urlsplit
+
+from gitdailies_core.values import http_answers
 
 from tests.support import json_server
 from tests.support.json_server import JsonHandler
@@ -28,7 +31,7 @@ class Api:
     url: str = ""
     admits: Callable[[str, Mapping[str, str]], bool] | None = None
     limit_status: int = 429
-    limit_headers: dict[str, str] = field(default_factory=lambda: {"Retry-After": "1"})
+    limit_headers: dict[str, str] = field(default_factory=lambda: {"Retry-After": "0"})
 
 
 class _Handler(JsonHandler):
@@ -58,6 +61,6 @@ class _Handler(JsonHandler):
 
 @contextmanager
 def listening(api: Api) -> Iterator[Api]:
-    """Let it listen on a free port of this machine."""
-    with json_server.listening(_Handler, api=api) as api.url:
+    """Let it listen on a free port of this machine. What asks again in this process waits for milliseconds."""
+    with patch.object(http_answers, "FIRST_DELAY_SECONDS", 0.01), json_server.listening(_Handler, api=api) as api.url:
         yield api
