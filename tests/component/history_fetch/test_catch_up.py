@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -24,12 +25,6 @@ from tests.support.processes import run
 TOKEN = "larkspur-github-000043"
 REPO, HOOK = "larkspur/checkout-api", 4711
 NOW = datetime.now(UTC)
-PAUSE_SECONDS = sending.PAUSE_SECONDS
-
-
-@pytest.fixture(autouse=True)
-def short_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "PAUSE_SECONDS", 0.01)
 
 
 @dataclass
@@ -119,13 +114,9 @@ def catch(folder: Path, github: GitHub, *more: str, expected: int = 0, token: st
     (folder / "token").write_text(token + "\n")
     (folder / "token").chmod(0o600)
     where = ("--repo", REPO) if not {"--repo", "--org"} & set(more) else ()
-    return run(
-        *("history", "catch-up", "github", "--api-url", github.url, "--token-file", "token"),
-        *where,
-        *more,
-        folder=folder,
-        expected=expected,
-    )
+    asked = ("history", "catch-up", "github", "--api-url", github.url, "--token-file", "token", *where, *more)
+    with patch.object(sending, "PAUSE_SECONDS", 0.01):
+        return run(*asked, folder=folder, expected=expected)
 
 
 def test_what_failed_is_sent_again_once_oldest_first(tmp_path: Path) -> None:
@@ -245,5 +236,5 @@ def test_other_vendors_are_refused(tmp_path: Path) -> None:
 
 def test_requests_that_change_something_are_a_second_apart() -> None:
     """As GitHub asks."""
-    assert PAUSE_SECONDS == 1
+    assert sending.PAUSE_SECONDS == 1
     assert timedelta(days=3) == catch_up.OLDEST

@@ -61,6 +61,7 @@ class _Handler(JsonHandler):
 
 @contextmanager
 def listening(api: Api) -> Iterator[Api]:
-    """Let it listen on a free port of this machine. What asks again in this process waits for milliseconds."""
-    with patch.object(http_answers, "FIRST_DELAY_SECONDS", 0.01), json_server.listening(_Handler, api=api) as api.url:
+    """Let it listen on a free port. What asks it again from this process waits for milliseconds."""
+    shortly = patch.object(http_answers, "FIRST_DELAY_SECONDS", 0.01)
+    with shortly, json_server.listening(_Handler, api=api) as api.url:
         yield api
