@@ -8,8 +8,6 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qsl, urlsplit
 
-from gitdailies_core.values import http_answers
-
 from tests.support import json_server
 from tests.support.json_server import JsonHandler
 
@@ -62,6 +60,6 @@ class _Handler(JsonHandler):
 @contextmanager
 def listening(api: Api) -> Iterator[Api]:
     """Let it listen on a free port. What asks it again from this process waits for milliseconds."""
-    shortly = patch.object(http_answers, "FIRST_DELAY_SECONDS", 0.01)
+    shortly = patch("gitdailies_core.values.http_answers.FIRST_DELAY_SECONDS", 0.01)
     with shortly, json_server.listening(_Handler, api=api) as api.url:
         yield api
