@@ -162,8 +162,7 @@ def _example_faults(
     *broken* are the fields that were broken before, each for messages of the same kinds.
     """
     where = f"examples/{case.name}"
-    fault = fault_of(adapter, case.request, case.options)
-    if fault:
+    if fault := fault_of(adapter, case.request, case.options):
         yield f"{where}: {fault}"
         return
     found = outcome(adapter, case.request, case.options)
@@ -172,7 +171,9 @@ def _example_faults(
             f"{where}: expected {json.dumps(case.expected)}, got {json.dumps(found)}; "
             f"correct {case.name}.expected.json or the adapter"
         )
-    kinds = frozenset(_kinds(adapter, case))
+    messages, is_pack = _messages(adapter, case), getattr(adapter, "is_pack", False)
+    # Messages of one kind are read alike.
+    kinds = frozenset(_kind_of(message) if is_pack else message.word for message in messages)
 
     def is_new(path: Path) -> bool:
         seen = (kinds, path) in broken
@@ -180,23 +181,21 @@ def _example_faults(
         return not seen
 
     for about, body in mutations(case.request, is_new):
-        fault = fault_of(adapter, case.request._replace(body=body), case.options)
-        if fault:
+        if fault := fault_of(adapter, case.request._replace(body=body), case.options, messages):
             yield f"{where} with {about}: {fault}"
 
 
-def _kinds(adapter: Adapter, case: Example) -> set[str]:
-    """Return the kinds of messages in an example. Messages of one kind are read alike."""
+def _messages(adapter: Adapter, case: Example) -> tuple[Message, ...]:
     try:
-        messages = adapter.translate(case.request, case.options)
-    except (PayloadError, UnreadableBody):
-        return set()
-    is_pack = getattr(adapter, "is_pack", False)
-    return {_kind_of(message) if is_pack else message.word for message in messages}
+        return adapter.translate(case.request, case.options)
+    except Exception:  # noqa: BLE001  reported with the example
+        return ()
 
 
-def fault_of(adapter: Adapter, request: Request, options: Mapping[str, Any]) -> str:
-    """Translate and write once. Return what is neither messages nor an allowed error, or ""."""
+def fault_of(
+    adapter: Adapter, request: Request, options: Mapping[str, Any], written: Sequence[Message] = ()
+) -> str:
+    """Translate and write once, but not what was *written* before. Return the fault, or ""."""
     try:
         messages = adapter.translate(request, options)
     except (PayloadError, UnreadableBody):
@@ -215,7 +214,8 @@ def fault_of(adapter: Adapter, request: Request, options: Mapping[str, Any]) -> 
         if isinstance(message, Ignored) and not message.reason:
             return "expected the reason of an ignored message, got nothing; give Ignored a reason"
         try:
-            write(message)
+            if message not in written:
+                write(message)
         except Exception as error:  # noqa: BLE001  a faulty message may raise anything
             return (
                 f"expected a message that can be written, got {type(error).__name__}: {error}; "
@@ -232,14 +232,15 @@ def write(message: Message) -> list[bytes]:
         return []
     if isinstance(message, Deploy):
         place = DeployTarget(message.repo or "contract/any", message.environment, message.service)
-        return [Dialect.make().dump(event_of(message, place, "contract", message.key or "contract"))]
+        return [_DIALECT.dump(event_of(message, place, "contract", message.key or "contract"))]
     routed = _ANYWHERE.route(message)
     decision = decide(
         source="contract", change=message, targets=routed.targets, refusal=None, records=MemoryRecords()
     )
-    return [Dialect.make().dump(event) for event in decision.events]
+    return [_DIALECT.dump(event) for event in decision.events]
 
 
+_DIALECT = Dialect.make()
 _ANYWHERE = Routes.make({FALLBACK: [Route("contract/any")]})
 
 
@@ -259,12 +260,7 @@ def _table_faults(adapter: Adapter) -> Iterator[str]:
 
 def _coverage_faults(adapter: Adapter, cases: Sequence[Example]) -> Iterator[str]:
     """Yield what starts or resolves something, and no example contains: words, or kinds of a pack."""
-    messages: list[Message] = []
-    for case in cases:
-        try:
-            messages += adapter.translate(case.request, case.options)
-        except Exception:  # noqa: BLE001, S112  reported with the example
-            continue
+    messages = [message for case in cases for message in _messages(adapter, case)]
     if getattr(adapter, "is_pack", False):
         yield from _kinds_without_example(adapter, set(map(_kind_of, messages)))
         return

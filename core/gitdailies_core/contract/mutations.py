@@ -27,6 +27,9 @@ REPLACEMENTS: tuple[Any, ...] = (
     [{}],
     {"id": {}},
 )
+_WRITTEN = [(json.dumps(value)[:40], json.dumps(value, ensure_ascii=False)) for value in REPLACEMENTS]
+# It stands for a replacement while the body around it is written once for all of them.
+_PLACE = "the place of the replacement"
 _CUTS = 50
 
 Path = tuple[str | int, ...]
@@ -61,9 +64,10 @@ def mutations(
         where = ".".join(str(step) for step in path)
         parent, last = value_at(whole, path[:-1]), path[-1]
         original = parent[last]
-        for replacement in REPLACEMENTS:
-            parent[last] = replacement
-            yield f"{where} = {json.dumps(replacement)[:40]}", json.dumps(whole).encode()
+        parent[last] = _PLACE
+        before, _, after = json.dumps(whole).partition(json.dumps(_PLACE))
+        for shown, written in _WRITTEN:
+            yield f"{where} = {shown}", f"{before}{written}{after}".encode()
         del parent[last]
         yield f"{where} removed", json.dumps(whole).encode()
         if isinstance(parent, list):

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -113,13 +114,9 @@ def catch(folder: Path, github: GitHub, *more: str, expected: int = 0, token: st
     (folder / "token").write_text(token + "\n")
     (folder / "token").chmod(0o600)
     where = ("--repo", REPO) if not {"--repo", "--org"} & set(more) else ()
-    return run(
-        *("history", "catch-up", "github", "--api-url", github.url, "--token-file", "token"),
-        *where,
-        *more,
-        folder=folder,
-        expected=expected,
-    )
+    asked = ("history", "catch-up", "github", "--api-url", github.url, "--token-file", "token", *where, *more)
+    with patch.object(sending, "PAUSE_SECONDS", 0.01):
+        return run(*asked, folder=folder, expected=expected)
 
 
 def test_what_failed_is_sent_again_once_oldest_first(tmp_path: Path) -> None:

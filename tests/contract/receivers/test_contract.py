@@ -35,7 +35,7 @@ IN_WORDS = frozenset({"from", "to", "now", "after", "week"})
 
 @pytest.mark.matrix(by=("examples",))
 @short_and_long(
-    "examples", "GITDAILIES_CONTRACT_EXAMPLES", short=5, long=60, seconds=lambda given: 300 + given * 6
+    "examples", "GITDAILIES_CONTRACT_EXAMPLES", short=3, long=60, seconds=lambda given: 300 + given * 6
 )
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_document_holds_whatever_is_sent(

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ from jsonschema import Draft202012Validator
 from starlette.routing import Route
 
 from tests.support.dora.bare import bare_installation
-from tests.support.dora.running import Receiver, in_thread
+from tests.support.dora.running import Receiver
 from tests.support.relay.sockets import exchange
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
+@cache
 def validator(name: str) -> Draft202012Validator:
     schema = {"$ref": f"#/components/schemas/{name}", "components": document()["components"]}
     return Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
@@ -98,20 +100,19 @@ def test_every_path_and_method_is_in_the_document() -> None:
         (b"a: " + b"b" * 65 * 1024 + b"\r\n\r\n", "head-too-large"),
     ],
 )
-def test_what_the_server_answers_by_itself_is_a_problem(tmp_path: Path, head: bytes, word: str) -> None:
+def test_what_the_server_answers_by_itself_is_a_problem(receiver: Receiver, head: bytes, word: str) -> None:
     """A request that never reaches the application has an answer that its operation describes."""
     status = PROBLEMS[word].status
-    with in_thread(tmp_path / "w.db") as running:
-        for path, item in document()["paths"].items():
-            for method, operation in item.items():
-                target = f"{method.upper()} {path.replace('{id}', 'x')} HTTP/1.1\r\n"
-                answer = exchange(running.url, target.encode() + head)
-                told = operation["responses"][str(status)]
-                assert (answer.status, answer.headers["content-type"]) == (status, MEDIA_TYPE), target
-                assert MEDIA_TYPE in told["content"]
-                assert f"`{word}`" in json.dumps(operation)
-                validator("ProblemDetails").validate(answer.json())
-                assert answer.json()["type"] == URN + word
+    for path, item in document()["paths"].items():
+        for method, operation in item.items():
+            target = f"{method.upper()} {path.replace('{id}', 'x')} HTTP/1.1\r\n"
+            answer = exchange(receiver.url, target.encode() + head)
+            told = operation["responses"][str(status)]
+            assert (answer.status, answer.headers["content-type"]) == (status, MEDIA_TYPE), target
+            assert MEDIA_TYPE in told["content"]
+            assert f"`{word}`" in json.dumps(operation)
+            validator("ProblemDetails").validate(answer.json())
+            assert answer.json()["type"] == URN + word
 
 
 def test_every_problem_is_described_where_it_can_happen() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.support import json_server
@@ -28,7 +29,7 @@ class Api:
     url: str = ""
     admits: Callable[[str, Mapping[str, str]], bool] | None = None
     limit_status: int = 429
-    limit_headers: dict[str, str] = field(default_factory=lambda: {"Retry-After": "1"})
+    limit_headers: dict[str, str] = field(default_factory=lambda: {"Retry-After": "0"})
 
 
 class _Handler(JsonHandler):
@@ -58,6 +59,7 @@ class _Handler(JsonHandler):
 
 @contextmanager
 def listening(api: Api) -> Iterator[Api]:
-    """Let it listen on a free port of this machine."""
-    with json_server.listening(_Handler, api=api) as api.url:
+    """Let it listen on a free port. What asks it again from this process waits for milliseconds."""
+    shortly = patch("gitdailies_core.values.http_answers.FIRST_DELAY_SECONDS", 0.01)
+    with shortly, json_server.listening(_Handler, api=api) as api.url:
         yield api

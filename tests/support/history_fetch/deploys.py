@@ -20,6 +20,7 @@ from tests.support.processes import run
 
 BEGIN, END = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
 COUNT = 260
+_EMPTY = TemporaryDirectory()
 
 
 def moment(number: int) -> datetime:
@@ -36,8 +37,7 @@ def reported(
 ) -> list[dict[str, Any]]:
     """What the step of *platform* reports in a job with these variables and inputs, without a checkout."""
     texts = {"dry-run": "true", "receiver": "ours", **inputs}
-    with TemporaryDirectory() as folder:
-        report = step.run(platform, texts, environ=environ, event=event, directory=folder, agent="test")
+    report = step.run(platform, texts, environ=environ, event=event, directory=_EMPTY.name, agent="test")
     assert report.ok, report.lines
     found = json.loads(report.payload) if report.payload else []
     return found if isinstance(found, list) else [found]
