@@ -11,12 +11,13 @@ from gitdailies_server.storage.database import Database
 
 from tests.support.databases import KINDS, opened
 from tests.support.dora.payloads import body
+from tests.support.empty_stores import DORA
 from tests.unit.dora.test_intake import NOW, read
 
 
 @pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
-    with opened(str(request.param), tmp_path, "gitdailies_webhooks") as found:
+    with opened(str(request.param), tmp_path, tables=DORA) as found:
         yield found
 
 
