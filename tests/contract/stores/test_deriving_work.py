@@ -14,6 +14,7 @@ from gitdailies_dora.derived.update.advance import advance
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.contract.stores.test_derived import LATE, SETTINGS, add_event
+from tests.support.empty_stores import DORA
 from tests.support.forms import short_and_long
 
 # SQLite counts its own instructions in units of this many: a measure that no other process changes.
@@ -55,6 +56,7 @@ def work(
 ) -> tuple[int, int]:
     """Return the work of deriving the first and the second half of *count* deploys, in order of time."""
     path = folder / f"{count}-{chance.random()}.db"
+    DORA.put(path)
     create_key(path, "ci")
     done = 0
 
