@@ -16,7 +16,6 @@ import structlog
 from gitdailies_connection.addresses import parse_network
 from gitdailies_connection.config.sections.settings import DoraSettings
 from gitdailies_dora.derived.model import rows as derived
-from gitdailies_dora.events import store as event_store
 from gitdailies_dora.events.records import change_log
 from gitdailies_dora.events.store import EventStore, open_store
 from gitdailies_dora.figures.history.settings import FigureSettings
@@ -194,7 +193,9 @@ async def test_a_mirror_that_is_removed_during_its_last_write_leaves_nothing(
         store,
     ):
         assert await asyncio.to_thread(writes.wait, 10)
-        with patch.object(event_store, "ANSWER_SECONDS", 0.1):  # the audit trail does not get its line
+        with patch(
+            "gitdailies_dora.events.store.ANSWER_SECONDS", 0.1
+        ):  # the audit trail does not get its line
             await app.apply(settings_of(FigureSettings()))
         reader = app._current._mirrors._task
         assert reader is not None

@@ -26,7 +26,6 @@ def session(store: Opened) -> Any:
     for body in history()[:1200]:
         add_event(session, body, LATE)
     catch_up(session, LATE)
-    database.commit(session)
     return session
 
 

@@ -27,13 +27,8 @@ MIGRATIONS = {
 }
 
 
-@pytest.fixture
-def before() -> dict[str, str]:
-    return release_before()
-
-
 @pytest.mark.parametrize("kind", KINDS)
-def test_its_dora_server_takes_and_shows_events(kind: str, before: dict[str, str], tmp_path: Path) -> None:
+def test_its_dora_server_takes_and_shows_events(kind: str, tmp_path: Path) -> None:
     """It serves a store that this version made, and this version goes on with what it stored."""
     with setting(kind, tables=None) as place:
         store = f"sqlite:{tmp_path}/dora.db" if kind == "sqlite" else place
@@ -41,7 +36,7 @@ def test_its_dora_server_takes_and_shows_events(kind: str, before: dict[str, str
             key = now.key("all", "send", "read")
             assert now.post(key, body("deploy", id="new-1")).status_code == 202
         with running(
-            "webhooks", "--listen", "127.0.0.1:0", "--store", store, folder=tmp_path, environ=before
+            "webhooks", "--listen", "127.0.0.1:0", "--store", store, folder=tmp_path, environ=release_before()
         ) as old:
             session = requests.Session()
             session.headers["webhook-key"] = key
@@ -56,14 +51,14 @@ def test_its_dora_server_takes_and_shows_events(kind: str, before: dict[str, str
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_its_relay_goes_on_with_an_open_incident(kind: str, before: dict[str, str], tmp_path: Path) -> None:
+def test_its_relay_goes_on_with_an_open_incident(kind: str, tmp_path: Path) -> None:
     """An incident that this version's relay took ends at that of the release before, as one incident."""
     with setting(kind, tables=None) as store, receiving() as receiver:
         file = configure(tmp_path, url=receiver.url, store=store)
         with relay_in_thread(file) as relay:
             assert pagerduty("incident.triggered", "Q1").post(relay.url).status_code == 202
             eventually(lambda: receiver.of("Q1"))
-        with running("relay", "--config", str(file), folder=tmp_path, environ=before) as old:
+        with running("relay", "--config", str(file), folder=tmp_path, environ=release_before()) as old:
             ended = pagerduty("incident.resolved", "Q1", at=ENDED_AT).post(old.address)
             assert ended.status_code == 202
             arrived = eventually(lambda: (found := receiver.of("Q1"))[1:] and found)
