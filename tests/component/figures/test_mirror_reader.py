@@ -23,8 +23,8 @@ from tests.support.processes import eventually
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "FIRST_SECONDS", 0.2)
-    monkeypatch.setattr(worker, "LONGEST_SECONDS", 0.5)
+    monkeypatch.setattr(worker, "FIRST_SECONDS", 0.05)
+    monkeypatch.setattr(worker, "LONGEST_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_missing_mirror_is_logged_once(repository: Repository, mirror: Path, t
         key = receiver.key("all", "deployed", "read")
         assert receiver.post(key, deploys(repository.shas)).status_code == 202
         until("mirror-unreadable", lambda: why(receiver, key, "d02"))
-        time.sleep(1.5)  # several looks
+        time.sleep(0.5)  # several looks
         fetch(repository, mirror, "c6", "w2")
         shutil.move(mirror, later)
         numbers = ANSWERS["production"][1]

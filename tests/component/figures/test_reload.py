@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import requests
@@ -192,7 +193,10 @@ async def test_a_mirror_that_is_removed_during_its_last_write_leaves_nothing(
         store,
     ):
         assert await asyncio.to_thread(writes.wait, 10)
-        await app.apply(settings_of(FigureSettings()))
+        with patch(
+            "gitdailies_dora.events.store.ANSWER_SECONDS", 0.1
+        ):  # the audit trail does not get its line
+            await app.apply(settings_of(FigureSettings()))
         reader = app._current._mirrors._task
         assert reader is not None
         # It is done here only if it does not wait for what is being written.
@@ -211,11 +215,11 @@ def test_proxies_are_trusted_after_a_reload(tmp_path: Path) -> None:
         return requests.get(f"{receiver.url}/api/events", headers=headers, timeout=10).status_code
 
     with in_thread(tmp_path / "w.db") as receiver:
-        eventually(lambda: asks("203.0.113.9") == 429)
+        assert any(asks("203.0.113.9") == 429 for _ in range(200))
         assert asks("198.51.100.7") == 429
         receiver.reload(settings_of(FigureSettings(), proxies=[parse_network("127.0.0.1")]))
         eventually(lambda: asks("198.51.100.7") == 401)
-        eventually(lambda: asks("203.0.113.9") == 429)
+        assert any(asks("203.0.113.9") == 429 for _ in range(200))
         assert asks("192.0.2.44") == 401
 
 

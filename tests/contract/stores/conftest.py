@@ -10,11 +10,11 @@ from gitdailies_dora.derived.model import rows
 from gitdailies_server.storage.database import Database, Session
 
 from tests.support.databases import KINDS, opened
-from tests.support.dora.fixtures import address, database, receiver
-from tests.support.empty_stores import RELAY
+from tests.support.dora.fixtures import address, database, has_tables, receiver
+from tests.support.empty_stores import DORA, RELAY
 from tests.support.figures.derived_store import SETTINGS, Opened, rolled_back
 
-__all__ = ["address", "database", "receiver"]
+__all__ = ["address", "database", "has_tables", "receiver"]
 
 
 @pytest.fixture(params=KINDS)
@@ -29,17 +29,11 @@ def relay_database(kind: str, tmp_path: Path) -> Iterator[Callable[[], Database]
         yield made
 
 
-@pytest.fixture
-def has_tables() -> bool:
-    """These tests migrate their stores themselves."""
-    return False
-
-
 @pytest.fixture(scope="module", params=KINDS)
 def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     """A store that answers by its rows: it has the settings with which they are made."""
     folder = tmp_path_factory.mktemp("derived")
-    with opened(str(request.param), folder, "gitdailies_webhooks") as database:
+    with opened(str(request.param), folder, tables=DORA) as database:
         create_key(database(), "ci")
         with closing(database().connect()) as session:
             assert rows.reset(session, SETTINGS, 1)

@@ -149,29 +149,26 @@ BY_VERDICT = {
 }
 
 
-def failed_by(session: Session, evidence: str, now: int) -> set[str]:
-    """Return the deploys that failed by an evidence, as their details say."""
+def evidence_of_failed(session: Session, now: int) -> dict[str, str | None]:
+    """Return the evidence of each deploy's failure, as its details say."""
     ids = [id_ for (id_,) in session.execute("SELECT id FROM figures_deploys WHERE counts = 1").fetchall()]
     found = {id_: detail.deploy(session, id_, SETTINGS, now) for id_ in ids}
-    return {id_ for id_, one in found.items() if one is not None and one.evidence == evidence}
+    return {id_: one.evidence for id_, one in found.items() if one is not None}
 
 
-def judged(session: Session, figure: str, words: set[str], now: int) -> set[str]:
-    """Return the deploys whose verdict on a figure is one of some words."""
+def judged(session: Session, now: int) -> list[tuple[str, str, str]]:
+    """Return the id of each deploy, once for each figure, with the figure and the word of its verdict."""
     every = event_list.listed(session, Wanted({"kind": "deployed"}), END, 1000, SETTINGS, now)
     asked = [verdicts.EventRow(one.event.seq, one.event.id, "", one.event.body) for one in every]
     found = verdicts.verdicts(session, asked, Selection.all_until(now), SETTINGS)
-    return {
-        event.id
-        for event, of in zip(asked, found, strict=True)
-        if any(one.figure == figure and one.word in words for one in of)
-    }
+    return [(event.id, one.figure, one.word) for event, of in zip(asked, found, strict=True) for one in of]
 
 
 def agree_on_outcomes(session: Session, now: int) -> None:
     """Check that the events with an outcome are those whose result the list of all events shows."""
     whole = event_list.listed(session, Wanted(), END, 1000, SETTINGS, now)
     corrected = set(corrections.all_corrections(session))
+    evidence, verdicts_ = evidence_of_failed(session, now), judged(session, now)
     for kind, words in event_filters.OUTCOMES.items():
         for word, outcome in words.items():
             wanted = Wanted({"kind": kind}, outcome=word)
@@ -182,9 +179,10 @@ def agree_on_outcomes(session: Session, now: int) -> None:
             elif word == event_filters.OPEN:
                 expected = open_incidents(session, now)
             elif word.removeprefix("failed-") in EVIDENCE:
-                expected = failed_by(session, word.removeprefix("failed-"), now)
+                expected = {id_ for id_, one in evidence.items() if one == word.removeprefix("failed-")}
             elif word in BY_VERDICT:
-                expected = judged(session, *BY_VERDICT[word], now)
+                figure, meant = BY_VERDICT[word]
+                expected = {id_ for id_, of, said in verdicts_ if of == figure and said in meant}
             elif word == "linked-in-72-h":
                 # Some of the incidents that are unlinked.
                 expected = found & {row.event.id for row in whole if row.result.endswith("unlinked")}

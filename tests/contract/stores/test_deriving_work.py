@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from gitdailies_core.events.events import Event
 from gitdailies_dora.accounts.keys.key_store import create_key
-from gitdailies_dora.derived.model import rows
+from gitdailies_dora.derived.model import rows, statements
 from gitdailies_dora.derived.update.advance import advance
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.contract.stores.test_derived import LATE, SETTINGS, add_event
+from tests.support.empty_stores import DORA
 from tests.support.forms import short_and_long
 
 # SQLite counts its own instructions in units of this many: a measure that no other process changes.
@@ -55,6 +56,7 @@ def work(
 ) -> tuple[int, int]:
     """Return the work of deriving the first and the second half of *count* deploys, in order of time."""
     path = folder / f"{count}-{chance.random()}.db"
+    DORA.put(path)
     create_key(path, "ci")
     done = 0
 
@@ -120,8 +122,6 @@ def test_work_is_linear_whoever_reports(tmp_path: Path, name: str) -> None:
 
 def test_the_measure_shows_a_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Were every earlier deploy of a commit read, the second half would take much more work."""
-    from gitdailies_dora.derived.model import statements
-
     scan = statements.SAME_OF_SHA.replace("d.counts = 1", "d.counts + 0 = 1")
     monkeypatch.setattr(statements, "SAME_OF_SHA", scan)
     first, second = work(tmp_path, 2000, SHAS["all zeros"])

@@ -21,7 +21,8 @@ TABLES = ("events", "figures_deploys", "figures_incidents", "figures_remedies", 
 
 @pytest.fixture(scope="module")
 def session(store: Opened) -> Any:
-    _, session = store
+    database, session = store
+    database.begin(session)
     for body in history()[:1200]:
         add_event(session, body, LATE)
     catch_up(session, LATE)

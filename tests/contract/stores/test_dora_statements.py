@@ -1,28 +1,17 @@
 """How a database is asked about the events of a submission."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 
-import pytest
 from gitdailies_dora.accounts.keys.key_store import create_key
 from gitdailies_dora.events import queries
 from gitdailies_server.storage.database import Database
 
-from tests.support.databases import KINDS, opened
 from tests.support.dora.payloads import body
 from tests.unit.dora.test_intake import NOW, read
 
 
-@pytest.fixture(params=KINDS)
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
-    with opened(str(request.param), tmp_path, "gitdailies_webhooks") as found:
-        yield found
-
-
-def test_each_event_of_a_list_of_any_length_is_known(
-    database: Callable[[], Database],
-) -> None:
+def test_each_event_of_a_list_of_any_length_is_known(database: Callable[[], Database]) -> None:
     """Each event of a list is found again, however long the list is."""
     key = create_key(database(), "ci", ["send"])[1]
     lists = [[body("deploy", id=f"{size}-{n}") for n in range(size)] for size in (1, 2, 3, 7, 499, 501)]

@@ -43,6 +43,7 @@ HISTORY = sorted(
     ({**body, "time": text(int(body["id"][1:]) // 2)} for body in history()),
     key=lambda body: int(body["id"][1:]) * 7 % 3001,
 )
+READ = [(body, to_us(parse(body["time"], "")), json.dumps(body).lower()) for body in HISTORY]
 
 
 class PlansOfSqlite:
@@ -64,9 +65,11 @@ def explained(session: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def session(store: Opened) -> Any:
-    _, session = store
+    database, session = store
+    database.begin(session)
     for body in HISTORY:
         add_event(session, body, LATE)
+    database.commit(session)
     return session
 
 
@@ -127,14 +130,13 @@ def ways(plan: list[str] | dict[str, Any]) -> Iterator[str]:
 
 
 def expected(wanted: Wanted) -> list[int]:
-    def fits(body: dict[str, Any]) -> bool:
-        at = to_us(parse(body["time"], "time"))
+    def fits(body: dict[str, Any], at: int, written: str) -> bool:
         return (
             all(str(body.get(name, "")).lower() == value.lower() for name, value in wanted.filters.items())
             and (wanted.since is None or at >= wanted.since)
             and (wanted.until is None or at < wanted.until)
-            and wanted.search.lower() in json.dumps(body).lower()
+            and wanted.search.lower() in written
         )
 
-    found = [(body["time"], number) for number, body in enumerate(HISTORY, 1) if fits(body)]
+    found = [(one[0]["time"], number) for number, one in enumerate(READ, 1) if fits(*one)]
     return [number for _, number in (sorted(found) if wanted.order == HAPPENED else found)]

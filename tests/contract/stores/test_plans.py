@@ -15,6 +15,7 @@ from gitdailies_server.storage.postgresql import PostgresqlSession
 
 from tests.contract.stores.test_derived import LATE, SETTINGS, add_event, delete_event
 from tests.support.databases import postgresql_url
+from tests.support.empty_stores import DORA
 from tests.support.figures.histories import text
 
 EVENTS, AT_ONCE = 3000, 200
@@ -25,10 +26,11 @@ READ_AS_A_WHOLE = ("figures_read", "corrections", "repositories")
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Any]:
-    with postgresql_url() as url:
+    with postgresql_url(DORA) as url:
         database = database_of(StoreSetting.parse(url, tmp_path))
         create_key(database, "ci")
         with closing(database.connect()) as session:
+            database.begin(session)
             assert derived.reset(session, SETTINGS, 1)
             yield session
 

@@ -1,6 +1,5 @@
 """The servers of the release before run on the schema of this one, so that an upgrade needs no pause."""
 
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import gitdailies_dora.sql.database
 import gitdailies_relay.store.store
 import pytest
 import requests
-from gitdailies_server.readiness import READY_SECONDS
+from gitdailies_server import readiness
 from gitdailies_server.storage.database import transaction
 from gitdailies_server.storage.migrations import revisions
 
@@ -28,13 +27,8 @@ MIGRATIONS = {
 }
 
 
-@pytest.fixture
-def before() -> dict[str, str]:
-    return release_before()
-
-
 @pytest.mark.parametrize("kind", KINDS)
-def test_its_dora_server_takes_and_shows_events(kind: str, before: dict[str, str], tmp_path: Path) -> None:
+def test_its_dora_server_takes_and_shows_events(kind: str, tmp_path: Path) -> None:
     """It serves a store that this version made, and this version goes on with what it stored."""
     with setting(kind, tables=None) as place:
         store = f"sqlite:{tmp_path}/dora.db" if kind == "sqlite" else place
@@ -42,7 +36,7 @@ def test_its_dora_server_takes_and_shows_events(kind: str, before: dict[str, str
             key = now.key("all", "send", "read")
             assert now.post(key, body("deploy", id="new-1")).status_code == 202
         with running(
-            "webhooks", "--listen", "127.0.0.1:0", "--store", store, folder=tmp_path, environ=before
+            "webhooks", "--listen", "127.0.0.1:0", "--store", store, folder=tmp_path, environ=release_before()
         ) as old:
             session = requests.Session()
             session.headers["webhook-key"] = key
@@ -57,14 +51,14 @@ def test_its_dora_server_takes_and_shows_events(kind: str, before: dict[str, str
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_its_relay_goes_on_with_an_open_incident(kind: str, before: dict[str, str], tmp_path: Path) -> None:
+def test_its_relay_goes_on_with_an_open_incident(kind: str, tmp_path: Path) -> None:
     """An incident that this version's relay took ends at that of the release before, as one incident."""
     with setting(kind, tables=None) as store, receiving() as receiver:
         file = configure(tmp_path, url=receiver.url, store=store)
         with relay_in_thread(file) as relay:
             assert pagerduty("incident.triggered", "Q1").post(relay.url).status_code == 202
             eventually(lambda: receiver.of("Q1"))
-        with running("relay", "--config", str(file), folder=tmp_path, environ=before) as old:
+        with running("relay", "--config", str(file), folder=tmp_path, environ=release_before()) as old:
             ended = pagerduty("incident.resolved", "Q1", at=ENDED_AT).post(old.address)
             assert ended.status_code == 202
             arrived = eventually(lambda: (found := receiver.of("Q1"))[1:] and found)
@@ -75,9 +69,10 @@ def test_its_relay_goes_on_with_an_open_incident(kind: str, before: dict[str, st
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("server", MIGRATIONS)
 def test_a_server_is_ready_until_a_later_release_leaves_it_behind(
-    kind: str, server: str, tmp_path: Path
+    kind: str, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a schema that was only expanded it stays ready; on one that needs a later release it says so."""
+    monkeypatch.setattr(readiness, "READY_SECONDS", 0)  # each question is asked of the store
     with setting(kind, tables=None) as store, ExitStack() as running_server:
         file = configure(tmp_path, store=store)
         if server == "relay":
@@ -90,7 +85,6 @@ def test_a_server_is_ready_until_a_later_release_leaves_it_behind(
             with transaction(database) as session:
                 later = "UPDATE alembic_version SET version_num = '9999', release = '7.0.0', oldest = ?"
                 session.execute(later, (oldest,))
-            time.sleep(READY_SECONDS)
             answer = requests.get(f"{url}/readyz", timeout=30)
             assert answer.status_code == status, answer.text
 

@@ -52,6 +52,12 @@ SERVERS = {
 }
 
 
+@pytest.fixture
+def has_tables() -> bool:
+    """These tests migrate their stores themselves."""
+    return False
+
+
 @pytest.fixture(params=FILES, ids=lambda file: str(file.stem))
 def released(request: pytest.FixtureRequest) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(request.param.read_text("utf-8"))

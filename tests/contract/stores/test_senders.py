@@ -1,8 +1,7 @@
 """The rows of senders on both databases: kept on arrival, true after deletions, and made for an old store."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from gitdailies_dora import erasing
@@ -16,18 +15,15 @@ from gitdailies_dora.sql.database import migrate, transaction
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.erasing import Erasure
 
-from tests.support.databases import KINDS, setting
-from tests.support.dora.running import at, in_thread
+from tests.support.dora.running import in_thread
 from tests.support.dora.visitor import Visitor
-from tests.support.empty_stores import DORA
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
 
-@pytest.fixture(params=KINDS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    with setting(request.param, tables=DORA) as place:
-        yield at(f"sqlite:{tmp_path}/senders.db" if request.param == "sqlite" else place)
+@pytest.fixture
+def store(database: Callable[[], Database]) -> Database:
+    return database()
 
 
 @pytest.fixture

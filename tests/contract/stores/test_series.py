@@ -34,6 +34,7 @@ from hypothesis import strategies as st
 from msgspec import Struct, structs
 
 from tests.support.databases import KINDS, opened
+from tests.support.empty_stores import DORA
 from tests.support.figures.asking import alike, as_written, us
 from tests.support.figures.derived_store import (
     LATE,
@@ -292,7 +293,7 @@ def test_what_a_reader_kept_of_packed_weeks_is_never_old(kind: str, tmp_path: Pa
     again = replace(SETTINGS, count_same_commit=True)
     body = {"kind": "deployed", "repo": "a/b", "commitSHA": "a" * 40, "run": "1", "time": text(100)}
     late = {**body, "id": "2", "commitSHA": "b" * 40, "time": text(101)}
-    with opened(kind, tmp_path, "gitdailies_webhooks") as database, closing(database().connect()) as session:
+    with opened(kind, tmp_path, tables=DORA) as database, closing(database().connect()) as session:
         create_key(database(), "ci")
         of_server = database()
         of_server.lock()

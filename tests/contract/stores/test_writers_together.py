@@ -36,6 +36,7 @@ from tests.support.relay.told import told
 
 ENDED = BEGAN + timedelta(hours=1)
 SEED = 20261127
+SHORT = 20
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ STORIES: dict[str, tuple[Sequence[Item], Sequence[Sequence[Item | Later]]]] = {
 }
 
 
-@short_and_long("most", short=30, long=1000, seconds=lambda most: 60 + most)
+@short_and_long("most", short=SHORT, long=1000, seconds=lambda most: 60 + most)
 @pytest.mark.parametrize("story", STORIES)
 def test_every_order_of_two_writers_is_as_one_after_another(story: str, most: int, url: str) -> None:
     """Whatever the order of two relays' statements, results and rows are those of one after another.
@@ -137,7 +138,7 @@ def test_without_locks_some_order_is_wrong(story: str, url: str) -> None:
     """The stories above would notice it if writers did not exclude each other."""
     with closing(Stage(url, *STORIES[story], locks=False)) as stage:
         allowed = stage.serial()
-        assert any(stage.run(order) not in allowed for order in stage.orders(70, SEED))
+        assert any(stage.run(order) not in allowed for order in stage.orders(SHORT, SEED))
 
 
 THREE: dict[str, tuple[Sequence[Item], Sequence[Sequence[Item | Later]]]] = {
@@ -149,7 +150,7 @@ THREE: dict[str, tuple[Sequence[Item], Sequence[Sequence[Item | Later]]]] = {
 }
 
 
-@short_and_long("most", short=30, long=1000, seconds=lambda most: 60 + most)
+@short_and_long("most", short=SHORT, long=1000, seconds=lambda most: 60 + most)
 @pytest.mark.parametrize("story", THREE)
 def test_three_writers_are_as_one_after_another(story: str, most: int, url: str) -> None:
     """In orders by chance, as above. A batch that is written again meets those of two other relays."""
@@ -165,7 +166,7 @@ def test_writers_about_different_things_never_wait(url: str) -> None:
     apart: Sequence[Sequence[Item]] = ([A, end("C")], [B, *DEPLOYED])
     with closing(Stage(url, (), apart)) as stage:
         allowed = stage.serial()
-        for order in stage.orders(70, SEED):
+        for order in stage.orders(SHORT, SEED):
             assert stage.run(order) in allowed, order
         assert stage.waits == 0
 

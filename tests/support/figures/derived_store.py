@@ -32,24 +32,26 @@ def rolled_back(store: Opened) -> Iterator[Session]:
 
 def add_event(session: Session, body: dict[str, Any], now: int) -> None:
     event = Event.from_wire(body)
-    session.execute(
+    row = (
+        event.id,
+        event.kind,
+        to_us(event.time),
+        *(event.get(name) for name in ("repo", "environment", "service", "incidentId")),
+        now,
+        b"",
+        orjson.dumps(body).decode(),
+    )
+    # It goes to PostgreSQL with the next statement that reads, in one trip.
+    session.executemany(
         "INSERT INTO events (id, kind, time, time_given, repo, environment, service, incident_id,"
         " received_at, key_id, digest, body) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, 1, ?, ?)",
-        (
-            event.id,
-            event.kind,
-            to_us(event.time),
-            *(event.get(name) for name in ("repo", "environment", "service", "incidentId")),
-            now,
-            b"",
-            orjson.dumps(body).decode(),
-        ),
+        [row],
     )
     spellings.note(session, [event.get("repo")])
 
 
 def delete_event(session: Session, body: dict[str, Any], now: int) -> None:
-    session.execute("DELETE FROM events WHERE id = ?", (body["id"],))
+    session.executemany("DELETE FROM events WHERE id = ?", [(body["id"],)])
     corrections.delete(session, [body["id"]])
     spellings.forget(session, [body["repo"]])
     change_log.note_changes(session, [(body["id"], body["repo"], body.get("incidentId"))], now)

@@ -23,7 +23,7 @@ from gitdailies_server.storage.write_scope import EVERYTHING, Scope
 _GATE, _RUNNING, _ENDED = "at its gate", "running", "ended"
 _MOST_STEPS = 100
 _BLOCKED = "SELECT pid FROM pg_locks WHERE NOT granted"
-_SECONDS = 0.001
+_SECONDS = 0.003
 # Nothing is cut off here, and a run in twenty needs no disk.
 _NO_DISK = ("SET LOCAL synchronous_commit = off",)
 _TABLES = (
@@ -175,7 +175,8 @@ class Stage:
         self._plain = PostgresqlDatabase(Secret(url, "postgresql://of-a-test"), "gitdailies_relay", _NO_DISK)
         self._first = RelayStore(self._plain)
         self._session = self._plain.connect()
-        # How often a writer waited for another one, and how many steps each took when it was alone.
+        # The processes that wait for a lock, how often one waited, and how many steps each writer took alone.
+        self._blocked: set[int] = set()
         self.waits = 0
         self.steps = [0] * len(items)
 
@@ -196,7 +197,7 @@ class Stage:
         """Return every order of as many steps as the writers took, or *most* orders if there are more.
 
         The first ones show most faults: one writer stops once, and every other one runs to its end before it
-        goes on. The rest are drawn by chance.
+        goes on. Of too many of them there is each second one, or each third. The rest are drawn by chance.
         """
         steps = [number for number, count in enumerate(self.steps) for _ in range(count)]
         every = math.factorial(len(steps)) // math.prod(map(math.factorial, self.steps))
@@ -207,6 +208,7 @@ class Stage:
         for number, count in enumerate(self.steps):
             others = [one for one in steps if one != number]
             orders += [[number] * at + others + [number] * (count - at) for at in range(1, count)]
+        orders = orders[:: -(-len(orders) // most)]
         return orders + [chance.sample(steps, len(steps)) for _ in range(most - len(orders))]
 
     def run(self, order: Sequence[int]) -> State:
@@ -252,12 +254,14 @@ class Stage:
         """Wait until no writer runs but those that wait for a lock."""
         while True:
             with self._changed:
-                if self._changed.wait_for(lambda: not self._running(), _SECONDS):
+                self._changed.wait_for(lambda: self._running() <= self._blocked, _SECONDS)
+                if not self._running():
                     return
-            blocked = {process for (process,) in self._session.execute(_BLOCKED).fetchall()}
+            # Another one's end may have let those that waited go on.
+            self._blocked = {process for (process,) in self._session.execute(_BLOCKED).fetchall()}
             with self._changed:
                 running = self._running()
-                if running <= blocked:
+                if running <= self._blocked:
                     self.waits += bool(running)
                     return
 
@@ -265,8 +269,8 @@ class Stage:
         return {gate.process for gate in self._gates if gate.state == _RUNNING}
 
     def _state(self) -> Iterator[Any]:
-        for columns in _STATE.values():
-            yield tuple(sorted(map(repr, self._session.execute(f"SELECT {columns}").fetchall())))
+        for rows in self._session.query_together(*((f"SELECT {columns}", ()) for columns in _STATE.values())):
+            yield tuple(sorted(map(repr, rows)))
 
 
 def _shown(results: Sequence[Any]) -> tuple[Any, ...]:
