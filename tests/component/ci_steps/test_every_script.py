@@ -153,17 +153,8 @@ def test_no_key(room: str, tmp_path: Path) -> None:
     assert "GITDAILIES_WEBHOOK_KEY" in done.stdout
 
 
-WRONG = {
-    "sha": "main",
-    "type": "release",
-    "time": "yesterday",
-    "status": "maybe",
-    "repo": "checkout-api",
-    "receiver": "theirs",
-    "timeout": "long",
-    "retries": "1.5",
-    "dry-run": "perhaps",
-}
+WRONG = {"sha": "main", "type": "release", "time": "yesterday", "status": "maybe", "repo": "checkout-api"}
+WRONG |= {"receiver": "theirs", "timeout": "long", "retries": "1.5", "dry-run": "perhaps"}
 
 
 @pytest.mark.matrix
