@@ -60,6 +60,7 @@ def step_of(root: Path, module: str) -> str:
     return _joined(root, BY_MODULE[module].title, [BY_MODULE[module]])
 
 
+@cache
 def version(root: Path) -> str:
     """Return the project's version."""
     read: str = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["version"]
@@ -110,6 +111,7 @@ def join(folder: Path, modules: Sequence[str], *, about: str, version: str, tail
     return head + "".join(f"\n\n{part.text}\n" for part in parts.values()) + tail
 
 
+@cache
 def _read(folder: Path, module: str) -> _Part:
     path = folder.joinpath(*module.split(".")).with_suffix(".py")
     text = path.read_text("utf-8")

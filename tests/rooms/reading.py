@@ -1,8 +1,9 @@
 """The imports and calls of a module, from its syntax tree alone."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 # Calls that import what their first argument names.
@@ -21,12 +22,33 @@ class Use:
     name: str
 
 
-def imports(path: Path) -> Iterator[Use]:
+def imports(path: Path) -> Sequence[Use]:
     """Find every import of a module, at any depth, written out or by `import_module`.
 
     `from a import b` counts as `a.b`, which may be a module or a name in one.
     """
-    for node in ast.walk(ast.parse(path.read_text("utf-8"), str(path))):
+    return _read(path.read_text("utf-8"))[0]
+
+
+def impure_calls(path: Path) -> Sequence[Use]:
+    """Find every call that reads the clock, touches files or the terminal, or runs text as code."""
+    return _read(path.read_text("utf-8"))[1]
+
+
+def strings(path: Path) -> Sequence[str]:
+    """Find every text in the code, docstrings included."""
+    return _read(path.read_text("utf-8"))[2]
+
+
+@cache
+def _read(text: str) -> tuple[Sequence[Use], Sequence[Use], Sequence[str]]:
+    nodes = list(ast.walk(ast.parse(text)))
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return list(_imports(nodes)), list(_impure_calls(nodes)), texts
+
+
+def _imports(nodes: Sequence[ast.AST]) -> Iterator[Use]:
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield Use(node.lineno, alias.name)
@@ -39,9 +61,8 @@ def imports(path: Path) -> Iterator[Use]:
             yield Use(node.lineno, named if isinstance(named, str) else "import_module(…)")
 
 
-def impure_calls(path: Path) -> Iterator[Use]:
-    """Find every call that reads the clock, touches files or the terminal, or runs text as code."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"), str(path))):
+def _impure_calls(nodes: Sequence[ast.AST]) -> Iterator[Use]:
+    for node in nodes:
         if isinstance(node, ast.Call):
             name = _called(node)
             if name in (BUILTINS if isinstance(node.func, ast.Name) else CLOCK | FILES):
@@ -53,10 +74,3 @@ def _called(node: ast.Call) -> str:
     if isinstance(function, ast.Attribute):
         return function.attr
     return function.id if isinstance(function, ast.Name) else ""
-
-
-def strings(path: Path) -> Iterator[str]:
-    """Find every text in the code, docstrings included."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"), str(path))):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value

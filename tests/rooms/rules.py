@@ -202,9 +202,10 @@ def forbidden(path: Path, root: Path) -> Iterator[Use]:
     """Find the uses of a module that neither its rule nor an exemption allows."""
     rule = rule_of(path, root)
     package = rooms(root)[room_of(path, root)]
+    may = rule.may | {package}
     for use in imports(path):
         reader = path.name != "reader.py" and use.name.startswith(f"{package}.reader")
-        if reader or not _within(use.name, rule.may | {package}):
+        if reader or not _within(use.name, may):
             yield use
     if rule.pure:
         yield from impure_calls(path)
@@ -222,4 +223,5 @@ def stale(root: Path, exemptions: tuple[Exemption, ...] = EXEMPTIONS) -> Iterato
 
 def _within(name: str, allowed: frozenset[str]) -> bool:
     """Whether a module, or a name in one, is allowed itself or lies in one that is."""
-    return any(name == one or name.startswith(f"{one}.") for one in allowed)
+    parts = name.split(".")
+    return any(".".join(parts[:count]) in allowed for count in range(1, len(parts) + 1))

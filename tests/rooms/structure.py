@@ -7,7 +7,7 @@ of that package. An arrow A → B means that A imports something of B.
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 Arrows = Mapping[str, frozenset[str]]
@@ -24,7 +24,7 @@ class Room:
     folder: str
     package: Path
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The package's import name, with dots for a package inside another one."""
         parents = [path.name for path in self.package.parents if (path / "__init__.py").is_file()]
@@ -120,7 +120,12 @@ def _imported_by(text: str) -> tuple[str, ...]:
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+    # An import is a statement, and no statement is part of an expression.
+    waiting: list[ast.AST] = [tree]
+    for node in waiting:
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, block, None)
+            waiting += inner if isinstance(inner, list) else []
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

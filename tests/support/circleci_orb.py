@@ -12,7 +12,7 @@ from tests.support.steps import ROOT, Ended, published, shell
 
 ROOM = ROOT / "circleci-orb"
 FILE = published("circleci") / "orb.yml"
-ORB: dict[str, Any] = yaml.safe_load(FILE.read_text("utf-8"))
+ORB: dict[str, Any] = yaml.load(FILE.read_text("utf-8"), yaml.CSafeLoader)
 COMMAND: dict[str, Any] = ORB["commands"]["report_deploy"]
 JOB: dict[str, Any] = ORB["jobs"]["report_deploy"]
 _TEMPLATE = re.compile(r"(?<!\\)<<\s*(parameters|pipeline)\.([a-z_.]+)\s*>>")

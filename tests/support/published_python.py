@@ -18,7 +18,7 @@ def programs(file: Path) -> list[str]:
     if file.suffix == ".py":
         return [text]
     if file.suffix in (".yml", ".json"):
-        documents = yaml.safe_load_all(text) if file.suffix == ".yml" else [json.loads(text)]
+        documents = yaml.load_all(text, yaml.CSafeLoader) if file.suffix == ".yml" else [json.loads(text)]
         return [found for document in documents for found in _within(document)]
     return held(text)
 

@@ -51,7 +51,7 @@ def scripts_in_manifest(room: str) -> list[str]:
     text = (published(room) / manifest[1]).read_text("utf-8")
     return [
         value
-        for document in yaml.safe_load_all(text)
+        for document in yaml.load_all(text, yaml.CSafeLoader)
         for value in _texts(document)
         if "GITDAILIES_STEP" in value
     ]

@@ -21,7 +21,7 @@ from tests.support.steps import published
 
 TASK = published("azure") / "task"
 MANIFEST: dict[str, Any] = json.loads((TASK / "task.json").read_text("utf-8"))
-TEMPLATE = yaml.safe_load((published("azure") / "report-deploy.yml").read_text("utf-8"))
+TEMPLATE = yaml.load((published("azure") / "report-deploy.yml").read_text("utf-8"), yaml.CSafeLoader)
 
 
 def run(folder: Path, **inputs: str) -> subprocess.CompletedProcess[str]:

@@ -11,16 +11,15 @@ from gitdailies_core.ci.platforms import BY_MODULE
 
 from scripts import dist
 from scripts.platforms import folder_of
+from tests.support.once import made_once
 from tests.support.programs import ran
 from tests.support.steps import ROOT, tool
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Everything, built by the command that `make dist` runs."""
-    folder = tmp_path_factory.mktemp("dist")
-    run(folder)
-    return folder
+def built() -> Path:
+    """Everything, built by a process of this run."""
+    return made_once("dist-of-all", dist.build)
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -33,7 +32,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_same_again(built: Path, tmp_path: Path) -> None:
-    """Two builds of the same sources, in two processes, are the same bytes, checksums among them."""
+    """What `make dist` runs makes the same bytes as another process, checksums among them."""
     (tmp_path / "jenkins").mkdir()
     (tmp_path / "jenkins" / "left_over.sh").write_text("of an earlier version")
     done = run(tmp_path)

@@ -20,7 +20,7 @@ KEY = "gdk_planted-3f9b"
 
 
 def interpreters() -> dict[tuple[int, int], str]:
-    """Return a Python of each minor version: on the PATH, in pyenv's folder, and this one."""
+    """Return a Python of each minor version: this one, in pyenv's folder, and on the PATH."""
     folder = made_once(
         "interpreters", lambda folder: (folder / "found.json").write_text(json.dumps(_found()))
     )
@@ -28,12 +28,13 @@ def interpreters() -> dict[tuple[int, int], str]:
 
 
 def _found() -> list[tuple[int, int, str]]:
-    """Start each to ask for its version: tenths of a second for a shim of pyenv's."""
-    folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
-    folders += sorted(Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/*/bin"))
+    """Start each to ask for its version: tenths of a second for a shim of pyenv's, so those come last."""
+    folders = sorted(Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/*/bin"))
+    folders += [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     found: dict[tuple[int, int], str] = {}
     for program in [Path(sys.executable), *(p for f in folders for p in sorted(f.glob("python3*")))]:
-        if not re.fullmatch(r"python3(\.\d+)?", program.name) and program != Path(sys.executable):
+        named = re.fullmatch(r"python3(?:\.(\d+))?", program.name)
+        if program != Path(sys.executable) and (not named or (3, int(named[1] or 0)) in found):
             continue
         done = ran([program, "-I", "-c", "import sys; print(*sys.version_info[:2], sys.executable)"])
         if done.returncode == 0:

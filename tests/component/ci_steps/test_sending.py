@@ -362,7 +362,7 @@ def test_a_dead_proxy(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
         (answer("407 Proxy Authentication Required"), "the proxy PROXY asks for a user and a password"),
         (
             lambda *_: time.sleep(5),
-            "receiver.invalid, through the proxy PROXY: no answer within 1 s (1 attempt)",
+            "receiver.invalid, through the proxy PROXY: no answer within 0.5 s (1 attempt)",
         ),
     ],
     ids=["asks for a password", "hangs"],
@@ -373,7 +373,7 @@ def test_a_proxy_that_does_not_let_it_through(
     """A proxy that wants a user is named as the one that refuses; where no answer comes, both are named."""
     with serving(reply) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
-        result = send(EVENT, receiver("http://receiver.invalid/webhooks", seconds=1))
+        result = send(EVENT, receiver("http://receiver.invalid/webhooks", seconds=0.5))
 
     assert said.replace("PROXY", f"127.0.0.1:{proxy.port}") in result.message
     assert (result.code, result.check) == (NOT_DELIVERED, "")

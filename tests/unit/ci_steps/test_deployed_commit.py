@@ -306,7 +306,7 @@ def test_git_has_one_deadline(repository: Path, monkeypatch: pytest.MonkeyPatch)
     for name in "abcde":
         (repository / name / ".git").mkdir(parents=True)
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
-    monkeypatch.setattr(checkout, "Git", lambda: git_log.Git(1.0))
+    monkeypatch.setattr(checkout, "Git", lambda: git_log.Git(0.5))
     started = time.monotonic()
     found = deployed(repository, of_github("workflow_dispatch", "c3" * 20))
 

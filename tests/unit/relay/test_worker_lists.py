@@ -76,7 +76,7 @@ async def test_a_key_refused_for_a_list_burns_no_try(tmp_path: Path) -> None:
         await eventually(lambda: on.status()["paused"])
         await asyncio.sleep(0.3)
         asked = len(sender.lists)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.1)
         assert len(sender.lists) == asked <= 2
         assert sum(row[2] > 0 for row in on.outbox()) == 1
         on.environ["KEY"] = "gdk_second"
