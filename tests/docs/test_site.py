@@ -13,10 +13,13 @@ from typing import Literal
 from urllib.parse import unquote, urldefrag
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from gitdailies_dora.pages.frame.documentation import place
 from gitdailies_dora.pages.settings import page_list
 from playwright.sync_api import Browser
+
+from tests.browser.conftest import axe_faults
+from tests.support.forms import short_and_long
+from tests.support.once import made_once
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,9 +48,12 @@ class Links(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built site."""
-    folder = tmp_path_factory.mktemp("site")
+def site() -> Path:
+    """The built site, the same for all processes of a run."""
+    return made_once("docs site", build) / "site"
+
+
+def build(folder: Path) -> None:
     # Where the network can be switched off, it is.
     offline = subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode == 0
     done = subprocess.run(
@@ -58,7 +64,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return folder / "site"
 
 
 @pytest.fixture(scope="module")
@@ -138,17 +143,17 @@ def served(site: Path) -> Iterator[str]:
 THEME = "landmark-unique"
 
 
+@short_and_long("every", short=False, long=True)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_can_be_read_by_everybody(
-    browser: Browser, served: str, scheme: Literal["light", "dark"]
+    browser: Browser, served: str, scheme: Literal["light", "dark"], every: bool
 ) -> None:
     """axe finds no fault of contrast, names or structure, in light and in dark."""
     found = []
     with browser.new_page(color_scheme=scheme) as page:
         for path in ("index.html", "do/not-counted.html", "start/pagerduty-and-circleci.html"):
             page.goto(f"{served}/{path}")
-            page.evaluate(Axe().axe_script)
-            faults = page.evaluate("axe.run({resultTypes: ['violations']}).then(found => found.violations)")
+            faults = axe_faults(page, every=every)
             found += [(path, fault["id"]) for fault in faults if fault["id"] != THEME]
 
     assert found == []
