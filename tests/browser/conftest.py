@@ -72,6 +72,12 @@ def receiver(tmp_path: Path) -> Iterator[Receiver]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def cookies(browser: Browser, receiver: Receiver) -> list[Any]:
+    """The owner's, where one receiver serves a module."""
+    return cookies_of_owner(browser, receiver)
+
+
 @dataclass
 class Tab:
     """A page of the browser, the faults it met, and where pictures of it go."""

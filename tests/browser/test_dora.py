@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Tab, become_owner, cookies_of_owner, every_look, script, serving, sign_in
+from tests.browser.conftest import Tab, become_owner, every_look, script, serving, sign_in
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver
 from tests.support.figures.asking import deploy, worked
@@ -37,11 +37,6 @@ def receiver(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with serving(tmp_path_factory.mktemp("dora")) as running:
         assert running.post(running.key("all", "send", "read"), worked()).status_code == 202
         yield running
-
-
-@pytest.fixture(scope="module")
-def cookies(browser: Browser, receiver: Receiver) -> list[Any]:
-    return cookies_of_owner(browser, receiver)
 
 
 @pytest.fixture

@@ -72,8 +72,11 @@ def test_the_copy_button_copies_the_key(owner: Tab, receiver: Receiver) -> None:
 
 def test_the_first_event_shows_up_by_itself(owner: Tab, receiver: Receiver) -> None:
     """The first page shows an event that arrives while it is open, without a reload."""
+    owner.page.clock.install()
+    owner.page.reload()
     expect(owner.page.get_by_text("Waiting for the first event")).to_be_visible()
     receiver.post(receiver.key("ci"), body("incident-started", title="Checkout returns 502"))
+    owner.page.clock.run_for(2_000)
     expect(owner.page.get_by_role("link", name="Checkout returns 502")).to_be_visible()
 
 
