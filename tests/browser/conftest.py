@@ -39,9 +39,10 @@ def script(name: str) -> str:
 def axe_faults(page: Page, *, every: bool) -> list[dict[str, Any]]:
     """Return what axe finds, of contrast in *every* text or in some of each kind.
 
-    A page has axe's half a megabyte of script once, for all of its looks.
+    A tab gets axe's half a megabyte of script once, with the first page, and the browser adds it to the next.
     """
     if page.evaluate("typeof axe") == "undefined":
+        page.add_init_script(Axe().axe_script)
         page.evaluate(Axe().axe_script)
     return page.evaluate(script("axe_faults"), every)
 
