@@ -60,10 +60,10 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Receiver]:
+def serving(folder: Path, **settings: Any) -> Iterator[Receiver]:
     """Run the DORA server with an empty store in *folder*."""
     DORA.put(folder / "dora.db")
-    with in_thread(folder / "dora.db") as running:
+    with in_thread(folder / "dora.db", **settings) as running:
         yield running
 
 

@@ -261,9 +261,8 @@ def test_a_list_of_events_fits_every_screen(furnished: Tab, url: str) -> None:
     page.goto(f"{url}/events")
     for width in (1440, 1920):
         page.set_viewport_size({"width": width, "height": 900})
-        bottoms = page.locator("form.of-events > div").evaluate_all(
-            "all => all.map(one => Math.round(one.getBoundingClientRect().bottom))"
-        )
+        fields = page.locator("form.of-events > div")
+        bottoms = fields.evaluate_all("all => all.map(one => Math.round(one.getBoundingClientRect().bottom))")
         assert (len(bottoms), len(set(bottoms))) == (7, 1)
         lines = page.locator("td.short a").evaluate_all("all => all.map(one => one.getClientRects().length)")
         assert len(lines) > 10
@@ -287,8 +286,7 @@ def test_every_page_begins_at_the_same_edge(furnished: Tab, url: str) -> None:
         page.goto(url + path)
         for width, found in edges.items():
             page.set_viewport_size({"width": width, "height": 900})
-            for part in (".brand", "h1"):
-                found.add(page.evaluate(LEFT, part))
+            found |= {page.evaluate(LEFT, part) for part in (".brand", "h1")}
     assert [len(found) for found in edges.values()] == [1, 1], edges
 
 

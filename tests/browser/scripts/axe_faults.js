@@ -4,11 +4,10 @@ every => {
   const kinds = new Map(), seen = {};
   for (const part of document.querySelectorAll("*")) {
     const { color, background, opacity, fontSize, fontWeight } = getComputedStyle(part);
-    const kind = [kinds.get(part.parentElement), background, opacity].join();
-    kinds.set(part, kind);
+    kinds.set(part, [kinds.get(part.parentElement), background, opacity].join());
     const written = [...part.childNodes].some(one => one.nodeType === Node.TEXT_NODE && one.data.trim());
     if (!part.checkVisibility() || !(written || part.matches("input, select, textarea"))) continue;
-    const text = [kind, color, fontSize, fontWeight].join();
+    const text = [kinds.get(part), color, fontSize, fontWeight].join();
     seen[text] = (seen[text] || 0) + 1;
     part.toggleAttribute("data-contrast", every || seen[text] <= 3);
   }

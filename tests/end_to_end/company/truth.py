@@ -181,7 +181,7 @@ def ancestors(commits: Mapping[str, Commit], sha: str) -> set[str]:
 
 def make(name: str, folder: Path, days: int = DAYS) -> Repository:
     """Make a repository of the company in *folder*, with its git repository."""
-    profile, path = PROFILES[name], folder / f"{name}.git"
+    profile, path = PROFILES[name], folder / f"{name}-{days}.git"
     odds = random.Random(f"{name} 1")
     with _importing(path) as git:
         work = _Work(profile, git, odds)
