@@ -36,6 +36,17 @@ def script(name: str) -> str:
     return Path(__file__).with_name("scripts").joinpath(f"{name}.js").read_text("utf-8")
 
 
+def axe_faults(page: Page, *, every: bool) -> list[dict[str, Any]]:
+    """Return what axe finds, of contrast in *every* text or in some of each kind.
+
+    A tab gets axe's half a megabyte of script once, with the first page, and the browser adds it to the next.
+    """
+    if page.evaluate("typeof axe") == "undefined":
+        page.add_init_script(Axe().axe_script)
+        page.evaluate(Axe().axe_script)
+    return page.evaluate(script("axe_faults"), every)
+
+
 # Not longer: while it is open, an event loop of its own runs in this thread, and asyncio.run refuses to.
 @pytest.fixture(scope="module")
 def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
@@ -49,10 +60,10 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Receiver]:
+def serving(folder: Path, **settings: Any) -> Iterator[Receiver]:
     """Run the DORA server with an empty store in *folder*."""
     DORA.put(folder / "dora.db")
-    with in_thread(folder / "dora.db") as running:
+    with in_thread(folder / "dora.db", **settings) as running:
         yield running
 
 
@@ -60,6 +71,12 @@ def serving(folder: Path) -> Iterator[Receiver]:
 def receiver(tmp_path: Path) -> Iterator[Receiver]:
     with serving(tmp_path) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def cookies(browser: Browser, receiver: Receiver) -> list[Any]:
+    """The owner's, where one receiver serves a module."""
+    return cookies_of_owner(browser, receiver)
 
 
 @dataclass
@@ -80,7 +97,9 @@ class Tab:
         outside of its drawing. No letters are under 12 px, and no line ends inside a word.
         """
         self.pages += 1
-        for number, (scheme, width) in enumerate(self.looks):
+        shape = ", ".join(f"{part}: ({script(part)})()" for part in ("outside", "sizes", "broken_words"))
+        # From the last to the first, so that tests go on in the light, at 1440 px.
+        for number, (scheme, width) in reversed(list(enumerate(self.looks))):
             look = f"{scheme}-{width}"
             # Browsers print in light colors.
             self.page.emulate_media(
@@ -96,26 +115,16 @@ class Tab:
             if (scheme, width) in _AXED and (every or (self.pages + number) % len(self.looks) == 0):
                 self.faults += [
                     f"{name}, {look}: {fault['id']}: {[node['html'] for node in fault['nodes']]}"
-                    for fault in self._violations()
+                    for fault in axe_faults(self.page, every=every)
                     if fault["impact"] in ("serious", "critical", "moderate")
                 ]
-            wide = self.page.evaluate("document.documentElement.scrollWidth")
-            if wide > width:
-                self.faults.append(f"{name}, {look}: expected a page {width} wide, got {wide}")
-            self.faults += [f"{name}, {look}: outside of its frame: {part}" for part in self.outside()]
-            drawn = self.page.evaluate(script("sizes")).values()
-            small = [one for sizes in drawn for one in sizes if one[0] < 11.95]
-            broken = self.page.evaluate(script("broken_words"))
-            self.faults += [f"{name}, {look}: broken inside: {word}" for word in broken]
+            found = self.page.evaluate(f"() => ({{wide: document.documentElement.scrollWidth, {shape}}})")
+            if found["wide"] > width:
+                self.faults.append(f"{name}, {look}: expected a page {width} wide, got {found['wide']}")
+            self.faults += [f"{name}, {look}: outside of its frame: {part}" for part in found["outside"]]
+            small = [one for sizes in found["sizes"].values() for one in sizes if one[0] < 11.95]
+            self.faults += [f"{name}, {look}: broken inside: {word}" for word in found["broken_words"]]
             self.faults += [f"{name}, {look}: expected letters of 12 px, got {one}" for one in small]
-        self.page.emulate_media(media="screen")
-        self.page.set_viewport_size({"width": 1280, "height": 900})
-
-    def _violations(self) -> list[dict[str, Any]]:
-        """Return what axe finds. A page has axe's half a megabyte of script once, for all of its looks."""
-        if self.page.evaluate("typeof axe") == "undefined":
-            self.page.evaluate(Axe().axe_script)
-        return self.page.evaluate("axe.run({resultTypes: ['violations']}).then(found => found.violations)")
 
     def outside(self) -> list[str]:
         """Return the cells and dots that lie outside of their frame."""

@@ -70,18 +70,15 @@ def test_from_an_unmapped_service_to_the_counted_incident(walk: Walk) -> None:
     page.get_by_role("link", name="Its deliveries").click()
     until(page, "the receiver took 1 event")
     page.get_by_role("link", name="incident.triggered").click()
-    expect(
-        page.get_by_text(re.compile(r"by the line p-checkout.* of services, which said lark"))
-    ).to_be_visible()
+    mapped = re.compile(r"by the line p-checkout.* of services, which said lark")
+    expect(page.get_by_text(mapped)).to_be_visible()
     expect(page.get_by_text(re.compile(r"line \d+ of gitdailies.yml"))).to_be_visible()
     page.get_by_role("link", name=re.compile(r"^event \d+$")).first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Checkout returns 502")
     page.get_by_role("link", name="find its delivery").click()
     expect(page.get_by_role("link", name="incident.triggered")).to_be_visible()
-    assert (
-        f'"P-{NAME}": {{repo: larkspur/checkout-api}}  # {NAME}'
-        in (walk.relay.store.parent / "gitdailies.yml").read_text()
-    )
+    written = (walk.relay.store.parent / "gitdailies.yml").read_text()
+    assert f'"P-{NAME}": {{repo: larkspur/checkout-api}}  # {NAME}' in written
 
 
 @pytest.fixture

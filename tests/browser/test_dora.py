@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Tab, become_owner, cookies_of_owner, every_look, script, serving, sign_in
+from tests.browser.conftest import Tab, become_owner, every_look, script, serving, sign_in
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver
 from tests.support.figures.asking import deploy, worked
@@ -25,6 +25,10 @@ CARDS = {
     "Change fail rate": ("Settled", "changeFailRate", "settled"),
 }
 TITLES = list(CARDS)
+PLACES = """parts => parts.map(part => {
+  const box = part.getBoundingClientRect(), card = part.closest("section").getBoundingClientRect();
+  return [part.getAttribute("class"), box.height, box.bottom, card.bottom];
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +37,6 @@ def receiver(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with serving(tmp_path_factory.mktemp("dora")) as running:
         assert running.post(running.key("all", "send", "read"), worked()).status_code == 202
         yield running
-
-
-@pytest.fixture(scope="module")
-def cookies(browser: Browser, receiver: Receiver) -> list[Any]:
-    return cookies_of_owner(browser, receiver)
 
 
 @pytest.fixture
@@ -70,9 +69,8 @@ def column(page: Page, title: str, heading: str) -> list[str]:
     place = card(page, title)
     if not place.locator("table").is_visible():
         place.locator("summary", has_text="Numbers by").click()
-    headings = place.locator("thead th").all_inner_texts()
-    at = headings.index(heading)
-    return [row.locator("th, td").all_inner_texts()[at] for row in place.locator("tbody tr").all()]
+    at = place.locator("thead th").all_inner_texts().index(heading)
+    return place.locator(f"tbody tr > :nth-child({at + 1})").all_inner_texts()
 
 
 def test_each_chart_has_a_table_that_adds_up(shop: Tab, receiver: Receiver) -> None:
@@ -291,10 +289,11 @@ def test_a_wall_of_one_repository_fits(shop: Tab, receiver: Receiver) -> None:
     for width, height in ((1440, 900), (1920, 1080), (1366, 768)):
         page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate("document.documentElement.scrollHeight") <= height
-        for part in page.locator(".wall :is(.panel, .chart, .panel p:not(.caption))").all():
-            box, card = part.bounding_box(), part.locator("xpath=ancestor-or-self::section").bounding_box()
-            assert box["height"] > (60 if "chart" in part.get_attribute("class") else 10)
-            assert box["y"] + box["height"] <= card["y"] + card["height"] + 1 <= height + 1
+        parts = page.locator(".wall :is(.panel, .chart, .panel p:not(.caption))").evaluate_all(PLACES)
+        assert len(parts) >= 15
+        for kind, high, bottom, bottom_of_card in parts:
+            assert high > (60 if "chart" in kind else 10)
+            assert bottom <= bottom_of_card + 1 <= height + 1
 
 
 def test_an_open_page_renews_its_figures_and_nothing_else(tab: Tab, alone: Receiver) -> None:

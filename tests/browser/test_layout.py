@@ -1,23 +1,31 @@
 """The overview and the page of a repository at five widths and on paper: all is in sight and readable."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from gitdailies_core.values.times import text_of as text
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import PAPER, WIDTHS, Tab, script
+from tests.browser.conftest import PAPER, WIDTHS, Tab, script, serving
 from tests.browser.test_pictures import NOW, half_a_year
 from tests.support.dora.running import Receiver
 
 
-@pytest.fixture
-def page(owner: Tab, receiver: Receiver) -> Page:
-    key = receiver.key("all", "send", "read")
-    assert receiver.post(key, list(half_a_year())).status_code == 202
+@pytest.fixture(scope="module")
+def receiver(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     long = "larkspur-platform/payments-reconciliation-service"
     deploy = {"kind": "deployed", "repo": long, "commitSHA": "f" * 40, "time": "2026-03-20T12:00:00Z"}
-    assert receiver.post(key, deploy).status_code == 202
-    owner.page.emulate_media(reduced_motion="reduce")
-    return owner.page
+    with serving(tmp_path_factory.mktemp("layout")) as running:
+        assert running.post(running.key("all", "send"), [*half_a_year(), deploy]).status_code == 202
+        yield running
+
+
+@pytest.fixture
+def page(tab: Tab, cookies: list[Any]) -> Page:
+    tab.page.context.add_cookies(cookies)
+    tab.page.emulate_media(reduced_motion="reduce")
+    return tab.page
 
 
 @pytest.mark.parametrize("repo", ["", "&repo=larkspur/checkout-api"])
@@ -72,8 +80,7 @@ def test_paper_has_every_column_and_no_button(page: Page, receiver: Receiver) ->
     assert page.locator("button:visible, nav:visible").count() == 0
     page.goto(f"{receiver.url}/dora?now={text(NOW)}&repo=larkspur/checkout-api")
     page.locator(".figure details").evaluate_all("all => all.forEach(one => one.open = true)")
-    low = page.locator(".figure .scroll").evaluate_all(
-        "all => all.map(one => one.scrollHeight - one.clientHeight)"
-    )
+    tables = page.locator(".figure .scroll")
+    low = tables.evaluate_all("all => all.map(one => one.scrollHeight - one.clientHeight)")
     assert len(low) >= 5
     assert max(low) <= 1

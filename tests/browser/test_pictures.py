@@ -124,6 +124,5 @@ def test_every_picture_is_shown_and_every_one_that_is_shown_exists() -> None:
         for page in (ROOT / "README.md", *IMAGES.parent.rglob("*.md"))
         for words, path in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", page.read_text("utf-8"))
     ]
-
     assert {path for _, path in shown} == set(IMAGES.iterdir())
     assert all(len(words.split()) >= 6 for words, _ in shown)

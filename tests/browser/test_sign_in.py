@@ -9,9 +9,8 @@ from gitdailies_connection.config.sections.sign_in import RoleSettings, SignInSe
 from gitdailies_dora.accounts.people_store import invite_owner
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Tab, every_look, join
-from tests.support.dora.running import Receiver, in_thread
-from tests.support.empty_stores import DORA
+from tests.browser.conftest import Tab, every_look, join, serving
+from tests.support.dora.running import Receiver
 from tests.support.servers import free_port
 from tests.support.sign_in import real_provider
 
@@ -21,14 +20,13 @@ ACCOUNTS = {"vic": {"name": "Vic", "groups": ["engineering"]}, "eve": {"name": "
 @pytest.fixture
 def receiver(tmp_path: Path) -> Iterator[Receiver]:
     """A receiver that lets accounts of oidc-provider in, and the provider."""
-    DORA.put(tmp_path / "dora.db")
     port = free_port()
     ways = SignInSettings(
         openid=real_provider.settings(port, tmp_path, title="Larkspur"),
         roles=RoleSettings({"engineering": "member"}),
     )
     with (
-        in_thread(tmp_path / "dora.db", sign_in=ways) as running,
+        serving(tmp_path, sign_in=ways) as running,
         real_provider.provider(port, f"{running.url}/sign-in/openid/callback", ACCOUNTS),
     ):
         yield running

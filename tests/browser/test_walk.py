@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Tab, cookies_of_owner, every_look
+from tests.browser.conftest import Tab, cookies_of_owner, every_look, serving
 from tests.support.dora.made_up_week import TEAMS, events_of, last_monday
-from tests.support.dora.running import Receiver, in_thread
-from tests.support.empty_stores import DORA
+from tests.support.dora.running import Receiver
 from tests.support.figures.asking import deploy, ended, started
 
 SHOP = "/dora?repo=larkspur/shop&from=2026-03-01&to=2026-04-01&now=2026-04-05T12:00:00Z"
@@ -114,9 +113,8 @@ def test_the_pages_of_an_event_look_right(history: Tab, receiver: Receiver) -> N
 @every_look
 def test_the_comparison_of_two_teams_looks_right(browser: Browser, tab: Tab, tmp_path: Path) -> None:
     """Chosen in the form of the overview: nothing for axe, and on paper the values without the form."""
-    DORA.put(tmp_path / "dora.db")
     page = tab.page
-    with in_thread(tmp_path / "dora.db", teams=TEAMS) as running:
+    with serving(tmp_path, teams=TEAMS) as running:
         assert running.post(running.key("all", "send"), events_of(last_monday())).status_code == 202
         page.context.add_cookies(cookies_of_owner(browser, running))
         page.goto(f"{running.url}/dora")

@@ -20,13 +20,9 @@ from tests.support.relay.deliveries import SECRETS, pagerduty
 from tests.support.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = (ROOT / "docs", ROOT / "deployment")
 PAGES = sorted(
-    {
-        *ROOT.glob("*.md"),
-        *ROOT.glob("*/*.md"),
-        *(ROOT / "docs").rglob("*.md"),
-        *(ROOT / "deployment").rglob("*.md"),
-    }
+    {*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *(page for one in FOLDERS for page in one.rglob("*.md"))}
 )
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)\s]*)?\)")
@@ -100,27 +96,23 @@ def test_every_configuration_shown_loads(text, tmp_path):
     file = tmp_path / "gitdailies.yml"
     (tmp_path / "services.generated.yml").write_text(generated_services())
     file.write_text(text)
-
     assert load_dora(file) != DoraSettings() if text.startswith(("dora:", "repositories:")) else load(file)
 
 
 def generated_services():
     """Return the example of a generated file of services."""
     page = (ROOT / "docs/configuration.md").read_text()
-    return next(
-        m[2] for m in BLOCK.finditer(page) if m[2].startswith("# Written by `gitdailies services import`")
-    )
+    shown = [match[2] for match in BLOCK.finditer(page)]
+    return next(text for text in shown if text.startswith("# Written by `gitdailies services import`"))
 
 
 def test_the_error_shown_is_the_real_one():
     """The example of an error is word for word the message of that mistake."""
     page = (ROOT / "docs/configuration.md").read_text()
     shown = next(line for line in page.splitlines() if line.startswith("gitdailies.yml:"))
-    text = next(m[2] for m in BLOCK.finditer(page) if m[1] == "yaml").replace(
-        "adapter: pagerduty", "adapter: pagerdutty"
-    )
+    text = next(match[2] for match in BLOCK.finditer(page) if match[1] == "yaml")
     with pytest.raises(GitDailiesError) as caught:
-        read(text, Path("gitdailies.yml"))
+        read(text.replace("adapter: pagerduty", "adapter: pagerdutty"), Path("gitdailies.yml"))
 
     line = re.match(r"gitdailies.yml:(\d+)", str(caught.value))[1]
     assert str(caught.value) == re.sub(r":\d+:", f":{line}:", shown, count=1)
@@ -129,7 +121,6 @@ def test_the_error_shown_is_the_real_one():
 def test_every_command_has_a_section():
     """The page of the command names each subcommand in a heading."""
     page = (ROOT / "docs/command-line.md").read_text()
-
     assert {name for name in COMMANDS if f"## `gitdailies {name}`" not in page} == set()
 
 
@@ -146,8 +137,7 @@ def machine(tmp_path_factory):
     folder = tmp_path_factory.mktemp("docs")
     (folder / "gitdailies-data").mkdir(0o700)
     (folder / "gitdailies-data/pagerduty-secret").write_text(SECRETS["pagerduty-secret"])
-    relay = free_port()
-    dora = free_port()
+    relay, dora = free_port(), free_port()
     process = Process(folder, "up", "--dora-port", dora, "--relay-port", relay, name="up")
     process.wait_for(" events\n")
     pagerduty("incident.triggered", "Q1LARK7XW2M4CD").post(f"http://127.0.0.1:{relay}").raise_for_status()
@@ -177,9 +167,8 @@ class Chat(JsonHandler):
 
 def component(name):
     """Return the entity of Backstage that the example of a generated file comes from."""
-    id_, repo = {"checkout-api": ("P1SVC07", "larkspur/checkout-api"), "pay": ("P1SVC11", "larkspur/mono")}[
-        name
-    ]
+    known = {"checkout-api": ("P1SVC07", "larkspur/checkout-api"), "pay": ("P1SVC11", "larkspur/mono")}
+    id_, repo = known[name]
     annotations = f"{{pagerduty.com/service-id: {id_}, github.com/project-slug: {repo}}}"
     return f"kind: Component\nmetadata: {{name: {name}, annotations: {annotations}}}\n"
 
@@ -187,7 +176,6 @@ def component(name):
 def test_the_generated_file_shown_is_the_real_one(machine):
     """The example of a generated file is word for word what the command above it writes."""
     ran = command("services", "import", "--from", "backstage", "catalog/", cwd=machine)
-
     assert ran.stdout == generated_services()
 
 

@@ -26,17 +26,13 @@ CLONE = Published(Project(), "")
 
 
 def commands(text: str) -> list[list[str]]:
-    return [
-        shlex.split(line)
-        for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
-        for line in block.splitlines()
-    ]
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    return [shlex.split(line) for block in blocks for line in block.splitlines()]
 
 
 def test_the_front_page_is_short() -> None:
     """It has at most 70 lines with text, and none that has to be scrolled through for long."""
     lines = [line for line in README.splitlines() if line and not line.startswith("<!--")]
-
     assert len(lines) <= 70
     assert max(map(len, lines)) <= 200
 
@@ -46,18 +42,15 @@ def test_the_container_is_started_as_it_is_built(names: Published) -> None:
     """The command publishes the ports of both servers, to this machine alone, and keeps the data."""
     (run,) = [words for words in commands(front_page.start(names)) if words[:2] == ["docker", "run"]]
     published = [value for word, value in itertools.pairwise(run) if word == "-p"]
-
     assert published == [f"127.0.0.1:{port}:{port}" for port in (DORA_PORT, RELAY_PORT)]
-    assert (
-        run[run.index("-v") + 1] == f"gitdailies:{re.search(r'^VOLUME (.+)$', DOCKERFILE, re.MULTILINE)[1]}"
-    )
+    volume = re.search(r"^VOLUME (.+)$", DOCKERFILE, re.MULTILINE)[1]
+    assert run[run.index("-v") + 1] == f"gitdailies:{volume}"
     assert run[-2:] == [names.image() or "gitdailies", "up"]
 
 
 def test_what_is_published_is_named_with_its_version() -> None:
     """Image and package have the names of project.toml and the released version. No clone is needed."""
     text = front_page.start(PUBLISHED)
-
     assert "ghcr.io/zz-home-probe/gitdailies:9.8.7" in text
     assert "'gitdailies-integrations[all]==9.8.7'" in text
     assert "clone" not in text
@@ -68,10 +61,8 @@ def test_the_command_is_on_the_path_after_what_the_page_shows() -> None:
     """What `gitdailies up` prints to paste begins with `gitdailies`; `uvx` alone would not put it there."""
     lines = commands(front_page.start(PUBLISHED))
 
-    assert lines[-2:] == [
-        ["uv", "tool", "install", "gitdailies-integrations[all]==9.8.7"],
-        ["gitdailies", "up"],
-    ]
+    install = ["uv", "tool", "install", "gitdailies-integrations[all]==9.8.7"]
+    assert lines[-2:] == [install, ["gitdailies", "up"]]
 
 
 def test_a_name_alone_is_not_published() -> None:
@@ -83,7 +74,6 @@ def test_a_name_alone_is_not_published() -> None:
 def test_each_flag_that_is_named_exists() -> None:
     """The flags for ports on the front page are options of `gitdailies up`."""
     flags = set(re.findall(r"`(--[a-z-]+port)`", README))
-
     assert len(flags) == 3
     assert flags <= {name for parameter in up.params for name in parameter.opts}
 

@@ -13,10 +13,13 @@ from typing import Literal
 from urllib.parse import unquote, urldefrag
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from gitdailies_dora.pages.frame.documentation import place
 from gitdailies_dora.pages.settings import page_list
 from playwright.sync_api import Browser
+
+from tests.browser.conftest import axe_faults
+from tests.support.forms import short_and_long
+from tests.support.once import made_once
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,9 +48,12 @@ class Links(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built site."""
-    folder = tmp_path_factory.mktemp("site")
+def site() -> Path:
+    """The built site, the same for all processes of a run."""
+    return made_once("docs site", build) / "site"
+
+
+def build(folder: Path) -> None:
     # Where the network can be switched off, it is.
     offline = subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode == 0
     done = subprocess.run(
@@ -58,7 +64,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return folder / "site"
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +73,8 @@ def read(site: Path) -> dict[Path, Links]:
 
 def test_every_page_is_built(site: Path) -> None:
     """Each page of the tree exists as HTML, and as Markdown for programs."""
-    missing = [
-        page
-        for page in page_list.read(ROOT).pages()
-        for path in (site / place(page), (site / place(page)).with_suffix(".html"))
-        if not path.is_file()
-    ]
-
+    pages = [site / place(page) for page in page_list.read(ROOT).pages()]
+    missing = [one for page in pages for one in (page, page.with_suffix(".html")) if not one.is_file()]
     assert missing == []
     assert len(list(site.rglob("*.html"))) > 60
 
@@ -93,19 +93,14 @@ def test_every_link_leads_to_a_page_and_a_place_in_it(site: Path, read: dict[Pat
             aim = aim / "index.html" if aim.is_dir() else aim
             if not aim.is_file() or (place and aim in read and unquote(place) not in read[aim].places):
                 dead.append(f"{file.relative_to(site)}: {link}")
-
     assert dead == []
 
 
 def test_nothing_is_loaded_from_elsewhere(site: Path, read: dict[Path, Links]) -> None:
     """No page loads a script, a style, a font or a picture of another host."""
     outside = {link for links in read.values() for link in links.loaded if re.match(r"(https?:)?//", link)}
-    styles = [
-        file.name
-        for file in site.rglob("*.css")
-        if re.search(r"url\(['\"]?(https?:)?//|@import", file.read_text("utf-8"))
-    ]
-
+    imported = re.compile(r"url\(['\"]?(https?:)?//|@import")
+    styles = [file.name for file in site.rglob("*.css") if imported.search(file.read_text("utf-8"))]
     assert (outside, styles) == (set(), [])
 
 
@@ -113,7 +108,6 @@ def test_programs_find_every_page(site: Path) -> None:
     """Each link of llms.txt leads to the text of a page, and llms-full.txt has them all."""
     listed = re.findall(r"^- \[.+?\]\((.+?)\)", (site / "llms.txt").read_text("utf-8"), re.MULTILINE)
     full = (site / "llms-full.txt").read_text("utf-8")
-
     assert len(listed) == len(list(page_list.read(ROOT).pages()))
     for path in listed:
         assert (site / path).read_text("utf-8") in full
@@ -138,19 +132,18 @@ def served(site: Path) -> Iterator[str]:
 THEME = "landmark-unique"
 
 
+@short_and_long("every", short=False, long=True)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_can_be_read_by_everybody(
-    browser: Browser, served: str, scheme: Literal["light", "dark"]
+    browser: Browser, served: str, scheme: Literal["light", "dark"], every: bool
 ) -> None:
     """axe finds no fault of contrast, names or structure, in light and in dark."""
     found = []
     with browser.new_page(color_scheme=scheme) as page:
         for path in ("index.html", "do/not-counted.html", "start/pagerduty-and-circleci.html"):
             page.goto(f"{served}/{path}")
-            page.evaluate(Axe().axe_script)
-            faults = page.evaluate("axe.run({resultTypes: ['violations']}).then(found => found.violations)")
+            faults = axe_faults(page, every=every)
             found += [(path, fault["id"]) for fault in faults if fault["id"] != THEME]
-
     assert found == []
 
 
@@ -167,6 +160,5 @@ def test_a_reader_searches_and_asks_no_other_host(browser: Browser, served: str)
         page.locator("a[href*='rotate-a-secret.html?h=']").first.click()
         page.wait_for_url("**/do/rotate-a-secret.html*")
         heading = page.get_by_role("heading", level=1).inner_text()
-
     assert heading.startswith("Rotate a secret")
     assert {url for url in asked if not url.startswith((served, "data:", "blob:"))} == set()

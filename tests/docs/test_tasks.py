@@ -29,7 +29,6 @@ def test_a_page_begins_with_its_promise(page: Path) -> None:
     """Right below the title is one paragraph: for whom the page is, and what they have at the end."""
     text = page.read_text("utf-8")
     promise = page_list.promise(text)
-
     assert promise is not None, "expected `**For:** … **At the end:** …` below the title"
     assert text.split("\n\n")[1].startswith("**For:** ")
     assert len(" ".join(promise).split()) <= 60
@@ -61,7 +60,6 @@ def test_no_page_is_a_wall_of_text(page: Path) -> None:
 def test_the_site_has_every_page_once() -> None:
     """The site's tree has each page of docs/ once, each at an address of its own."""
     listed = list(page_list.read(ROOT).pages())
-
     assert {named(page) for page in PAGES} <= set(listed)
     assert len(listed) == len(set(listed))
     assert len({place(page) for page in listed}) == len(listed)
@@ -72,7 +70,6 @@ def test_every_page_can_be_reached_from_the_first(page: Path) -> None:
     """The first page of the documentation, or a page that it links to, links to this one."""
     first = ROOT / "docs" / "README.md"
     near = {first, *linked(first)}
-
     assert page in near | {target for one in near for target in linked(one)}
 
 
@@ -103,5 +100,4 @@ def test_configuration_of_a_task_loads(text: str, tmp_path: Path) -> None:
     for name, copied in (("opsgenie", "opsgenie"), ("lantern", "rootly"), ("shipit", "jenkins")):
         (tmp_path / f"packs/{name}.yaml").write_text(shipped.text(copied))
     (tmp_path / "gitdailies.yml").write_text(text if text.startswith("gitdailies:") else ENOUGH + text)
-
     assert load(tmp_path / "gitdailies.yml").gitdailies.url

@@ -41,13 +41,9 @@ SHORT = (
 COMBINATIONS = [(name, way) for name in PROFILES for way in WAYS if is_possible(way, PROFILES[name])]
 
 
+_made = cache(truth.make)
 # By figure: how far off it is at most, and in which combination.
 _worst: dict[str, tuple[float, str]] = {}
-
-
-@cache
-def _made(name: str, folder: Path) -> Repository:
-    return truth.make(name, folder)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +54,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         print(f"{figure:40} {100 * off:6.2f} % off  {where}")
 
 
+@pytest.fixture
+def repository(name: str, folder: Path, request: pytest.FixtureRequest) -> Repository:
+    """Three months of it, in the short form nine weeks: it may have another name from the seventh on."""
+    return _made(name, folder, truth.DAYS if request.node.get_closest_marker("long") else 63)
+
+
 @pytest.mark.parametrize(
     ("name", "way", "really"),
     [
@@ -65,9 +67,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         *(pytest.param(*one, 2, id=f"{one[0]}-{one[1]}", marks=pytest.mark.long) for one in COMBINATIONS),
     ],
 )
-def test_a_way_of_reporting_tells_the_truth(name: str, way: str, really: int, folder: Path) -> None:
+def test_a_way_of_reporting_tells_the_truth(
+    repository: Repository, name: str, way: str, really: int, folder: Path
+) -> None:
     """Deploys, lead times, incidents, failures and remedies are true, or unknown for a true reason."""
-    repository = _made(name, folder)
     found = compare(repository, reported(repository, way, folder, really=really))
     for figure, off in found.off.items():
         _worst[figure] = max(_worst.get(figure, (0.0, "")), (off, f"{name}, {way}"))
@@ -83,9 +86,10 @@ def test_a_way_of_reporting_tells_the_truth(name: str, way: str, really: int, fo
         pytest.param("harbor", "step with paths, then webhook", marks=pytest.mark.long),
     ],
 )
-def test_a_server_has_the_same_figures(name: str, way: str, folder: Path, tmp_path: Path) -> None:
+def test_a_server_has_the_same_figures(
+    repository: Repository, way: str, folder: Path, tmp_path: Path
+) -> None:
     """A DORA server that takes these events one by one answers with the figures of the pure functions."""
-    repository = _made(name, folder)
     told = reported(repository, way, folder)
     expected = compare(repository, told).figures
     store = tmp_path / "dora.db"

@@ -1,9 +1,9 @@
 """The company: repositories whose whole history is known, made by chance from a seed.
 
-A repository is three months of work. On each weekday commits land on main: directly, squashed, or by a merge
-of a branch. Some evenings main is released. A release may fail: then an incident begins, and a rollback or a
-revert follows. Jobs are run again, go on to other regions, or are slow. Incidents that no deploy caused
-begin at any time.
+A repository is three months of work, or less. On each weekday commits land on main: directly, squashed, or by
+a merge of a branch. Some evenings main is released. A release may fail: then an incident begins, and a
+rollback or a revert follows. Jobs are run again, go on to other regions, or are slow. Incidents that no
+deploy caused begin at any time.
 
 What is true is known because it was made so. `Job.of` says which deploy a job is a part of, `Job.brought`
 is what git's ancestry says, and `Incident.cause` is the job that caused it. Nothing here uses the product.
@@ -179,16 +179,16 @@ def ancestors(commits: Mapping[str, Commit], sha: str) -> set[str]:
     return found
 
 
-def make(name: str, folder: Path, seed: int = 1) -> Repository:
+def make(name: str, folder: Path, days: int = DAYS) -> Repository:
     """Make a repository of the company in *folder*, with its git repository."""
-    profile, path = PROFILES[name], folder / f"{name}.git"
-    odds = random.Random(f"{name} {seed}")
+    profile, path = PROFILES[name], folder / f"{name}-{days}.git"
+    odds = random.Random(f"{name} 1")
     with _importing(path) as git:
         work = _Work(profile, git, odds)
-        for day in range(DAYS):
+        for day in range(days):
             if day % 7 < 5:
                 work.weekday(BEGAN + day * DAY)
-        work.unrelated()
+        work.unrelated(days)
         git.name("main", work.tip)
     jobs = _with_brought(work.jobs, git.commits)
     return Repository(profile, path, git.commits, tuple(work.pushes), jobs, tuple(work.incidents))
@@ -383,9 +383,9 @@ class _Work:
         name = names_of(self.profile, tool)[service]
         self.incidents.append(Incident(number, tool, name, began, ended, cause and cause.number))
 
-    def unrelated(self) -> None:
+    def unrelated(self, days: int) -> None:
         """Let incidents begin that no deploy caused: on some Sundays, and in some nights."""
-        for week in range(0, DAYS // 7, 3):
+        for week in range(0, days // 7, 3):
             for day, hour in ((6, 3), (2, 23)):
                 began = BEGAN + (7 * week + day) * DAY + self.odds.randrange(hour * HOUR, hour * HOUR + HOUR)
                 self._incident(self.odds.choice(self.profile.services), began, began + 40 * MINUTE, None)
