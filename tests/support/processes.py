@@ -124,7 +124,9 @@ def ended(
     own, as it sets up the log of its process, and so has what finds other code on its path.
     """
     serves = arguments[0] in _SERVERS and (len(arguments) == 1 or arguments[1].startswith("-"))
-    if serves or environ.get("PYTHONPATH") != os.environ.get("PYTHONPATH"):
+    if (serves and "--invite-owner" not in arguments) or environ.get("PYTHONPATH") != os.environ.get(
+        "PYTHONPATH"
+    ):
         return subprocess.run(
             [*_COMMAND, *arguments], cwd=folder, env=environ, input=given, capture_output=True, text=True
         )

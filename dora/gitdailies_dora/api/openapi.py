@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document, made of the table of operations, the classes of the answers, and core's kinds."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
@@ -60,6 +61,7 @@ _OF_SERVER = (
 Json: TypeAlias = dict[str, Any]
 
 
+@cache
 def document() -> Json:
     """Return the document; `info.x-gitdailies-receiver` shows senders that all our fields are accepted."""
     table = [*(one for group in (EventApi, *READING) for _, one in endpoints_of(group)), *_OF_SERVER]
@@ -252,11 +254,7 @@ def _value(field: Field) -> Json:
         return {"type": "array", "items": {"type": "string"}}
     if field.type.form == "commits":
         parents = {"type": "array", "items": {"type": "string"}}
-        commit = {
-            "sha": {"type": "string"},
-            "time": _TIME,
-            "parents": parents,
-            "outside": {"type": "boolean"},
-        }
+        sha, outside = {"type": "string"}, {"type": "boolean"}
+        commit = {"sha": sha, "time": _TIME, "parents": parents, "outside": outside}
         return {"type": "array", "items": {"type": "object", "required": ["sha"], "properties": commit}}
     return {"type": "string", "enum": list(field.type.words)} if field.type.words else {"type": "string"}

@@ -17,16 +17,17 @@ from gitdailies_server.storage.sqlite import SqliteDatabase, connect
 from tests.support.databases import KINDS
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver, in_process, in_thread
+from tests.support.forms import short_and_long
 
-ROUNDS = 3
 SENDERS = 4
 
 
+@short_and_long("rounds", short=2, long=5)
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_202_survives_kill_9(kind: str, address: str) -> None:
+def test_every_202_survives_kill_9(kind: str, rounds: int, address: str) -> None:
     """After kills under load the store has every accepted event exactly once."""
     accepted, sent = set(), set()
-    for number in range(ROUNDS):
+    for number in range(rounds):
         with in_process(address) as (receiver, process):
             key = receiver.key(f"round-{number}")
             senders = [

@@ -13,12 +13,14 @@ import requests
 from gitdailies_connection.addresses import Listen
 from gitdailies_connection.config.sections.settings import DoraSettings
 from gitdailies_core.errors import ConfigurationError, StoreUnavailable
+from gitdailies_dora.derived import worker
 from gitdailies_dora.derived.worker import Deriver
 from gitdailies_dora.events import store as event_store
 from gitdailies_dora.events.problem import StoreTimeout
 from gitdailies_dora.events.store import open_store
 from gitdailies_server import readiness
 from gitdailies_server.readiness import Readiness
+from gitdailies_server.storage import group_commit
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.databases import KINDS
@@ -35,7 +37,8 @@ def store(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def busy(store: Path) -> Iterator[Receiver]:
+def busy(store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    monkeypatch.setattr(worker, "PAUSE_SECONDS", 0.05)
     with in_thread(store, status=Listen("127.0.0.1", free_port())) as receiver:
         yield receiver
 
@@ -58,9 +61,11 @@ def status(url: str) -> int:
 
 def test_readiness_really_writes(busy: Receiver, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another process holds the file, both listeners say not ready, yet alive; then ready again."""
-    monkeypatch.setattr(readiness, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(readiness, "READY_SECONDS", 0.0)
     urls = (busy.url, busy.status_url)
     assert [status(f"{url}/readyz") for url in urls] == [200, 200]
+    for module in (readiness, group_commit):
+        monkeypatch.setattr(module, "ANSWER_SECONDS", 0.1)
     with closing(sqlite3.connect(store, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         eventually(lambda: [status(f"{url}/readyz") for url in urls] == [503, 503])

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
@@ -19,7 +20,7 @@ from gitdailies_core.errors import StoreUnavailable
 from gitdailies_dora.accounts.keys.key_store import all_keys, create_key
 from gitdailies_dora.accounts.people_store import invite_owner
 from gitdailies_dora.events import readers
-from gitdailies_dora.events.problem import Refusal, refusal
+from gitdailies_dora.events.problem import Refusal
 from gitdailies_dora.events.readers import Readers
 from gitdailies_dora.events.store import open_store
 from gitdailies_dora.sql.database import ReadPool
@@ -27,6 +28,7 @@ from gitdailies_server.storage.database import Database
 
 from tests.support.databases import KINDS
 from tests.support.dora.payloads import body
+from tests.support.dora.questions import answer_of_process, no_table, refused, slow, wrong
 from tests.support.dora.running import at, in_thread
 from tests.support.dora.visitor import Visitor
 from tests.support.figures.asking import worked
@@ -55,10 +57,6 @@ async def started(database: Database, small_events: int = -1) -> AsyncIterator[R
         yield found
 
 
-def answer_of_process(session: Any) -> tuple[int, int]:
-    return os.getpid(), len(all_keys(session))
-
-
 def is_running(process: int) -> bool:
     try:
         return Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"
@@ -70,23 +68,6 @@ async def two_processes(found: Readers) -> set[int]:
     """Start as many processes as may run."""
     asked = await asyncio.gather(found.ask(answer_of_process), found.ask(answer_of_process))
     return {process for process, _ in asked}
-
-
-def slow(_session: Any, seconds: float = 60) -> int:
-    time.sleep(seconds)
-    return os.getpid()
-
-
-def wrong(_session: Any) -> None:
-    raise KeyError("gdk_secret")
-
-
-def refused(_session: Any) -> None:
-    raise refusal("busy", "being derived", Retry_After="60")
-
-
-def no_table(session: Any) -> None:
-    session.execute("SELECT 1 FROM nothing")
 
 
 @in_loop
@@ -175,7 +156,7 @@ async def serve_until_killed(path: str) -> None:
     """Print the processes of a server, and ask one of them for something short; then wait."""
     async with started(at(f"sqlite:{path}")) as found:
         print(*await two_processes(found), flush=True)
-        await found.ask(partial(slow, seconds=2))
+        await found.ask(partial(slow, seconds=1))
         await asyncio.sleep(60)
 
 
@@ -212,7 +193,9 @@ async def test_intake_does_not_wait_for_questions(
     monkeypatch.setattr(readers, "SMALL_EVENTS", small_events)
     store = open_store(database())
     store.start()
-    asked = [asyncio.create_task(store.ask(partial(slow, seconds=3))) for _ in range(20)]
+    enough = threading.Event()
+    work = slow if small_events < 0 else lambda _: enough.wait(60)
+    asked = [asyncio.create_task(store.ask(work)) for _ in range(20)]
     await asyncio.sleep(0.2)
     for number in range(20):
         assert await store.find_key(b"no such key") is None
@@ -222,6 +205,7 @@ async def test_intake_does_not_wait_for_questions(
     assert not any(task.done() for task in asked)
     for task in asked:
         task.cancel()
+    enough.set()
     await asyncio.gather(*asked, return_exceptions=True)
     await store.close()
 

@@ -14,7 +14,13 @@ from gitdailies_server.logging import setup
 async def main(store: str, *options: str) -> None:
     setup.configure()
     stop = asyncio.Event()
-    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        loop.remove_reader(sys.stdin)  # its end can be read again and again
+        stop.set()
+
+    loop.add_reader(sys.stdin, end)
     await serve(
         listen=Listen("127.0.0.1", 0),
         store=database_of(StoreSetting.parse(store, Path.cwd())),

@@ -8,7 +8,7 @@ import pytest
 import requests
 from gitdailies_dora.accounts.people_store import invite_owner
 
-from tests.support.dora.running import Receiver
+from tests.support.dora.running import Receiver, migrated, session
 
 PASSWORD = "nine quiet larks at dawn"
 
@@ -17,7 +17,7 @@ class Visitor:
     """A browser without a screen: cookies, and forms with their values."""
 
     def __init__(self, receiver: Receiver) -> None:
-        self.session = requests.Session()
+        self.session = session()
         self.url = receiver.url
 
     def get(self, path: str, **more: Any) -> requests.Response:
@@ -64,7 +64,9 @@ def cells_of(table: str, between: str = " ") -> list[list[str]]:
 
 def owner_of(receiver: Receiver) -> Visitor:
     visitor = Visitor(receiver)
-    assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
+    with migrated():
+        link = invite_owner(receiver.store)
+    assert visitor.join(link, "Kim").status_code == 303
     return visitor
 
 
