@@ -39,9 +39,7 @@ def test_servers_at_rest_leave_the_machine_alone(tmp_path: Path) -> None:
     (tmp_path / "gitdailies.yml").write_text(RELAY)
     environ = {"GITDAILIES_WEBHOOK_KEY": "k" * 20, "PAGERDUTY_SECRET": "s" * 20}
     with ExitStack() as stack:
-        servers = [
-            stack.enter_context(running(*given, folder=tmp_path, environ=environ)) for given in SERVERS
-        ]
+        servers = [stack.enter_context(running(*one, folder=tmp_path, environ=environ)) for one in SERVERS]
         # On a busy machine, the work that is done once, at the start, takes longer than a second.
         eventually(lambda: max(woken for _, woken in used(servers, 1.0)) < MOST_WAKES_A_SECOND)
         for server, (taken, woken) in zip(servers, used(servers, SECONDS), strict=True):
