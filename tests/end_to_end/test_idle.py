@@ -2,11 +2,11 @@
 
 import os
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
-
-from tests.support.processes import eventually, running
+from tests.support.processes import Server, eventually, running
 
 SECONDS = 3.0
 # A loop without a wait would use a whole core, and one that polls would wake the processor.
@@ -19,10 +19,7 @@ services: {"*": {repo: "larkspur/{service}"}}
 sources:
   pagerduty: {adapter: pagerduty, secrets: [{env: PAGERDUTY_SECRET}]}
 """
-SERVERS = {
-    "dora": ("dora", "--listen", "127.0.0.1:0", "--store", "sqlite:dora.db"),
-    "relay": ("relay",),
-}
+SERVERS = ("dora", "--listen", "127.0.0.1:0", "--store", "sqlite:dora.db"), ("relay",)
 
 
 def cpu_seconds(process: int) -> float:
@@ -37,23 +34,24 @@ def wakes(process: int) -> int:
     return sum(int(line.split()[1]) for lines in found for line in lines if line.startswith("voluntary_"))
 
 
-@pytest.mark.parametrize("name", SERVERS)
-def test_a_server_at_rest_leaves_the_machine_alone(name: str, tmp_path: Path) -> None:
-    """An idle server uses less than a sixth of a core, and wakes a few times a second."""
+def test_servers_at_rest_leave_the_machine_alone(tmp_path: Path) -> None:
+    """Each idle server uses less than a sixth of a core, and wakes a few times a second."""
     (tmp_path / "gitdailies.yml").write_text(RELAY)
     environ = {"GITDAILIES_WEBHOOK_KEY": "k" * 20, "PAGERDUTY_SECRET": "s" * 20}
-    with running(*SERVERS[name], folder=tmp_path, environ=environ) as server:
-        pid = server.process.pid
+    with ExitStack() as stack:
+        servers = [stack.enter_context(running(*one, folder=tmp_path, environ=environ)) for one in SERVERS]
         # On a busy machine, the work that is done once, at the start, takes longer than a second.
-        eventually(lambda: rate_of_wakes(pid, 1.0) < MOST_WAKES_A_SECOND)
-        before = cpu_seconds(pid), wakes(pid)
-        time.sleep(SECONDS)
-        taken, woken = cpu_seconds(pid) - before[0], wakes(pid) - before[1]
-    assert taken < MOST_OF_A_CORE * SECONDS
-    assert woken < MOST_WAKES_A_SECOND * SECONDS
+        eventually(lambda: max(woken for _, woken in used(servers, 1.0)) < MOST_WAKES_A_SECOND)
+        for server, (taken, woken) in zip(servers, used(servers, SECONDS), strict=True):
+            assert taken < MOST_OF_A_CORE, server
+            assert woken < MOST_WAKES_A_SECOND, server
 
 
-def rate_of_wakes(process: int, seconds: float) -> float:
-    before = wakes(process)
+def used(servers: Sequence[Server], seconds: float) -> list[tuple[float, float]]:
+    """Return how much of a core each server takes from now on, and how often it wakes in a second."""
+    before = [(cpu_seconds(one.process.pid), wakes(one.process.pid)) for one in servers]
     time.sleep(seconds)
-    return (wakes(process) - before) / seconds
+    return [
+        ((cpu_seconds(one.process.pid) - cpu) / seconds, (wakes(one.process.pid) - number) / seconds)
+        for one, (cpu, number) in zip(servers, before, strict=True)
+    ]

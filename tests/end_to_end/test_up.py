@@ -4,9 +4,10 @@ import json
 import re
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from gitdailies_cli.commands.start import up
+from gitdailies_cli.commands.start import demo, up
 from gitdailies_connection.config.load import load
 
 from tests.support.dora.running import Receiver
@@ -73,27 +74,26 @@ def alone(tmp_path):
     running.process.stop()
 
 
+@pytest.fixture(autouse=True)
+def short_incidents(monkeypatch):
+    """A demo in this process waits one second for the end. The lines that are pasted wait as ever."""
+    monkeypatch.setattr(demo, "_LASTS_SECONDS", 1)
+
+
 def test_each_line_gives_one_event_at_every_paste(started):
-    """The lines give a deploy, or an incident of each vendor and its end."""
-    assert len(started.lines) == 4
-    sources = []
-    for command_line in started.lines:
-        before = started.events()
-        started.paste(command_line)
-        ends = " deploy" not in command_line
-        new = started.new_events(before, 1 + ends)
+    """The lines give a deploy, or an incident of each vendor and its end. The last line prints them."""
+    before = started.events()
+    with ThreadPoolExecutor() as pool:
+        printed = list(pool.map(started.paste, started.lines))
+    new = started.new_events(before, 7)
 
-        assert [event["kind"] for event in new[1:]] == ["incidentResolved"] * ends
-        assert {event["repo"] for event in new} == {"larkspur/checkout-api"}
-        sources.append(new[0].get("source", new[0]["kind"]))
-    assert sources == ["deployed", "pagerduty", "datadog", "squadcast"]
-
-
-def test_the_last_line_shows_what_has_arrived(started):
-    """The command prints the events."""
-    started.paste(started.lines[0])
-
-    assert '"kind": "deployed"' in started.paste(started.listing)
+    vendors = "pagerduty", "datadog", "squadcast"
+    assert [text.partition(": accepted by ")[0] for text in printed] == ["deploy", *vendors]
+    assert {event["repo"] for event in new} == {"larkspur/checkout-api"}
+    incidents = [f"incident{word} {name}" for word in ("Resolved", "Started") for name in sorted(vendors)]
+    assert sorted(f"{one['kind']} {one.get('source')}" for one in new) == ["deployed None", *incidents]
+    listed = started.paste(started.listing)
+    assert [one["id"] for one in new if one["id"] not in listed] == []
 
 
 def test_a_demo_without_names_sends_a_deploy_and_an_incident(started):
@@ -229,7 +229,7 @@ def test_the_pages_are_connected_to_the_relay(started):
     link = re.search(r"/join/[\w-]+", invited.stdout + invited.stderr)[0]
     owner = Visitor(Receiver(f"http://127.0.0.1:{started.ports[0]}", started.data / "dora.db"))
     assert owner.join(link, "Kim").status_code == 303
-    started.paste(next(line for line in started.lines if "pagerduty" in line))
+    command("demo", "pagerduty", cwd=started.folder)
     eventually(lambda: "incident.triggered" in owner.get("/deliveries").text)
     page = owner.get("/settings/services").text
     assert "Not mapped yet: 0 services" in page
@@ -263,34 +263,27 @@ def test_a_taken_port_names_the_flag_to_change(started, tmp_path):
     )
 
 
-def test_a_second_start_finds_everything(started):
-    """After Ctrl-C and a second start, the events are still stored and the printed commands still work."""
+def test_a_second_start_elsewhere_finds_everything(started):
+    """After Ctrl-C and a start with other ports, which go into gitdailies.yml, all is there and found."""
     before = started.events()
-    started.paste(started.lines[1])
-    before += started.new_events(before, 2)
+    started.paste(started.lines[0])
+    before += started.new_events(before, 1)
     secrets = {name: (started.data / name).read_text() for name in SECRETS}
+    file, old = started.data / "gitdailies.yml", started.ports
+    text = file.read_text()
 
     assert started.process.stop() == 0
     assert "Traceback" not in started.process.printed
+    started.ports = free_port(), free_port()
     started.start("second")
 
     assert started.events() == before
     assert {name: (started.data / name).read_text() for name in SECRETS} == secrets
     started.paste(started.lines[2])
     eventually(lambda: len(started.events()) == len(before) + 2)
-
-
-def test_other_ports_are_written_where_commands_look(alone):
-    """A start with other ports writes them into gitdailies.yml, where other commands find the servers."""
-    assert alone.process.stop() == 0
-    file, old = alone.data / "gitdailies.yml", alone.ports
-    before = file.read_text()
-    alone.ports = free_port(), free_port()
-    alone.start("elsewhere")
-
-    assert "runs, version" in command("relay", "status", cwd=alone.folder).stdout
-    assert command("deploy", "--repo", "a/b", "--sha", "4f0c2d6b" * 5, cwd=alone.folder).returncode == 0
-    changed = [line for line in file.read_text().splitlines() if line not in before.splitlines()]
+    assert "runs, version" in command("relay", "status", cwd=started.folder).stdout
+    assert command("deploy", "--repo", "a/b", "--sha", "4f0c2d6b" * 5, cwd=started.folder).returncode == 0
+    changed = [line for line in file.read_text().splitlines() if line not in text.splitlines()]
     assert [line.split(":")[0].strip() for line in changed] == ["url", "listen", "status"]
     assert not any(str(port) in line for port in old for line in changed)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -308,29 +301,29 @@ def test_the_port_of_the_status_is_a_free_one_beside_the_relay(tmp_path, relay, 
     assert again.relay.status.port == status
 
 
-def test_a_port_set_in_another_way_is_named(alone):
+def test_a_port_set_in_another_way_is_named(tmp_path, capsys):
     """If the file sets the port in another way, it is left unchanged and the start prints what to set."""
-    assert alone.process.stop() == 0
-    file = alone.data / "gitdailies.yml"
+    flags = up.Flags(None, 8700, 8801, None)
+    file = up._prepare(tmp_path, flags)
     text = file.read_text().replace("  listen:", "  # listen:")
     file.write_text(text)
-    alone.start("left as it is")
+    up._store_ports(file, up._with_flags(load(file), flags))
 
     assert file.read_text() == text
-    assert "set relay.listen to" in alone.process.printed
+    assert "set relay.listen to 127.0.0.1:8801," in capsys.readouterr().err
 
 
-def test_ports_that_cannot_be_written_end_no_server(alone):
+def test_ports_that_cannot_be_written_end_no_server(tmp_path):
     """If the file cannot be written, the servers still run, and the start prints the reason."""
-    assert alone.process.stop() == 0
-    in_the_way = alone.data / "gitdailies.yml.part"
-    in_the_way.mkdir()
-    alone.ports = free_port(), free_port()
-    alone.start("in the way")
-    in_the_way.rmdir()
+    data = tmp_path / "gitdailies-data"
+    up._prepare(data, up.Flags(None, None, None, None))
+    (data / "gitdailies.yml.part").mkdir()
+    running = Started(tmp_path)
+    events = running.events()
+    running.process.stop()
 
-    assert "cannot write the ports: is a directory" in alone.process.printed
-    assert alone.events() == []
+    assert "cannot write the ports: is a directory" in running.process.printed
+    assert events == []
 
 
 def test_no_secret_is_printed_or_logged(started):

@@ -9,7 +9,7 @@ import click
 import pytest
 from gitdailies_cli.main import gitdailies
 
-from tests.support.machine import environment
+from tests.support.machine import command, environment
 
 PRINT_DATA = {
     *("check", "deploy", "erase", "metrics", "sources", "translate", "why"),
@@ -78,11 +78,10 @@ DEPLOY = ("deploy", "--repo", "a/b", "--sha", "a" * 40, "--environment", "produc
 @pytest.mark.parametrize("arguments", [("--help",), ("keys", "list"), ("keys", "list", "--json"), DEPLOY])
 def test_output_that_cannot_be_written_is_one_line(tmp_path, arguments):
     """If standard output is a full disk, any command ends with code 1 and a message, not a traceback."""
-    program = (sys.executable, "-m", "gitdailies_cli")
-    around = {"cwd": tmp_path, "env": environment(), "text": True}
-    subprocess.run([*program, "keys", "create", "ci"], capture_output=True, check=True, **around)
+    program, around = (sys.executable, "-m", "gitdailies_cli"), {"cwd": tmp_path, "env": environment()}
+    assert command("keys", "create", "ci", cwd=tmp_path).returncode == 0
     with Path("/dev/full").open("w") as full:
-        ran = subprocess.run([*program, *arguments], stdout=full, stderr=subprocess.PIPE, **around)
+        ran = subprocess.run([*program, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, **around)
 
     assert ran.returncode == 1
     assert ran.stderr == "gitdailies: cannot write everything: no space left on device\n"

@@ -159,7 +159,7 @@ def test_without_a_server_it_says_what_to_set(run, name):
 
 
 class Followed:
-    """A server of a test alone, and the command that follows it."""
+    """A server of its own, and the command that follows it."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -177,9 +177,9 @@ class Followed:
         assert command("deploy", *given, cwd=self.folder, env=sends).returncode == 0
 
 
-@pytest.fixture
-def followed(tmp_path):
-    running = Followed(tmp_path)
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory):
+    running = Followed(tmp_path_factory.mktemp("followed"))
     yield running
     running.command.stop()
     running.server.process.stop()

@@ -13,7 +13,7 @@ from gitdailies_dora.accounts.audit import read_audit
 from gitdailies_dora.sql.database import transaction
 from mcp import Client
 
-from tests.support.dora.assistant import answers, asks, text_of
+from tests.support.dora.assistant import Assistant, assistant, text_of
 from tests.support.dora.made_up_week import OPEN, TEAMS, events_of
 from tests.support.dora.running import Receiver, in_thread
 from tests.support.dora.visitor import owner_of
@@ -53,28 +53,22 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="module")
-def reader(week: Receiver) -> str:
-    return week.key("assistant", "read")
+def reader(week: Receiver) -> Iterator[Assistant]:
+    with assistant(week.url, week.key("assistant", "read")) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
-def corrector(week: Receiver) -> str:
-    return week.key("lead", "read", "correct")
+def corrector(week: Receiver) -> Iterator[Assistant]:
+    with assistant(week.url, week.key("lead", "read", "correct")) as started:
+        yield started
 
 
-def refused(url: str, key: str, folder: Path, *call: Any) -> str:
-    """Return the sentence of a tool error."""
-
-    async def talk(client: Client) -> str:
-        found = await client.call_tool(*call)
-        assert (found.is_error, found.structured_content) == (True, None)
-        return text_of(found.content[0])
-
-    return asks(url, key, folder, talk)
+async def names_of(client: Client) -> list[str]:
+    return [tool.name for tool in (await client.list_tools()).tools]
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_every_tool_answers(week: Receiver, reader: str, tmp_path: Path, mode: str) -> None:
+def test_every_tool_answers(week: Receiver, reader: Assistant) -> None:
     """The client of either protocol lists and calls every tool, with data that is also the text."""
 
     async def talk(client: Client) -> None:
@@ -87,10 +81,12 @@ def test_every_tool_answers(week: Receiver, reader: str, tmp_path: Path, mode: s
             assert json.loads(text_of(found.content[0])) == found.structured_content
             assert found.structured_content["page"].startswith(week.url)
 
-    asks(week.url, reader, tmp_path, talk, mode)
+    reader.asks(talk)
+    with assistant(week.url, reader.key, "legacy") as legacy:
+        legacy.asks(talk)
 
 
-def test_tools_say_what_they_do(week: Receiver, corrector: str, tmp_path: Path) -> None:
+def test_tools_say_what_they_do(corrector: Assistant) -> None:
     """Only correct changes something. Each says that texts are data, and describes all that it takes."""
 
     async def talk(client: Client) -> None:
@@ -105,14 +101,14 @@ def test_tools_say_what_they_do(week: Receiver, corrector: str, tmp_path: Path) 
                 field for field, one in fields.items() if not ("description" in one or "enum" in one)
             ] == []
 
-    asks(week.url, corrector, tmp_path, talk)
+    corrector.asks(talk)
 
 
-def test_the_numbers_are_those_of_the_interface(week: Receiver, reader: str, tmp_path: Path) -> None:
+def test_the_numbers_are_those_of_the_interface(week: Receiver, reader: Assistant) -> None:
     """Each figure of an answer is the one of the API, and a rate has its range and what is not sure."""
     asked = ("figures", WEEK), ("series", {**WEEK, "by": "team", "compare": "before"})
-    figures, series, review = answers(week.url, reader, tmp_path, *asked, ("review", {"week": "2026-W14"}))
-    expected = week.get(reader, "/api/metrics", **WEEK).json()
+    figures, series, review = reader.answers(*asked, ("review", {"week": "2026-W14"}))
+    expected = week.get(reader.key, "/api/metrics", **WEEK).json()
     added = {name: figures["answer"]["figures"].pop(name) for name in ("inWords", "notSure")}
     assert figures["answer"]["figures"] == expected["figures"]
     assert added["inWords"] == (
@@ -125,21 +121,21 @@ def test_the_numbers_are_those_of_the_interface(week: Receiver, reader: str, tmp
         "failedDeploymentRecoveryTime.byRemedy: it rests on few deploys, 1; say the counts",
     ]
     assert figures["page"] == f"{week.url}/dora?from=2026-03-30&to=2026-04-06"
-    by_team = week.get(reader, "/api/metrics/series", **WEEK, by="team", compare="before").json()["groups"]
+    by_team = week.get(reader.key, "/api/metrics/series", **asked[1][1]).json()["groups"]
     for group, one in zip(series["answer"]["groups"], by_team, strict=True):
         assert group["total"] == {**one["total"], **{name: group["total"][name] for name in added}}
         assert group["change"] == one["change"]
         deploys = group["before"]["deploymentFrequency"]["deploys"]
         few = f"changeFailRate: it rests on few deploys, {deploys}; say the counts"
         assert few in group["before"]["notSure"]
-    listed = week.get(reader, "/api/review", week="2026-W14").json()
+    listed = week.get(reader.key, "/api/review", week="2026-W14").json()
     assert (review["answer"]["open"], review["answer"]["change"]) == (listed["open"], listed["change"])
     assert review["answer"]["happened"][0]["title"] == OPEN
 
 
-def test_what_does_not_count_is_listed(week: Receiver, reader: str, tmp_path: Path) -> None:
+def test_what_does_not_count_is_listed(week: Receiver, reader: Assistant) -> None:
     """Without an id, why has the events with a reason not to count, and no others. Each leads to its page."""
-    (found,) = answers(week.url, reader, tmp_path, ("why", WEEK))
+    (found,) = reader.answers(("why", WEEK))
     # Another test adds a repository of its own.
     events = [event for event in found["answer"]["events"] if event["repo"] != "larkspur/evil"]
     words = {event["id"]: [one["word"] for one in event["verdicts"]] for event in events}
@@ -156,12 +152,12 @@ def test_what_does_not_count_is_listed(week: Receiver, reader: str, tmp_path: Pa
     assert event["page"] == f"{week.url}/events/id?id={event['id']}"
 
 
-def test_each_link_opens(week: Receiver, corrector: str, tmp_path: Path) -> None:
+def test_each_link_opens(week: Receiver, corrector: Assistant) -> None:
     """A person who is signed in gets to a page from each answer, and from each event in it."""
     person = owner_of(week)
     correction = {"what": "rework", "id": "auth-03300904"}
     made = ("correct", {**correction, "reason": "a fix"}), ("correct", {**correction, "undo": True})
-    found = answers(week.url, corrector, tmp_path, *CALLS, *made)
+    found = corrector.answers(*CALLS, *made)
     pages = set(re.findall(r'"page": "([^"]*)"', json.dumps(found)))
     assert len(pages) > 20
     for page in pages:
@@ -169,7 +165,7 @@ def test_each_link_opens(week: Receiver, corrector: str, tmp_path: Path) -> None
         assert (answer.status_code, "/sign-in" in answer.url) == (200, False), page
 
 
-def test_what_is_live(week: Receiver, reader: str, tmp_path: Path) -> None:
+def test_what_is_live(week: Receiver, reader: Assistant) -> None:
     """It is the last deploy to each environment that counts, whatever came before it."""
     key = week.key("stage", "send")
     event = {"kind": "deployed", "repo": "larkspur/two", "commitSHA": "a" * 40}
@@ -180,20 +176,18 @@ def test_what_is_live(week: Receiver, reader: str, tmp_path: Path) -> None:
     ):
         sent = {**event, "id": id_, "environment": where, "time": time, "commitSHA": id_[-1] * 40}
         assert week.post(key, sent).status_code == 202
-    (found,) = answers(week.url, reader, tmp_path, ("live", {"repo": "larkspur/two"}))
+    (found,) = reader.answers(("live", {"repo": "larkspur/two"}))
     live = [(one["environment"], one["id"]) for one in found["answer"]["live"]]
     assert sorted(live) == [("production", "two-2"), ("staging", "two-3")]
 
 
-def test_a_correction_is_in_the_audit_trail_and_undone(
-    week: Receiver, corrector: str, tmp_path: Path
-) -> None:
+def test_a_correction_is_in_the_audit_trail_and_undone(week: Receiver, corrector: Assistant) -> None:
     """It changes the figures, has the person's reason and the key's name, and undo takes it back."""
     named = {"what": "not-failed", "id": "shop-04030900"}
     figures = ("figures", WEEK)
     correct = ("correct", {**named, "reason": "the index was slow before"})
     undo = ("correct", {**named, "undo": True})
-    made, after, undone, later = answers(week.url, corrector, tmp_path, correct, figures, undo, figures)
+    made, after, undone, later = corrector.answers(correct, figures, undo, figures)
     assert made["answer"] == {"status": "corrected", "id": "shop-04030900", "what": "not-failed"}
     assert undone["answer"]["status"] == "undone"
     failed = [one["answer"]["figures"]["changeFailRate"]["failed"] for one in (after, later)]
@@ -222,20 +216,18 @@ def test_a_correction_is_in_the_audit_trail_and_undone(
         ("failed", {"reason": "guess"}, "correct: it needs id"),
     ],
 )
-def test_each_correction(
-    week: Receiver, corrector: str, tmp_path: Path, what: str, more: dict[str, str], sentence: str
-) -> None:
+def test_each_correction(corrector: Assistant, what: str, more: dict[str, str], sentence: str) -> None:
     """Each word corrects what it says and can be undone. One that lacks a reason or a deploy is refused."""
     call = ("correct", {"what": what, **more})
     if sentence:
-        assert sentence in refused(week.url, corrector, tmp_path, *call)
+        assert sentence in corrector.refused(*call)
         return
     undo = ("correct", {"what": what, "id": more["id"], "undo": True})
-    made, undone = answers(week.url, corrector, tmp_path, call, undo)
+    made, undone = corrector.answers(call, undo)
     assert (made["answer"]["what"], undone["answer"]["what"]) == (what, what)
 
 
-def test_hostile_titles_stay_data(week: Receiver, reader: str, tmp_path: Path) -> None:
+def test_hostile_titles_stay_data(week: Receiver, reader: Assistant) -> None:
     """A title is only in its field, without characters that control anything; no instruction has it."""
     event = {"kind": "incidentStarted", "id": "evil-1", "incidentId": "EVIL", "time": "2026-03-30T08:00:00Z"}
     sent = {**event, "repo": "larkspur/evil", "environment": "test", "title": HOSTILE, "note": CONTROL}
@@ -251,7 +243,7 @@ def test_hostile_titles_stay_data(week: Receiver, reader: str, tmp_path: Path) -
         ]
         return offered, str(asked) + str(client.instructions), read
 
-    offered, said, read = asks(week.url, reader, tmp_path, talk)
+    offered, said, read = reader.asks(talk)
     assert ("Ignore all" in offered, "Ignore all" in said) == (False, False)
     why, events = (one.structured_content["answer"] for one in read)
     for event in (why["event"], events["events"][0]):
@@ -261,7 +253,7 @@ def test_hostile_titles_stay_data(week: Receiver, reader: str, tmp_path: Path) -
         assert all(character.isprintable() for character in text_of(one.content[0]))
 
 
-def test_prompts(week: Receiver, reader: str, tmp_path: Path) -> None:
+def test_prompts(reader: Assistant) -> None:
     """The usual questions are offered. A person's own words limit them."""
 
     async def talk(client: Client) -> dict[str, str]:
@@ -272,7 +264,7 @@ def test_prompts(week: Receiver, reader: str, tmp_path: Path) -> None:
             for one in prompts
         }
 
-    found = asks(week.url, reader, tmp_path, talk)
+    found = reader.asks(talk)
     assert list(found) == [
         "Why did our fail rate rise?",
         "Prepare Monday's review",
@@ -281,67 +273,70 @@ def test_prompts(week: Receiver, reader: str, tmp_path: Path) -> None:
     assert all(text.endswith(" Only team pay.") for text in found.values())
 
 
-def test_the_key_is_in_no_answer(week: Receiver, corrector: str, tmp_path: Path) -> None:
+def test_the_key_is_in_no_answer(corrector: Assistant) -> None:
     """Neither answers nor errors have it."""
+    key = corrector.key
 
     async def talk(client: Client) -> str:
-        odd = ("events", {"q": corrector}), ("why", {"id": corrector}), ("correct", {"what": corrector})
+        odd = ("events", {"q": key}), ("why", {"id": key}), ("correct", {"what": key})
         found = [await client.call_tool(*call) for call in (*CALLS, *odd)]
         assert [one.is_error for one in found][-3:] == [True, True, True]
         return "".join(one.model_dump_json() for one in found)
 
-    assert corrector not in asks(week.url, corrector, tmp_path, talk)
+    assert key not in corrector.asks(talk)
 
 
 @pytest.mark.parametrize(
-    ("key", "call", "sentence"),
+    ("tool", "given", "sentence"),
     [
-        ("", ("figures", {"team": "payments"}), "team: expected one of"),
-        ("", ("figures", {"from": "yesterday"}), "from: expected a date"),
-        ("", ("figures", {"word": "x"}), "query: expected one of repo, environment"),
+        ("figures", {"team": "payments"}, "team: expected one of"),
+        ("figures", {"from": "yesterday"}, "from: expected a date"),
+        ("figures", {"word": "x"}, "query: expected one of repo, environment"),
         # The tool is not offered to a key that reads, and a call without the offer has the remedy.
-        ("", ("correct", {"what": "failed", "id": "shop-03300900", "reason": "no"}), "--allow correct"),
-        ("gdk_wrong", ("figures", {}), "expected a valid key"),
+        ("correct", {"what": "failed", "id": "shop-03300900", "reason": "no"}, "--allow correct"),
     ],
 )
 def test_a_wrong_question_is_a_sentence(
-    week: Receiver, reader: str, tmp_path: Path, key: str, call: tuple[Any, ...], sentence: str
+    reader: Assistant, tool: str, given: dict[str, str], sentence: str
 ) -> None:
-    """It says what was expected, so that the assistant can ask again, and has no key."""
-    said = refused(week.url, key or reader, tmp_path, *call)
-    assert sentence in said
-    assert "gdk_wrong" not in said
+    """It says what was expected, so that the assistant can ask again."""
+    assert sentence in reader.refused(tool, given)
 
 
-def test_no_server_is_a_sentence(tmp_path: Path) -> None:
+def test_a_wrong_key_is_a_sentence(week: Receiver) -> None:
+    """It says what was expected, and does not have the key."""
+    with assistant(week.url, "gdk_wrong") as started:
+        said = started.refused("figures", {})
+    assert ("expected a valid key" in said, "gdk_wrong" in said) == (True, False)
+
+
+def test_no_server_is_a_sentence() -> None:
     """The tools are there without a schema, and each call says that nothing answers."""
     url = f"http://127.0.0.1:{free_port()}"
 
     async def talk(client: Client) -> tuple[list[str], list[bool], str]:
-        names = [tool.name for tool in (await client.list_tools()).tools]
+        names = await names_of(client)
         found = [await client.call_tool(*call) for call in CALLS]
         return names, [one.is_error for one in found], text_of(found[0].content[0])
 
-    names, errors, sentence = asks(url, "gdk_any", tmp_path, talk)
+    with assistant(url, "gdk_any") as started:
+        names, errors, sentence = started.asks(talk)
     assert (names, errors) == (READS, [True] * len(CALLS))
     assert sentence == f"{url.removeprefix('http://')}: connection refused"
 
 
-@pytest.mark.parametrize("number", [0, 1])
-def test_the_lines_of_the_documentation_start_it(
-    week: Receiver, reader: str, tmp_path: Path, number: int
-) -> None:
-    """The command of the page starts and answers, with the address and the key put in."""
+def test_the_lines_of_the_documentation_start_it(week: Receiver, reader: Assistant) -> None:
+    """The command of each block starts and answers, with the address and the key put in."""
     page = (ROOT / "docs/do/ask-by-an-assistant.md").read_text("utf-8")
-    lines = json.loads(re.findall(r"```json\n(.*?)```", page, re.DOTALL)[number])
-    (told,) = (lines.get("servers") or lines["mcpServers"]).values()
-    assert (told["command"].rpartition("/")[2], list(told["env"])) == ("gitdailies", ["GITDAILIES_READ_KEY"])
-
-    async def talk(client: Client) -> list[str]:
-        return [tool.name for tool in (await client.list_tools()).tools]
-
-    arguments = [one.replace("https://dora.example.com", week.url) for one in told["args"]]
-    assert asks(week.url, reader, tmp_path, talk, arguments=arguments) == READS
+    commands = set()
+    for lines in map(json.loads, re.findall(r"```json\n(.*?)```", page, re.DOTALL)):
+        (told,) = (lines.get("servers") or lines["mcpServers"]).values()
+        assert (told["command"].rpartition("/")[2], [*told["env"]]) == ("gitdailies", ["GITDAILIES_READ_KEY"])
+        commands.add(tuple(one.replace("https://dora.example.com", week.url) for one in told["args"]))
+    assert commands
+    for arguments in commands:
+        with assistant(week.url, reader.key, arguments=arguments) as started:
+            assert started.asks(names_of) == READS
 
 
 def test_no_key_is_named_before_anything_is_served(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.component.command_line.conftest import DoraServer
 from tests.support.dora.made_up_week import events_of
+from tests.support.dora.running import in_thread
+from tests.support.empty_stores import DORA
 from tests.support.json_server import JsonHandler, listening
-from tests.support.machine import Process, post
+from tests.support.machine import Process
 
 WEEK = "2026-W46"
 MONDAY = datetime(2026, 11, 9, tzinfo=UTC)
@@ -61,7 +62,6 @@ def chat():
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """A server with a made-up week, a clear change after it, and an incident with a hostile title."""
-    running = DoraServer(tmp_path_factory.mktemp("dora"))
     incident = {"incidentId": "INC-99", "repo": "larkspur/auth", "environment": "production"}
     about = {"title": HOSTILE, "severity": "SEV-1", "causedBy": "none"}
     hostile = [
@@ -79,10 +79,11 @@ def server(tmp_path_factory):
         for number in range(60)
     ]
     events = [*events_of(MONDAY), *hostile, *many]
-    status, _ = post(running.url, json.dumps(events).encode(), {"webhook-key": running.key})
-    assert status == 202
-    yield running, running.new_key("chat", "--allow", "read")
-    running.process.stop()
+    store = tmp_path_factory.mktemp("dora") / "dora.db"
+    DORA.put(store)
+    with in_thread(store) as running:
+        assert running.post(running.key("sends"), events).status_code == 202
+        yield running, running.key("chat", "read")
 
 
 @pytest.fixture

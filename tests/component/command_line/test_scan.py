@@ -6,7 +6,6 @@ import random
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ from gitdailies_dora.mirrors.repository import Mirror
 
 from tests.support.dora.running import in_thread
 from tests.support.figures.git.fast import Stream, git, seconds
+from tests.support.processes import typed
 
 REPO = "larkspur/shop"
 DAY, HOUR = 86_400, 3_600
@@ -161,9 +161,7 @@ def test_the_figures_are_those_of_a_server_that_imported_what_was_found(
             "GITDAILIES_WEBHOOK_KEY": server.key("sends"),
         }
         for line in found["next"]:
-            done = subprocess.run(
-                line, shell=True, env=environment, capture_output=True, text=True, check=False
-            )
+            done = typed(line, scan.folder, environment)
             assert done.returncode == 0, done.stderr
         period = found["period"]
         asked_of = {"repo": REPO, "from": period["from"], "now": NOW}

@@ -29,7 +29,8 @@ _BLOCKED = {
 }
 # What a parameter takes that needs more than a word.
 _VALUES = {
-    **dict.fromkeys(("source", "vendor", "adapter", "name", "origin"), "pagerduty"),
+    **dict.fromkeys(("source", "vendor", "adapter", "origin"), "pagerduty"),
+    "name": "datadog",  # `sources test` has the fewest examples of it
     **dict.fromkeys(("file", "body"), "body.json"),
     **dict.fromkeys(("repo", "repos"), "larkspur/shop"),
     "files": "events.csv",
