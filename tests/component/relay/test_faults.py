@@ -221,8 +221,8 @@ def test_sigterm_under_load_loses_nothing_and_ends_soon(tmp_path: Path, receiver
     assert odd == []
     assert server.entries("relay stopped")
     assert accepted - {one.id for one in receiver.arrivals}, "nothing waited: the test proves nothing"
-    with running("relay", "--config", CONFIG, folder=tmp_path):
-        receiver.script = Receiver.script
+    receiver.script = Receiver.script
+    with in_thread(tmp_path / CONFIG):
         eventually(lambda: _waiting(tmp_path) == 0)
     assert {one.id for one in receiver.arrivals} == accepted
 
@@ -270,7 +270,7 @@ def test_a_second_signal_ends_at_once(tmp_path: Path, receiver: Receiver) -> Non
         # After the first signal alone it waits for the receiver, longer than this.
         assert time.monotonic() - begun < listener.STOP_SECONDS - 1
     receiver.script = Receiver.script
-    with running("relay", "--config", CONFIG, folder=tmp_path):
+    with in_thread(tmp_path / CONFIG):
         eventually(receiver.taken)
 
 
