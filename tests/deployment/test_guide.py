@@ -17,8 +17,7 @@ from tests.support.processes import eventually, run, running, typed
 from tests.support.programs import program
 from tests.support.relay.deliveries import ENDED_AT, pagerduty
 from tests.support.relay.receiver import receiving
-from tests.support.relay.running import configure
-from tests.support.relay.running import in_thread as relay_in_thread
+from tests.support.relay.running import configure, in_thread
 from tests.support.servers import free_port
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -57,7 +56,7 @@ def configured(folder: Path, store: str, port: int = 0) -> None:
 
 def fill(folder: Path, store: str = DORA) -> None:
     """Give the relay an incident and the DORA server a deploy, and stop both."""
-    with relay_in_thread(folder / "gitdailies.yml") as relay:
+    with in_thread(folder / "gitdailies.yml") as relay:
         assert pagerduty("incident.triggered", "Q1").post(relay.url).status_code == 202
     with dora_in_thread(database_of(StoreSetting.parse(store, folder))) as dora:
         assert dora.post(dora.key("ci"), body("deploy", id="restored")).status_code == 202
@@ -115,11 +114,11 @@ def test_a_move_to_postgresql_counts_what_began_before_it_once(tmp_path: Path) -
     """An incident that began in the old store ends in the new one, and the id of its start is the same."""
     with receiving() as receiver, postgresql_url() as url:
         file = configure(tmp_path, url=receiver.url)
-        with relay_in_thread(file) as old:
+        with in_thread(file) as old:
             pagerduty("incident.triggered", "Q1").post(old.url)
             eventually(lambda: receiver.of("Q1"))
         file.write_text(file.read_text().replace("sqlite:relay.db", url))
-        with relay_in_thread(file) as new:
+        with in_thread(file) as new:
             pagerduty("incident.resolved", "Q1", at=ENDED_AT).post(new.url)
             arrivals = eventually(lambda: (found := receiver.of("Q1"))[2:] and found)
     assert [one.event["kind"] for one in arrivals] == [
