@@ -141,7 +141,7 @@ def work(world: Shared, deliveries: int) -> Counter[str]:
     world.answers["seconds"] = round(time.monotonic() - began)
 
     def waiting() -> bool:
-        status = json.loads(world.command("relay", "status", "--json").stdout)
+        status = json.loads(run("relay", "status", "--json", folder=world.folder).stdout)
         assert status["deadLetters"] == 0
         return bool(status["waiting"])
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-import requests
+from gitdailies_connection.config.sections.settings import StoreSetting
+from gitdailies_dora.sql.database import database_of
 
 from tests.support.databases import postgresql_url
 from tests.support.dora.payloads import body
+from tests.support.dora.running import in_thread as dora_in_thread
 from tests.support.processes import eventually, run, running, typed
 from tests.support.programs import program
 from tests.support.relay.deliveries import ENDED_AT, pagerduty
@@ -38,13 +40,12 @@ def paste(block: str, folder: Path, **replaced: str) -> None:
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
 
-@pytest.mark.parametrize("block", SQLITE)
-def test_commands_with_running_servers(block: str, tmp_path: Path) -> None:
+def test_commands_with_running_servers(tmp_path: Path) -> None:
     """Each command ends with code 0 while a relay and the DORA server runs on SQLite."""
     port = free_port()
     configured(tmp_path, "sqlite:gitdailies-data/relay.db", port)
     with running("relay", folder=tmp_path), running("dora", "--listen", "127.0.0.1:0", folder=tmp_path):
-        paste(block, tmp_path, **{"127.0.0.1:8702": f"127.0.0.1:{port}"})
+        paste("".join(SQLITE), tmp_path, **{"127.0.0.1:8702": f"127.0.0.1:{port}"})
 
 
 def configured(folder: Path, store: str, port: int = 0) -> None:
@@ -55,13 +56,10 @@ def configured(folder: Path, store: str, port: int = 0) -> None:
 
 def fill(folder: Path, store: str = DORA) -> None:
     """Give the relay an incident and the DORA server a deploy, and stop both."""
-    with running("relay", folder=folder) as server:
-        assert pagerduty("incident.triggered", "Q1").post(server.address).status_code == 202
-    with running("dora", "--listen", "127.0.0.1:0", "--store", store, folder=folder) as server:
-        key = run("keys", "create", "ci", "--quiet", "--store", store, folder=folder).stdout.strip()
-        deploy, headers = body("deploy", id="restored"), {"webhook-key": key}
-        answer = requests.post(f"{server.address}/webhooks", headers=headers, json=deploy, timeout=30)
-        assert answer.status_code == 202
+    with in_thread(folder / "gitdailies.yml") as relay:
+        assert pagerduty("incident.triggered", "Q1").post(relay.url).status_code == 202
+    with dora_in_thread(database_of(StoreSetting.parse(store, folder))) as dora:
+        assert dora.post(dora.key("ci"), body("deploy", id="restored")).status_code == 202
 
 
 def holds_both(folder: Path, store: str = DORA) -> bool:
@@ -120,8 +118,8 @@ def test_a_move_to_postgresql_counts_what_began_before_it_once(tmp_path: Path) -
             pagerduty("incident.triggered", "Q1").post(old.url)
             eventually(lambda: receiver.of("Q1"))
         file.write_text(file.read_text().replace("sqlite:relay.db", url))
-        with running("relay", folder=tmp_path) as new:
-            pagerduty("incident.resolved", "Q1", at=ENDED_AT).post(new.address)
+        with in_thread(file) as new:
+            pagerduty("incident.resolved", "Q1", at=ENDED_AT).post(new.url)
             arrivals = eventually(lambda: (found := receiver.of("Q1"))[2:] and found)
     assert [one.event["kind"] for one in arrivals] == [
         "incidentStarted",

@@ -8,7 +8,7 @@ import pytest
 from gitdailies_relay.store import store
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
-from tests.support.processes import eventually, run, running
+from tests.support.processes import eventually
 from tests.support.relay import reports
 from tests.support.relay.bench import write
 from tests.support.relay.deliveries import ENDED_AT, pagerduty, signed
@@ -69,13 +69,13 @@ def test_a_flipped_byte_of_an_event_makes_that_event_a_dead_letter(
     path = filled(tmp_path, receiver)
     flip(path, "events", "body", f"seq = {of('I3')}", at=0)
     flip(path, "events", "body", f"seq = {of('I5')}", at=9)
-    with running("relay", "--config", CONFIG, folder=tmp_path) as relay:
+    with in_thread(tmp_path / CONFIG) as relay:
         rest_delivered(tmp_path, receiver, {"I3", "I5"})
-        failed = json.loads(run("relay", "failed", "--json", "--config", CONFIG, folder=tmp_path).stdout)
+        failed = json.loads(relay.command("failed", "--json"))
         assert [one["incident"] for one in failed["deadLetters"]] == ["I3", "I5"]
         for one in failed["deadLetters"]:
             assert one["reason"].startswith("the stored event cannot be read: "), one
-        assert len(relay.entries("dead letter")) == 2
+        assert len(relay.logged("dead letter")) == 2
 
 
 # A column, the byte that is turned over (none where the value gets another type), and whether the event
@@ -99,13 +99,13 @@ def test_a_damaged_row_holds_up_nothing_but_its_own_incident(
         write(path, f"UPDATE {table} SET {column} = CAST(x'ff00' AS TEXT) WHERE {where}")
     else:
         flip(path, table, column, where, byte)
-    with running("relay", "--config", CONFIG, folder=tmp_path) as relay:
+    with in_thread(tmp_path / CONFIG) as relay:
         for incident in INCIDENTS:
             if incident != "I3" or is_sent:
                 eventually(partial(lambda name: len(receiver.of(name)) == 2, incident))
                 kinds = [one.event["kind"] for one in receiver.of(incident)]
                 assert kinds == ["incidentStarted", "incidentResolved"]
-        assert pagerduty("incident.triggered", "NEW").post(relay.address).status_code == 202
+        assert pagerduty("incident.triggered", "NEW").post(relay.url).status_code == 202
         eventually(lambda: receiver.of("NEW"))
 
 
@@ -117,11 +117,10 @@ def test_a_flipped_byte_of_a_quarantined_body_leaves_it_quarantined(
     flip(path, "quarantine", "body", "seq = 1", at=0)
     file = tmp_path / CONFIG
     file.write_text(file.read_text().replace("services:\n", "services:\n  warehouse: {repo: larkspur/wms}\n"))
-    with running("relay", "--config", CONFIG, folder=tmp_path) as relay:
-        printed = run("relay", "replay", "--all", "--config", CONFIG, folder=tmp_path).stdout
+    with in_thread(tmp_path / CONFIG) as relay:
+        printed = relay.command("replay", "--all")
         rest_delivered(tmp_path, receiver, set())
         eventually(lambda: receiver.of("ALSO"))
-        failed = json.loads(run("relay", "failed", "--json", "--config", CONFIG, folder=tmp_path).stdout)
+        failed = json.loads(relay.command("failed", "--json"))
         assert [one["code"] for one in failed["quarantined"]] == ["invalid_json", "unexpected_payload"]
-        assert relay.process.poll() is None
     assert "body: expected UTF-8, got other bytes at offset 0" in printed

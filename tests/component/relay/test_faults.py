@@ -85,10 +85,8 @@ def test_a_log_that_cannot_be_written_changes_no_answer(tmp_path: Path, receiver
         for number in range(50):
             refused = pagerduty("incident.triggered", f"full-{number}").post(server.address)
             assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
-        assert (
-            pagerduty("incident.triggered", "unproven", source="datadog").post(server.address).status_code
-            == 401
-        )
+        unproven = pagerduty("incident.triggered", "unproven", source="datadog").post(server.address)
+        assert unproven.status_code == 401
         limit_files(server, resource.RLIM_INFINITY)
         assert pagerduty("incident.triggered", "after").post(server.address).status_code == 202
         eventually(receiver.taken)
@@ -136,10 +134,7 @@ def test_a_disk_that_cannot_sync_is_503_and_passes_without_a_restart(
             refused = delivery.post(relay.url)
             assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
         ready = readyz(relay.url)
-        assert (ready.status_code, ready.json()["reason"]) == (
-            503,
-            "store: cannot commit: disk i/o error",
-        )
+        assert (ready.status_code, ready.json()["reason"]) == (503, "store: cannot commit: disk i/o error")
         assert requests.get(f"{relay.url}/healthz", timeout=30).status_code == 200
         failing.clear()
         assert readyz(relay.url).status_code == 200
@@ -221,8 +216,8 @@ def test_sigterm_under_load_loses_nothing_and_ends_soon(tmp_path: Path, receiver
     assert odd == []
     assert server.entries("relay stopped")
     assert accepted - {one.id for one in receiver.arrivals}, "nothing waited: the test proves nothing"
-    with running("relay", "--config", CONFIG, folder=tmp_path):
-        receiver.script = Receiver.script
+    receiver.script = Receiver.script
+    with in_thread(tmp_path / CONFIG):
         eventually(lambda: _waiting(tmp_path) == 0)
     assert {one.id for one in receiver.arrivals} == accepted
 
@@ -270,7 +265,7 @@ def test_a_second_signal_ends_at_once(tmp_path: Path, receiver: Receiver) -> Non
         # After the first signal alone it waits for the receiver, longer than this.
         assert time.monotonic() - begun < listener.STOP_SECONDS - 1
     receiver.script = Receiver.script
-    with running("relay", "--config", CONFIG, folder=tmp_path):
+    with in_thread(tmp_path / CONFIG):
         eventually(receiver.taken)
 
 

@@ -220,13 +220,13 @@ def test_a_dead_letter_goes_out_as_it_was_translated(relay: Relay, receiver: Rec
 def test_a_running_relay_stores_deliveries_during_a_long_replay(
     relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While thousands are replayed, in many short transactions, each delivery is 202 within a second.
+    """While a thousand are replayed, in many short transactions, each delivery is 202 within a second.
 
     On a busy machine it is at most a quarter of the time that the replay takes as a whole.
     """
     rows = [
         (f"d{number:06}", number, "pagerduty", "unmapped", "", "application/json", delivery.body)
-        for number in range(2000)
+        for number in range(1000)
         for delivery in [pagerduty("incident.triggered", f"I{number}", service="attic")]
     ]
     with transaction(relay.database) as connection:
@@ -251,7 +251,7 @@ def test_a_running_relay_stores_deliveries_during_a_long_replay(
 
     assert len(times) > 5
     assert max(times) < max(1.0, (time.monotonic() - began) / 4)
-    assert len(transactions) >= 100
+    assert len(transactions) >= 50
     assert relay.failed()["quarantined"] == []
 
 

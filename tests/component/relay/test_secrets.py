@@ -94,32 +94,29 @@ def test_a_planted_secret_is_nowhere(tmp_path: Path, receiver: Receiver) -> None
     assert {one.key for one in receiver.arrivals} == {KEY}
 
 
-def test_a_delivery_body_is_in_no_log(tmp_path: Path, receiver: Receiver) -> None:
-    """A vendor's text about incidents is in the store alone; the log has ids and reasons."""
+def test_what_came_from_outside_forges_no_line_of_the_log_and_no_body_is_in_it(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """A vendor's text about incidents is in the store alone, and its other words are escaped.
+
+    Line ends and escape codes in them stay inside one JSON entry.
+    """
     configure(tmp_path, url=receiver.url)
+    evil = 'x"}\n{"event": "forged", "level": "info"}\x1b[2J\x9b\u2028\u202e'
     with running("relay", "--config", CONFIG, folder=tmp_path) as server:
         for title in ("planted-title", 'planted\n{"event": "forged"}'):
             pagerduty("incident.triggered", "Q1", title=title).post(server.address)
         signed(b'{"event": {"id": "planted-id"}}').post(server.address)
         signed(b"planted-no-json").post(server.address)
         eventually(receiver.taken)
-        entries = server.entries()
-    assert "planted" not in server.output.read_text()
-    assert "forged" not in {entry["event"] for entry in entries}
-
-
-def test_what_came_from_outside_forges_no_line_of_the_log(tmp_path: Path, receiver: Receiver) -> None:
-    """Line ends and escape codes in a vendor's words stay inside one JSON entry, escaped."""
-    configure(tmp_path, url=receiver.url)
-    evil = 'x"}\n{"event": "forged", "level": "info"}\x1b[2J\x9b\u2028\u202e'
-    with running("relay", "--config", CONFIG, folder=tmp_path) as server:
         pagerduty(f"incident.{evil}", "Q1").post(server.address)
         pagerduty("incident.triggered", "Q2", service=evil).post(server.address)
         Delivery(f"pagerduty/{evil}", b"", {}).post(server.address)
-        text = server.output.read_bytes()
+    text = server.output.read_bytes()
+    assert b"planted" not in text
     assert not any((byte < 32 and byte != 10) or byte > 126 for byte in text)
     assert server.entries("forged") == []
-    assert len(server.entries("delivery")) == 2
+    assert len(server.entries("delivery")) == 6
 
 
 def test_a_rotated_file_is_used_without_a_reload(tmp_path: Path) -> None:
@@ -140,16 +137,15 @@ def test_a_rotated_file_is_used_without_a_reload(tmp_path: Path) -> None:
 
 def test_a_variable_that_is_not_set_says_when_variables_are_read(tmp_path: Path, receiver: Receiver) -> None:
     """A reload that names a new variable fails with the remedy; the check of a start does not speak of it."""
-    configure(tmp_path, url=receiver.url, key=KEY)
-    file = tmp_path / CONFIG
-    with running("relay", "--config", CONFIG, folder=tmp_path) as server:
+    file = configure(tmp_path, url=receiver.url, key=KEY)
+    with in_thread(file) as relay:
         text = file.read_text()
         file.write_text(
             text.replace("{file: pagerduty-secret}", "{file: pagerduty-secret}, {env: NEW_SECRET}", 1)
         )
         assert file.read_text() != text
-        server.reload()
-        (entry,) = eventually(lambda: server.entries("configuration not reloaded"))
+        relay.reload()
+        (entry,) = eventually(lambda: relay.logged("configuration not reloaded"))
     ended = run("relay", "--config", CONFIG, folder=tmp_path, expected=2)
 
     assert entry["reason"] == (

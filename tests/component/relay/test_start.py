@@ -8,7 +8,7 @@ import pytest
 from tests.support.processes import run, running
 from tests.support.relay.deliveries import pagerduty
 from tests.support.relay.receiver import Receiver
-from tests.support.relay.running import configure
+from tests.support.relay.running import configure, in_thread
 from tests.support.servers import free_port
 
 CONFIG = "gitdailies.yml"
@@ -33,8 +33,8 @@ def test_a_second_relay_on_one_file_is_refused_and_the_first_goes_on(
             f"gitdailies: relay.db.lock: another server uses this file, process id {server.process.pid}"
         )
         assert pagerduty("incident.triggered", "Q1").post(server.address).status_code == 202
-    with running("relay", "--config", CONFIG, folder=tmp_path) as server:
-        assert server.address
+    with in_thread(tmp_path / CONFIG):
+        pass
 
 
 @pytest.mark.parametrize("setting", ["listen", "status"])
@@ -49,22 +49,16 @@ def test_a_taken_port_names_what_to_change(tmp_path: Path, setting: str) -> None
         line = refusal(tmp_path)
     expected = "cannot listen there: address already in use"
     assert line == f"gitdailies: {address}: {expected}; change relay.{setting} in gitdailies.yml"
-    with running("relay", "--config", CONFIG, folder=tmp_path):
+    with in_thread(file):
         pass
 
 
-MISSING = {
-    "pagerduty-secret": "file pagerduty-secret: cannot read it: No such file or directory",
-    "webhook-key": "file webhook-key: cannot read it: No such file or directory",
-}
-
-
-@pytest.mark.parametrize("name", MISSING)
+@pytest.mark.parametrize("name", ["pagerduty-secret", "webhook-key"])
 def test_a_missing_secret_is_named(tmp_path: Path, name: str) -> None:
     """A source without its secret, or a destination without its key, is no start."""
     configure(tmp_path)
     (tmp_path / name).unlink()
-    assert refusal(tmp_path) == f"gitdailies: {MISSING[name]}"
+    assert refusal(tmp_path) == f"gitdailies: file {name}: cannot read it: No such file or directory"
 
 
 def test_a_store_that_is_no_database_is_named(tmp_path: Path) -> None:

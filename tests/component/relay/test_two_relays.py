@@ -9,7 +9,7 @@ from tests.support.empty_stores import RELAY
 from tests.support.processes import eventually, running
 from tests.support.relay.deliveries import pagerduty
 from tests.support.relay.receiver import answer, receiving
-from tests.support.relay.running import configure
+from tests.support.relay.running import configure, in_thread
 
 START = ("relay", "--config", "gitdailies.yml")
 MOVED_CLOCK = Path(__file__).parents[2] / "campaign" / "moved_clock"
@@ -26,14 +26,14 @@ def test_a_relay_that_was_killed_is_replaced(tmp_path: Path) -> None:
 
     with receiving() as receiver, databases.postgresql_url(RELAY) as url:
         receiver.script = script
-        configure(tmp_path, url=receiver.url, store=url, lease_seconds="3")
+        file = configure(tmp_path, url=receiver.url, store=url, lease_seconds="3")
         with running(*START, folder=tmp_path, name="first") as first:
             pagerduty("incident.triggered", "Q1").post(first.address)
             assert held.wait(10)
             first.kill()
         let_go.set()
-        with running(*START, folder=tmp_path, name="second") as second:
-            pagerduty("incident.resolved", "Q1", at="2026-03-04T10:00:00Z").post(second.address)
+        with in_thread(file) as second:
+            pagerduty("incident.resolved", "Q1", at="2026-03-04T10:00:00Z").post(second.url)
             eventually(lambda: len(receiver.taken()) == 2)
     assert [event["kind"] for event in receiver.taken()] == ["incidentStarted", "incidentResolved"]
 

@@ -38,7 +38,7 @@ def rendered(
         manifest
         for path, text in sorted(texts(values, name, chart).items())
         if not path.endswith(NOTES)
-        for manifest in yaml.safe_load_all(text)
+        for manifest in yaml.load_all(text, yaml.CSafeLoader)
         if manifest is not None
     ]
 
