@@ -63,10 +63,9 @@ def test_the_dora_server_is_found_by_its_address(tmp_path: Path) -> None:
 
 def test_both_servers_of_up_are_found(tmp_path: Path) -> None:
     """With the variables of the image `up` listens on all addresses, and shows one that opens."""
-    first = free_port()
-    data = tmp_path / "data"
-    environ = {HOST: "0.0.0.0", DATA: str(data)}
-    arguments = ("--dora-port", str(first), "--relay-port", str(free_port()))
+    first, relay, status = (str(free_port()) for _ in range(3))
+    environ = {HOST: "0.0.0.0", DATA: str(tmp_path / "data")}
+    arguments = ("--dora-port", first, "--relay-port", relay, "--status-port", status)
     command = [sys.executable, "-m", "gitdailies_cli", "up", *arguments]
     output = tmp_path / "output"
     with output.open("wb") as opened:

@@ -120,12 +120,7 @@ def _imported_by(text: str) -> tuple[str, ...]:
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:
-    # An import is a statement, and no statement is part of an expression.
-    waiting: list[ast.AST] = [tree]
-    for node in waiting:
-        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
-            inner = getattr(node, block, None)
-            waiting += inner if isinstance(inner, list) else []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -112,7 +112,7 @@ async def test_a_clock_that_was_days_ahead_for_a_moment_gives_nothing_up(
     """The ages of events that fail are corrected as the clock is set, forward and back."""
     wall, there = Wall(monkeypatch), False
     sender = FakeSender(lambda _incident, _kind: TAKEN if there else Outcome(500))
-    probe_after(0.02, monkeypatch)
+    probe_after(0.05, monkeypatch)
 
     def age_hours(on: Bench) -> float:
         ((_, _, _, first, _),) = on.outbox()
