@@ -11,7 +11,7 @@ _SENTENCES = {
     "guessed": "no tag looks like a version, so the branch is taken; name the deploys with --deploys",
     "branch": (
         "deploys: each push to {!a}, at the time of its commit or merge, because git keeps no deploys; a"
-        " commit made right on the branch has no lead time"
+        " commit made directly on the branch has no lead time"
     ),
     "tags": "deploys: tags of {:,} releases; git knows a release, not when it reached users",
     "light": (

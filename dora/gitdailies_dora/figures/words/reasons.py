@@ -437,7 +437,7 @@ def _part_in_outage(incident: Incident, facts: DeployFacts) -> Verdict:
     if outage is None or outage.duration_us is None:
         return Verdict(numbers.RECOVERY, False, "open", f"deploy {facts.deploy.id} is not recovered yet")
     if occurrence.began_at > outage.began_at + outage.duration_us:
-        reason = f"only the first outage of deploy {facts.deploy.id} is timed, and that was over"
+        reason = f"only the first outage of deploy {facts.deploy.id} is timed, and that one had ended"
         return Verdict(numbers.RECOVERY, False, "later-outage", reason)
     reason = f"part of the outage of deploy {facts.deploy.id}, {_seconds(outage.duration_us)}"
     return Verdict(numbers.RECOVERY, True, "recovered", reason)

@@ -40,7 +40,7 @@ _HOW = {
     incidents.NO_SUCH_COMMIT: "the incident names a commit as its cause, and no deploy has this commit",
     incidents.BY_HAND: "a correction says so",
     incidents.NO_SUCH_DEPLOY: "a correction names a deploy that does not exist or does not count there",
-    incidents.NO_CAUSE: "a correction, or its causedBy, says that no deploy caused it",
+    incidents.NO_CAUSE: "a correction or its causedBy field says that no deploy caused it",
     corrections.NOT_AN_INCIDENT: "a correction says that it is not an incident",
 }
 _STATES = {
