@@ -22,8 +22,6 @@ ONE = ROOT / joiner.STEP
 DRY_RUN = {"circleci": "PARAM_DRY_RUN", "octopus": "GitDailies.DryRun"}
 # The Action has tests of its own.
 MODULES = sorted(set(BY_MODULE) - {"github_actions"})
-# One process does: to start others takes longer than to read the file.
-TARGET = ("--target=3.9-", "--no-tips", "--violations", "--processes=1")
 
 pytestmark = pytest.mark.matrix
 
@@ -144,25 +142,10 @@ def test_the_job_stays_green(payload: str, redirect: str, strict: str, tmp_path:
     assert "Traceback" not in done.stderr
 
 
-def test_nothing_newer_than_3_9() -> None:
-    """No syntax, module, function or keyword of the one step came after Python 3.9."""
-    tool("vermin", *TARGET, "--eval-annotations", str(ONE))
-
-
-def test_a_step_alone_has_no_other_code(file: Path) -> None:
-    """So nothing in it is newer either: its lines are of the one step, but for title, imports, platforms."""
-    text, one = file.read_text("utf-8"), ONE.read_text("utf-8")
-    own = set(text.splitlines()) - set(one.splitlines())
-
-    assert [line for line in own if not line.startswith(('"""Report ', "from ", "PLATFORMS = ("))] == []
-    assert imported(text) <= imported(one)
-    ast.parse(text, feature_version=(3, 9))
-
-
-def imported(text: str) -> set[tuple[str | None, str]]:
-    """Return what the lines at the top import, each with its module."""
-    tree = ast.parse("\n".join(line for line in text.splitlines() if line.startswith("from ")))
-    return {(node.module, one.name) for node in tree.body for one in node.names}  # type: ignore[attr-defined]
+def test_nothing_newer_than_3_9(file: Path) -> None:
+    """No step's syntax, modules, functions or keywords came after Python 3.9."""
+    ast.parse(file.read_text("utf-8"), feature_version=(3, 9))
+    tool("vermin", "--target=3.9-", "--no-tips", "--violations", "--eval-annotations", str(file))
 
 
 def test_a_planted_newer_name_is_found(tmp_path: Path) -> None:
@@ -170,7 +153,7 @@ def test_a_planted_newer_name_is_found(tmp_path: Path) -> None:
     (tmp_path / "step.py").write_text("import itertools\nitertools.pairwise([])\n")
 
     with pytest.raises(AssertionError, match=r"itertools\.pairwise"):
-        tool("vermin", *TARGET, str(tmp_path / "step.py"))
+        tool("vermin", "--target=3.9-", "--no-tips", "--violations", str(tmp_path / "step.py"))
 
 
 def test_no_name_is_lost_in_joining(file: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -
     of_team = text_of(page)
     assert "Platform, production, up to Sunday" in of_team
     assert "too few to compare" in of_team
-    assert "a rate needs at least 20 in each week" in of_team
+    assert "in each week, a rate needs at least 20, and" in of_team
     assert ("Database of sessions is down" in of_team, "Payments fail" in of_team) == (True, False)
 
 

@@ -10,7 +10,7 @@ import pytest
 from gitdailies_connection.config.load import load_dora
 from gitdailies_dora.figures.history.settings import FigureSettings
 
-from tests.support.dora.running import Receiver, in_thread
+from tests.support.dora.running import in_thread
 from tests.support.figures.asking import alike, deploy, started, worked
 from tests.support.figures.asking import ended as resolved
 from tests.support.figures.worked.expected import QUESTIONS, expected
@@ -98,7 +98,16 @@ def test_each_fault_has_its_exit_code(tmp_path: Path) -> None:
     assert (unnamed.returncode, "--team: teams are in gitdailies.yml" in unnamed.stderr) == (2, True)
     assert run("--url", "http://127.0.0.1:9").returncode == 2
     with in_thread(tmp_path / "w.db") as receiver:
-        _refusals(receiver)
+        sender, reader = receiver.key("ci"), receiver.key("reader", "read")
+        refused = run("--url", receiver.url, GITDAILIES_READ_KEY=sender)
+        assert (refused.returncode, sender in refused.stderr) == (3, False)
+        for store in (("--url", receiver.url), ("--store", f"sqlite:{receiver.store}")):
+            for since, message in (("yesterday", "a date"), ("2999-01-01", "a time up to")):
+                wrong = run(*store, "--from", since, GITDAILIES_READ_KEY=reader)
+                assert (wrong.returncode, wrong.stdout) == (2, "")
+                assert f"from: expected {message}" in wrong.stderr
+        for url in (receiver.url, f"{receiver.url}/", f"{receiver.url}/webhooks"):
+            assert run("--url", url, GITDAILIES_READ_KEY=reader).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -138,19 +147,6 @@ def test_another_kind_of_server_is_named(reply: bytes, message: str) -> None:
         ran = run("--url", url, GITDAILIES_READ_KEY="x")
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr.startswith(f"gitdailies: --url: {url} {message}")
-
-
-def _refusals(receiver: Receiver) -> None:
-    sender, reader = receiver.key("ci"), receiver.key("reader", "read")
-    refused = run("--url", receiver.url, GITDAILIES_READ_KEY=sender)
-    assert (refused.returncode, sender in refused.stderr) == (3, False)
-    for store in (("--url", receiver.url), ("--store", f"sqlite:{receiver.store}")):
-        for since, message in (("yesterday", "a date"), ("2999-01-01", "a time up to")):
-            wrong = run(*store, "--from", since, GITDAILIES_READ_KEY=reader)
-            assert (wrong.returncode, wrong.stdout) == (2, "")
-            assert f"from: expected {message}" in wrong.stderr
-    for url in (receiver.url, f"{receiver.url}/", f"{receiver.url}/webhooks"):
-        assert run("--url", url, GITDAILIES_READ_KEY=reader).returncode == 0
 
 
 def test_check_names_what_has_no_events_at_the_server(tmp_path: Path) -> None:

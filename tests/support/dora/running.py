@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -33,7 +33,6 @@ from gitdailies_dora.accounts.keys.key_store import create_key
 from gitdailies_dora.derived import worker
 from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.server import serve
-from gitdailies_dora.sql import database
 from gitdailies_dora.sql.database import StoreLocation, database_of
 from gitdailies_server.storage.database import Database
 
@@ -55,8 +54,7 @@ class Receiver:
         return [entry for entry in self.log if entry["event"] == event]
 
     def key(self, name: str, *allow: str) -> str:
-        with migrated():
-            return create_key(self.store, name, allow)[0].reveal()
+        return create_key(self.store, name, allow)[0].reveal()
 
     def post(self, key: str, body: Any, path: str = "/webhooks", **headers: str) -> requests.Response:
         """Post JSON (or bytes as they are); header names are written with `_` for `-`."""
@@ -87,11 +85,6 @@ def session() -> requests.Session:
 def _request(method: str, url: str, **more: Any) -> requests.Response:
     with session() as once:
         return once.request(method, url, **more)
-
-
-def migrated() -> AbstractContextManager[object]:
-    """Change the store of a running server without a look at its schema, which takes two connections."""
-    return patch.object(database, "migrate")
 
 
 # A hash of the product takes 50 ms on purpose. tests/unit/dora/test_passwords.py has the claims about it.

@@ -8,7 +8,7 @@ import pytest
 import requests
 from gitdailies_dora.accounts.people_store import invite_owner
 
-from tests.support.dora.running import Receiver, migrated, session
+from tests.support.dora.running import Receiver, session
 
 PASSWORD = "nine quiet larks at dawn"
 
@@ -64,9 +64,7 @@ def cells_of(table: str, between: str = " ") -> list[list[str]]:
 
 def owner_of(receiver: Receiver) -> Visitor:
     visitor = Visitor(receiver)
-    with migrated():
-        link = invite_owner(receiver.store)
-    assert visitor.join(link, "Kim").status_code == 303
+    assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
     return visitor
 
 

@@ -29,16 +29,6 @@ def test_two_reports_of_the_first_start_have_one_id():
     assert len(ids(one.sent)) == 2
 
 
-def test_a_later_occurrence_is_named_by_its_start():
-    """A reopening is an event of its own, named by its time."""
-    relay = Relay()
-
-    relay.say(started(0, **FIRST), resolved(5, **FIRST), started(9, **FIRST), resolved(12, **FIRST))
-
-    assert relay.story == [("A", "starts", 0), ("A", "ends", 5), ("A", "starts", 9), ("A", "ends", 12)]
-    assert names(relay) == ["first", "2026-03-04T10:09:00Z"]
-
-
 def test_each_target_has_a_first_occurrence():
     """A start that comes for another service later is the first one there."""
     relay = Relay()
@@ -50,7 +40,7 @@ def test_each_target_has_a_first_occurrence():
 
 
 def test_a_held_first_start_is_still_the_first_occurrence():
-    """A start that a filter held is sent as the first occurrence, and a later reopening is not."""
+    """A start that a filter held is sent as the first occurrence; a later reopening is named by its time."""
     relay = Relay()
     relay.take(started(0, **FIRST), refusal=LOW)
 

@@ -38,7 +38,7 @@ FEW, UNCLEAR, NONE_BEFORE = "too few to compare", "no clear change", "No earlier
 TOO_SHORT = f"fewer than {comparison.LEAST_WEEKS} whole weeks to compare"
 # What each figure of a week and of the week before needs to be compared.
 LEAST_OF_A_WEEK = (
-    f"Too few to compare: in each week, a rate needs at least {comparison.LEAST_SETTLED} deploys, and a time"
+    f"Too few deploys to compare: in each week, a rate needs at least {comparison.LEAST_SETTLED}, and a time"
     f" at least {comparison.LEAST_DEPLOYS}."
 )
 _NOT_CLEAR: Mapping[str, str] = {comparison.FEW: FEW, comparison.UNCLEAR: UNCLEAR, TOO_SHORT: TOO_SHORT}
