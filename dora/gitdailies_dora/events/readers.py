@@ -96,7 +96,8 @@ class Readers:
             raise _busy("too many questions at once")
         self._waiting += 1
         try:
-            await asyncio.wait_for(self._turns.acquire(), None if patient else WAIT_SECONDS)
+            async with asyncio.timeout(None if patient else WAIT_SECONDS):
+                await self._turns.acquire()
         except TimeoutError:
             raise _busy("too many questions at once") from None
         finally:

@@ -82,9 +82,10 @@ class MirrorWorker:
                 self._due[repo] = min(
                     self._due[repo], loop.time() + (FIRST_SECONDS if pause is None else pause)
                 )
+            # Not by `wait_for`: in Python 3.11 it loses a cancellation in the moment at which the wait ends.
             with suppress(TimeoutError):
-                seconds = min(self._due.values()) - loop.time()
-                await asyncio.wait_for(self._wake.wait(), max(0.0, seconds))
+                async with asyncio.timeout_at(min(self._due.values())):
+                    await self._wake.wait()
 
     async def _guarded(self, work: Coroutine[Any, Any, float]) -> float | None:
         try:

@@ -1,5 +1,6 @@
 """A server and its mirrors: missing commits, late fetches, deleted events, and log lines."""
 
+import asyncio
 import random
 import shutil
 import sqlite3
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from gitdailies_dora.figures.history.settings import FigureSettings
@@ -18,6 +20,7 @@ from tests.component.figures.test_git import answered, why
 from tests.support.dora.running import in_thread
 from tests.support.figures.git.events import ANSWERS, HOUR, REPO, deploys
 from tests.support.figures.git.repository import Repository
+from tests.support.loops import in_loop
 from tests.support.processes import eventually
 
 
@@ -148,3 +151,13 @@ def test_lookups_grow_rarer_until_other_commits_are_missing() -> None:
     assert [*pauses(Lookup("1", "2"), 2)] == [5, 10]
     assert [*pauses(Lookup(), 1)] == [600]
     assert [*pauses(Lookup("1"), 1)] == [5]
+
+
+@in_loop
+async def test_a_worker_that_is_woken_as_it_is_stopped_ends() -> None:
+    """An event may arrive in the moment of a reload, which waits for the end of the worker."""
+    mirrors = MirrorWorker(Mock(), {REPO: Path("none.git")}, FigureSettings(), Mock(), Mock())
+    mirrors.start()
+    await asyncio.sleep(0.1)
+    mirrors.changed(*mirrors._due)
+    assert (await asyncio.wait([asyncio.create_task(mirrors.stop())], timeout=5))[0]
