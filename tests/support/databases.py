@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+import pytest
 from gitdailies_core.values.secret import Secret
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.postgresql import PostgresqlDatabase
@@ -23,6 +24,8 @@ from tests.support.empty_stores import RELAY, Tables
 from tests.support.postgresql import server
 
 KINDS = ("sqlite", "postgresql")
+# The contract of stores says that both answer alike, so the short form asks for pages on one.
+PAGE_KINDS = (KINDS[0], pytest.param(KINDS[1], marks=pytest.mark.long))
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 # A schema and a name.

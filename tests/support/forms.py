@@ -65,8 +65,8 @@ def limit_of(item: pytest.Item) -> float:
 
 
 def examples(count: int) -> int:
-    """Return how many of *count* examples a search has: all in the long form, else a fifth."""
-    return count if settings.get_current_profile_name() == THOROUGH else count // 5
+    """Return how many of *count* examples a search has: all in the long form, else an eighth."""
+    return count if settings.get_current_profile_name() == THOROUGH else count // 8
 
 
 def search(count: int) -> settings:

@@ -18,14 +18,14 @@ from gitdailies_dora.figures.answers.numbers import ChangeFailRate
 from gitdailies_dora.figures.words import rates
 from msgspec import convert
 
-from tests.support.databases import KINDS
+from tests.support.databases import PAGE_KINDS
 from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import Visitor, joined
 from tests.support.dora.visitor import text_of as words_of
 from tests.support.figures.asking import REPO
 from tests.support.processes import eventually
 
-pytestmark = pytest.mark.parametrize("kind", KINDS)
+pytestmark = pytest.mark.parametrize("kind", PAGE_KINDS)
 
 text_of = partial(words_of, between="")
 # Hours after the deploys of some days: most incidents come soon after one.

@@ -11,13 +11,13 @@ from gitdailies_connection.config.sections.settings import DoraSettings, TeamSet
 from gitdailies_core.values.times import text_of as text_of_moment
 
 from tests.component.dora.test_numbers_open import Lists, check, main_of, unopened
-from tests.support.databases import KINDS
+from tests.support.databases import PAGE_KINDS
 from tests.support.dora.made_up_week import TEAMS, events_of, last_monday
 from tests.support.dora.running import Receiver, at, in_thread
 from tests.support.dora.visitor import Visitor, cells_of, text_of
 from tests.support.figures.asking import deploy
 
-pytestmark = pytest.mark.parametrize("kind", KINDS)
+pytestmark = pytest.mark.parametrize("kind", PAGE_KINDS)
 
 MONDAY = last_monday()
 SINCE = f"{MONDAY - timedelta(days=40):%Y-%m-%d}"

@@ -10,12 +10,12 @@ import requests
 from gitdailies_dora.accounts.audit import read_audit
 from gitdailies_dora.sql.database import transaction
 
-from tests.support.databases import KINDS
+from tests.support.databases import PAGE_KINDS
 from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import Visitor, joined
 from tests.support.figures.asking import deploy, ended, started
 
-pytestmark = pytest.mark.parametrize("kind", KINDS)
+pytestmark = pytest.mark.parametrize("kind", PAGE_KINDS)
 
 WRONG, RIGHT = "larkspur/shop-saerch", "larkspur/shop-search"
 ASKED = {"from": "2026-03-01", "to": "2026-04-01", "by": "repo"}

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from gitdailies_dora.pages.frame.event_links import EVENTS_BEHIND
 
-from tests.support.databases import KINDS
+from tests.support.databases import PAGE_KINDS
 from tests.support.dora.made_up_week import TEAMS, events_of, last_monday
 from tests.support.dora.running import at, in_thread
 from tests.support.dora.visitor import Visitor, owner_of
 from tests.support.figures.asking import deploy, ended, started
 
-pytestmark = pytest.mark.parametrize("kind", KINDS)
+pytestmark = pytest.mark.parametrize("kind", PAGE_KINDS)
 
 NOW = datetime.now(UTC)
 MONDAY = last_monday()

@@ -9,13 +9,13 @@ import pytest
 from gitdailies_core.values.times import text_of
 from gitdailies_dora.events.records import change_log
 
-from tests.support.databases import KINDS
+from tests.support.databases import PAGE_KINDS
 from tests.support.dora.running import Receiver
 from tests.support.dora.visitor import Visitor
 from tests.support.dora.visitor import text_of as words_of
 from tests.support.figures.asking import deploy, worked
 
-on_each = pytest.mark.parametrize("kind", KINDS)
+on_each = pytest.mark.parametrize("kind", PAGE_KINDS)
 PERIOD = "from=2026-03-01&to=2026-04-06&now=2026-04-05T12:00:00Z"
 BESIDE = {
     "deploymentFrequency": {"Deploys": "deploys"},

@@ -12,7 +12,7 @@ from gitdailies_core.values.times import text_of
 from gitdailies_dora.pages.events.event_view import FIGURES
 from gitdailies_server.storage.timestamps import utc_now
 
-from tests.support.databases import KINDS
+from tests.support.databases import PAGE_KINDS
 from tests.support.dora import running
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver
@@ -33,7 +33,7 @@ def verdicts(page: str) -> list[str]:
     return [line for line in lines(page) if line.split(": ")[0] in FIGURES.values()]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PAGE_KINDS)
 def test_an_event_says_what_it_counts_for(kind: str, receiver: Receiver, owner: Visitor) -> None:
     """A deploy that an incident followed counts as failed, the first has no lead time, and both say so."""
     key = receiver.key("ci")
@@ -65,7 +65,7 @@ def test_an_event_of_another_environment_is_judged_there(receiver: Receiver, own
     assert "which is not production" not in live
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PAGE_KINDS)
 def test_every_event_of_a_history_has_its_verdicts(kind: str, receiver: Receiver, owner: Visitor) -> None:
     """Each page of the worked history opens. None leaves out its event or the deploy it is attributed to."""
     assert receiver.post(receiver.key("ci"), worked()).status_code == 202
@@ -158,7 +158,7 @@ RUN, OTHER = {"run": "ci:1"}, {"commitSHA": "b2" * 20}
         (STEP, RELAY, 9, ""),
     ],
 )
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PAGE_KINDS)
 def test_the_page_of_a_deploy_asks_whether_it_was_counted_twice(
     receiver: Receiver,
     owner: Visitor,

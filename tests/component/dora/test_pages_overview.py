@@ -18,14 +18,14 @@ from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_dora.figures.words import rates
 from msgspec import convert
 
-from tests.support.databases import KINDS
+from tests.support.databases import PAGE_KINDS
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver, at, in_thread, settings_of
 from tests.support.dora.visitor import Visitor, cells_of, owner_of, text_of
 from tests.support.figures.asking import worked
 from tests.support.processes import eventually
 
-pytestmark = pytest.mark.parametrize("kind", KINDS)
+pytestmark = pytest.mark.parametrize("kind", PAGE_KINDS)
 
 PERIOD = {"from": "2026-03-01", "to": "2026-04-06", "now": "2026-04-05T12:00:00Z"}
 QUERY = "&".join(f"{name}={value}" for name, value in PERIOD.items())

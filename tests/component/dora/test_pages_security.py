@@ -20,7 +20,7 @@ from gitdailies_dora.pages.routes import pages
 from gitdailies_dora.sql.database import transaction
 from gitdailies_server.storage.timestamps import to_us
 
-from tests.support.databases import KINDS
+from tests.support.databases import PAGE_KINDS
 from tests.support.dora.bare import bare_installation
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver, in_thread
@@ -38,7 +38,7 @@ OPEN = ("/sign-in", "/sign-out", "/join/", "/shared/", "/wall/", "/help", "/llms
 OWN = r"\w+ /settings/(password|sessions|tokens).*|GET /(settings(/figures|/services)?|review|dora.*)"
 READ = r"GET /(events(/export|/id|/{seq:int})?|deploys/.*|incidents/.*|deliveries(/refused|/{relay}/{id})?)"
 DECIDE = r"POST /(corrections|review/).*|\w+ /events/move"
-on_each = pytest.mark.parametrize("kind", KINDS)
+on_each = pytest.mark.parametrize("kind", PAGE_KINDS)
 
 
 def key_of(owner: Visitor, name: str = "ci", **fields: str) -> str:

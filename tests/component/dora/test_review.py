@@ -17,13 +17,13 @@ from gitdailies_dora.events.records import change_log
 from gitdailies_dora.sql.database import transaction
 
 from tests.component.dora.test_corrections import delete, put
-from tests.support.databases import KINDS
+from tests.support.databases import PAGE_KINDS
 from tests.support.dora.running import Receiver
 from tests.support.dora.shapes import shaped
 from tests.support.dora.visitor import Visitor
 from tests.support.figures.asking import REPO, deploy, ended, started
 
-pytestmark = pytest.mark.parametrize("kind", KINDS)
+pytestmark = pytest.mark.parametrize("kind", PAGE_KINDS)
 
 # The week of 30 March 2026. In each of the four weeks before, everything goes its usual way.
 WEEK, PAGE = "2026-W14", "/review?week=2026-W14"

@@ -19,7 +19,7 @@ from gitdailies_dora.pages.overview import week_view
 from gitdailies_dora.sql.database import transaction
 from gitdailies_server.storage.timestamps import to_us
 
-from tests.support.databases import KINDS
+from tests.support.databases import PAGE_KINDS
 from tests.support.dora.made_up_week import OPEN, REPOS, TEAMS, events_of
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver, in_thread
@@ -33,7 +33,7 @@ MONDAY = datetime(2026, 3, 30, tzinfo=UTC)
 PAGE = "/review?week=2026-W14"
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=PAGE_KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
     """Each test of this module that has a server runs on either database."""
     return str(request.param)

@@ -30,7 +30,7 @@ from gitdailies_server.storage.database import Database
 from hypothesis import HealthCheck, example, given, settings
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.databases import KINDS
+from tests.support.databases import PAGE_KINDS
 from tests.support.dora.running import Receiver, in_thread
 from tests.support.dora.shapes import shaped
 from tests.support.dora.visitor import Visitor
@@ -40,7 +40,7 @@ from tests.support.figures.histories import QUESTIONS as RANDOM_QUESTIONS
 from tests.support.figures.worked.expected import QUESTIONS, WHY, expected
 from tests.support.forms import examples
 
-pytestmark = pytest.mark.parametrize("kind", KINDS)
+pytestmark = pytest.mark.parametrize("kind", PAGE_KINDS)
 
 BERLIN = FigureSettings(timezone="Europe/Berlin", window=timedelta(hours=72))
 TEAMS = (
