@@ -108,7 +108,7 @@ def test_a_lead_reads_the_week_on_the_page_and_in_a_chat(with_teams: Receiver) -
         assert "3 need a decision" in text
         assert "choose “It did not fail” for the deploy." in text
         assert "It has not recovered yet." in text
-    assert "Nothing changed clearly; 2 of 5 figures have too little to compare." in markdown
+    assert "Nothing changed clearly; 2 of 5 figures cannot be compared." in markdown
     # A figure says why it has no verdict, and a line that is put aside says what that does.
     assert shown.count("no clear change") == 3
     assert shown.count("No earlier value to compare with") == 1

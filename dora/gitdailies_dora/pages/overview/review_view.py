@@ -148,7 +148,7 @@ def markdown(
     ]
     if not any(one.is_clear for one in shown):
         few = sum(one.became != UNCLEAR for one in shown)
-        rest = f"; {few} of {len(shown)} figures have too little to compare." if few else "."
+        rest = f"; {few} of {len(shown)} figures cannot be compared." if few else "."
         figures.append(f"- Nothing changed clearly{rest}")
     happened = [
         f"- {'**Open** ' if one.is_open else ''}{one.when}: {_linked_all(one.pieces, origin)}"
