@@ -45,8 +45,6 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     forms.thin_matrices(items)
-    # The longest first: at the end, no worker waits for another's long test.
-    items.sort(key=forms.limit_of, reverse=True)
 
 
 def pytest_collection_finish() -> None:

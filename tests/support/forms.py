@@ -58,12 +58,6 @@ def thin_matrices(items: Iterable[pytest.Item]) -> None:
         kept[test] += 1
 
 
-def limit_of(item: pytest.Item) -> float:
-    """Return the seconds that a test may take."""
-    marker = item.get_closest_marker("timeout")
-    return float(marker.args[0] if marker else item.config.getini("timeout"))
-
-
 def examples(count: int) -> int:
     """Return how many of *count* examples a search has: all in the long form, else an eighth."""
     return count if settings.get_current_profile_name() == THOROUGH else count // 8
