@@ -11,7 +11,7 @@ import requests
 from gitdailies_dora.accounts.audit import read_audit
 from gitdailies_dora.sql.database import transaction
 
-from tests.support.databases import KINDS
+from tests.support.databases import PAGE_KINDS
 from tests.support.dora.payloads import body
 from tests.support.dora.running import Receiver, in_process
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.matrix
 ROWS = 40_000
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=PAGE_KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
     """Each test of this module runs on either database."""
     return str(request.param)

@@ -22,11 +22,11 @@ from gitdailies_dora.figures.history.settings import FigureSettings
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.timestamps import now_us, utc_now
 
-from tests.support.databases import KINDS
+from tests.support.databases import PAGE_KINDS
 from tests.support.dora.payloads import body
 from tests.unit.dora.test_intake import NOW, read
 
-pytestmark = pytest.mark.parametrize("kind", KINDS)
+pytestmark = pytest.mark.parametrize("kind", PAGE_KINDS)
 
 EVENTS = 300
 

@@ -21,7 +21,7 @@ from gitdailies_dora.mirrors.repository import Mirror
 from gitdailies_dora.mirrors.rows import RepositoryState
 from gitdailies_server.storage.timestamps import to_us
 
-from tests.support.databases import KINDS
+from tests.support.databases import PAGE_KINDS
 from tests.support.dora.running import Receiver, at, in_thread
 from tests.support.figures.asking import deploy
 from tests.support.figures.git.events import ANSWERS, BROUGHT, DEPLOYS, HOUR, PERIOD, REPO, WEB_ALONE, deploys
@@ -95,7 +95,7 @@ def test_a_commit_may_be_cut(repository: Repository) -> None:
     assert {id_: hours(one, repository.shas) for id_, one in found.items()} == BROUGHT
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PAGE_KINDS)
 def test_a_server_reads_its_mirror(kind: str, address: str, repository: Repository, tmp_path: Path) -> None:
     """Deploys that arrive in any order have the lead times of the derivation, read from a bare mirror."""
     repository.git("clone", "--quiet", "--mirror", ".", str(tmp_path / "mirror.git"))
@@ -119,7 +119,7 @@ def test_a_server_reads_its_mirror(kind: str, address: str, repository: Reposito
 
 
 @pytest.mark.parametrize("pushed", [False, True], ids=["no list", "pushes"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PAGE_KINDS)
 def test_a_service_has_the_lead_times_of_its_paths(
     kind: str, address: str, tmp_path: Path, pushed: bool
 ) -> None:
