@@ -264,7 +264,7 @@ def test_a_taken_port_names_the_flag_to_change(started, tmp_path):
 
 
 def test_a_second_start_elsewhere_finds_everything(started):
-    """After Ctrl-C and a start with other ports, which go into gitdailies.yml, all is there and found."""
+    """After Ctrl-C, a start with other ports has every event and writes the ports into gitdailies.yml."""
     before = started.events()
     started.paste(started.lines[0])
     before += started.new_events(before, 1)

@@ -63,7 +63,10 @@ Json: TypeAlias = dict[str, Any]
 
 @cache
 def document() -> Json:
-    """Return the document; `info.x-gitdailies-receiver` shows senders that all our fields are accepted."""
+    """Return the document, which nobody changes: it is made once.
+
+    `info.x-gitdailies-receiver` shows senders that all our fields are accepted.
+    """
     table = [*(one for group in (EventApi, *READING) for _, one in endpoints_of(group)), *_OF_SERVER]
     paths: dict[str, Json] = {}
     for one in table:
@@ -254,7 +257,11 @@ def _value(field: Field) -> Json:
         return {"type": "array", "items": {"type": "string"}}
     if field.type.form == "commits":
         parents = {"type": "array", "items": {"type": "string"}}
-        sha, outside = {"type": "string"}, {"type": "boolean"}
-        commit = {"sha": sha, "time": _TIME, "parents": parents, "outside": outside}
+        commit = {
+            "sha": {"type": "string"},
+            "time": _TIME,
+            "parents": parents,
+            "outside": {"type": "boolean"},
+        }
         return {"type": "array", "items": {"type": "object", "required": ["sha"], "properties": commit}}
     return {"type": "string", "enum": list(field.type.words)} if field.type.words else {"type": "string"}

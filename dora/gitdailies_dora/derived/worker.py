@@ -157,7 +157,8 @@ class Deriver:
         waiting = await self._store.read(partial(change_log.count_pending, now=now, most=WAIT_EVENTS))
         if 0 < waiting < WAIT_EVENTS or not self._is_reset:
             with suppress(TimeoutError, StoreUnavailable):
-                await asyncio.wait_for(self.derive(), WAIT_SECONDS)
+                async with asyncio.timeout(WAIT_SECONDS):
+                    await self.derive()
 
     async def derive(self, *, patient: bool = False) -> None:
         """Update the rows with every event that is due; one caller at a time.

@@ -162,7 +162,8 @@ class EventStore:
         given_up = False
         written = self.writer.put(lambda session: None if given_up else work(session))
         try:
-            return cast("Result", await asyncio.wait_for(written, ANSWER_SECONDS))
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return cast("Result", await written)
         except TimeoutError:
             given_up = True
             raise StoreTimeout("store: it does not answer in time") from None

@@ -27,7 +27,7 @@ from gitdailies_relay.accepting.interpret import REPLAY, RoutedMessage, decode, 
 from gitdailies_relay.store.store import reading
 
 _BODY = "SELECT delivery, received_at, content_type, headers, body, digest FROM"
-# The stored bodies of a source that are not settled, oldest first.
+# The stored bodies of a source that neither counted in a replay nor were discarded, oldest first.
 _CHOSEN = "WHERE replayed_at IS NULL AND source = ? AND received_at >= ? AND delivery > ?"
 _PAGE = f"{_BODY} quarantine {_CHOSEN} UNION ALL {_BODY} ignored {_CHOSEN} ORDER BY 1 LIMIT ?"
 _BATCH = 200

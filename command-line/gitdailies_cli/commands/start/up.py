@@ -312,12 +312,12 @@ def _print_guide(data: Path, pages: str, hooks: Sequence[str]) -> None:
     command = demo.command(data)
     width = max(map(len, demo.ABOUT))
     lines = [f"{command} {name.ljust(width)}   # {about}" for name, about in demo.ABOUT.items()]
-    posts = f"\n{' ' * 19}".join(hooks)
+    addresses = f"\n{' ' * 19}".join(hooks)
     click.echo(
         f"""
 pages and figures  {pages}
 deploys go to      {pages}/webhooks
-tools post to      {posts}
+tools post to      {addresses}
 more tools         {demo.command(data, "sources")}   # `sources show NAME` says how to add one
 data folder        {demo.shown(data)}, kept for the next start; Ctrl-C stops
 
