@@ -99,9 +99,10 @@ def test_status_and_explain_use_the_same_words(busy: Relay) -> None:
     assert ": 400 dead_letter: answered 400\n" in refused
     *_, state, advice = refused.splitlines()
     assert state.endswith(": dead_letter, answered 400")
-    assert advice.startswith(
-        "  what to do: correct what the reason names, then `gitdailies relay requeue inc"
-    )
+    event = state.partition(":")[0]
+    requeue, discard = f"gitdailies relay requeue {event}", f"gitdailies relay discard {event} --reason TEXT"
+    said = f"correct what the reason names, then `{requeue}`; or give it up: `{discard}`"
+    assert advice == f"  what to do: {said}"
 
 
 def test_an_incident_that_nobody_named_has_an_empty_story(busy: Relay) -> None:
