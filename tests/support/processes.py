@@ -23,7 +23,6 @@ Value = TypeVar("Value")
 _COMMAND = (sys.executable, "-m", "gitdailies_cli")
 # Commands that serve, unless a verb follows.
 _SERVERS = ("relay", "up", "dora")
-_READ_AT_START = ("PYTHONPATH", "GITDAILIES_DATA", "GITDAILIES_HOST")
 # What a shell does not take as it is typed.
 _OF_SHELLS = set("|&;<>()$`~*?[{!")
 _START_SECONDS = 60.0
@@ -122,11 +121,10 @@ def ended(
     """Run a command to its end, with *environ* alone.
 
     It runs in this process, since one of its own takes ten times as long. What would start a server has its
-    own, as it sets up the log of its process, and so has what finds other code or another data folder.
+    own, as it sets up the log of its process, and so has what finds other code on its path.
     """
     serves = arguments[0] in _SERVERS and (len(arguments) == 1 or arguments[1].startswith("-"))
-    differs = any(environ.get(name) != os.environ.get(name) for name in _READ_AT_START)
-    if (serves and "--invite-owner" not in arguments) or differs:
+    if serves or environ.get("PYTHONPATH") != os.environ.get("PYTHONPATH"):
         return subprocess.run(
             [*_COMMAND, *arguments], cwd=folder, env=environ, input=given, capture_output=True, text=True
         )
