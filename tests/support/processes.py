@@ -21,8 +21,8 @@ from gitdailies_cli.main import main
 
 Value = TypeVar("Value")
 _COMMAND = (sys.executable, "-m", "gitdailies_cli")
-# Commands that serve, unless a verb follows.
-_SERVERS = ("relay", "up", "dora")
+# Commands that set up the log of their process, unless a verb follows.
+_WITH_LOG = ("relay", "up", "dora", "migrate")
 # What a shell does not take as it is typed.
 _OF_SHELLS = set("|&;<>()$`~*?[{!")
 _START_SECONDS = 60.0
@@ -120,11 +120,11 @@ def ended(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, with *environ* alone.
 
-    It runs in this process, since one of its own takes ten times as long. What would start a server has its
-    own, as it sets up the log of its process, and so has what finds other code on its path.
+    It runs in this process, since one of its own takes ten times as long. What sets up the log has its own,
+    as the loggers of this one hold on to theirs, and so has what finds other code on its path.
     """
-    serves = arguments[0] in _SERVERS and (len(arguments) == 1 or arguments[1].startswith("-"))
-    if serves or environ.get("PYTHONPATH") != os.environ.get("PYTHONPATH"):
+    logs = arguments[0] in _WITH_LOG and (len(arguments) == 1 or arguments[1].startswith("-"))
+    if logs or environ.get("PYTHONPATH") != os.environ.get("PYTHONPATH"):
         return subprocess.run(
             [*_COMMAND, *arguments], cwd=folder, env=environ, input=given, capture_output=True, text=True
         )
