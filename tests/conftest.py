@@ -32,6 +32,7 @@ settings.load_profile(forms.USUAL)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # collected tests are no garbage
     for name in _SETTINGS_OF_A_SHELL:
         os.environ.pop(name, None)
     # A shell with "&" makes its children ignore Ctrl-C, and their children too: no test could
@@ -52,6 +53,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 50)
+    gc.enable()
 
 
 def pytest_unconfigure() -> None:
