@@ -1,6 +1,5 @@
 """The chart's pods, run by podman: both servers start as the chart says, and an incident counts."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,6 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 DORA, RELAY = "gitdailies-dora", "gitdailies-relay"
 VALUES = yaml.safe_load((Path(__file__).parent / "data" / "chart.yml").read_text())["run"]
-
-
-@pytest.fixture(autouse=True)
-def nothing_stays(images: Engine) -> Iterator[None]:
-    """Remove what was played: podman keeps a ConfigMap as a volume, with a name that the guide uses too."""
-    yield
-    for command in (("pod", "rm"), ("volume", "rm")):
-        images.podman(*command, "--all", "--force")
-    images.podman("network", "rm", "--force", "chart")
 
 
 def played(manifest: dict[str, Any]) -> dict[str, Any]:

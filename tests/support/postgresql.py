@@ -4,7 +4,6 @@ All processes of a run share it. The first that needs it starts it, and the run'
 are where pytest has its own: in memory, a commit does not wait for a disk.
 """
 
-import fcntl
 import functools
 import os
 import shutil
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.once import RUN, folder_of_run
+from tests.support.once import RUN, alone, folder_of_run
 from tests.support.programs import postgresql_programs
 from tests.support.servers import free_port
 
@@ -75,8 +74,7 @@ def initialize(programs: Path, folder: Path, superuser: str) -> None:
 
 
 def _started(programs: Path, folder: Path) -> str:
-    with (folder / "lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone("postgresql"):
         url_file = folder / "url"
         if not url_file.exists():
             initialize(programs, folder, "test")

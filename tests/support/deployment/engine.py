@@ -81,6 +81,12 @@ class Engine:
         networks = self.inspect(container)["NetworkSettings"]["Networks"]
         return next(network["IPAddress"] for network in networks.values() if network["IPAddress"])
 
+    def empty(self) -> None:
+        """Remove all pods, containers, volumes and networks, and keep the images."""
+        for command in ("pod rm", "rm --time=0 --volumes", "volume rm"):
+            self.podman(*command.split(), "--all", "--force", expected=None)
+        self.podman("network", "prune", "--force", expected=None)
+
     @contextmanager
     def health_checks(self) -> Iterator[None]:
         """Run the checks that compose waits for, as the timers of systemd do where it is process 1."""
@@ -150,8 +156,7 @@ def engine() -> Iterator[Engine]:
         made.podman("tag", BASE, DEBIAN)
         yield made
     finally:
-        made.podman("rm", "--all", "--force", "--time=0", "--volumes", expected=None)
-        made.podman("network", "prune", "--force", expected=None)
+        made.empty()
         made.run("buildah", "rm", "--all", expected=None)
         _unmount(folder)
         # Not into a mount that is left.
